@@ -1,0 +1,288 @@
+"""What travels through the pipeline: frames, masks, and what is known of a source. Pure values, no I/O."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+Planes: TypeAlias = tuple[Plane, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """A planar YUV layout that vidseg works in.
+
+    `bits` per sample (samples above 8 bits are uint16, low-aligned); chroma planes are the luma size
+    shifted right by `shift_x`, `shift_y`, rounding up.
+    """
+
+    name: str
+    bits: int
+    shift_x: int
+    shift_y: int
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """Type of one sample."""
+        return np.uint8 if self.bits == 8 else np.uint16
+
+    @property
+    def peak(self) -> int:
+        """Largest code value, 255 for 8 bits."""
+        return (1 << self.bits) - 1
+
+    def plane_size(self, index: int, width: int, height: int) -> tuple[int, int]:
+        """Width and height of plane `index` (0 luma, 1 and 2 chroma) of a `width` x `height` picture."""
+        if index == 0:
+            return width, height
+        return -(-width >> self.shift_x), -(-height >> self.shift_y)
+
+
+def _formats() -> dict[str, PixelFormat]:
+    table = {}
+    for bits, suffix in ((8, ""), (10, "10le"), (12, "12le")):
+        for sub, shift_x, shift_y in (("420", 1, 1), ("422", 1, 0), ("444", 0, 0)):
+            name = f"yuv{sub}p{suffix}"
+            table[name] = PixelFormat(name, bits, shift_x, shift_y)
+    return table
+
+
+WORKING_FORMATS: dict[str, PixelFormat] = _formats()
+"""The pixel formats frames are composited in; a decoder's other formats are converted to one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """How code values mean light: FFmpeg's numbers (ITU-T H.273), 2 where the file says nothing."""
+
+    full_range: bool = False
+    matrix: int = 2
+    primaries: int = 2
+    transfer: int = 2
+
+    def weights(self, height: int) -> tuple[float, float]:
+        """Return (Kr, Kb) of the luma equation (ITU-T H.273 table 4).
+
+        Where the file names no matrix, BT.709 above 576 lines and BT.601 otherwise, as players assume.
+        """
+        if self.matrix in (9, 10):
+            return 0.2627, 0.0593
+        if self.matrix == 1 or (self.matrix not in (4, 5, 6, 7) and height > 576):
+            return 0.2126, 0.0722
+        if self.matrix == 7:
+            return 0.212, 0.087
+        return 0.299, 0.114
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How the coded picture is shown: turned clockwise by `quarter_turns` x 90°, then mirrored left-right."""
+
+    quarter_turns: int = 0
+    mirrored: bool = False
+
+    @property
+    def swaps_axes(self) -> bool:
+        """Whether shown width is coded height."""
+        return self.quarter_turns % 2 == 1
+
+    def upright(self, picture: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Coded [h, w, …] → shown [h', w', …]."""
+        turned = np.rot90(picture, -self.quarter_turns)
+        return turned[:, ::-1] if self.mirrored else turned
+
+    def coded(self, picture: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Shown [h, w, …] → coded [h', w', …]; undoes `upright`."""
+        flipped = picture[:, ::-1] if self.mirrored else picture
+        return np.rot90(flipped, self.quarter_turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A half-open region [left, right) x [top, bottom), in pixels of the coded picture."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def __post_init__(self) -> None:
+        if self.right <= self.left or self.bottom <= self.top:
+            raise ValueError(f"a box needs an area, got {self}")
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Frame:
+    """One picture with its time.
+
+    `planes`: Y, U, V as views without padding, [h, w] uint8 or uint16 (see `PixelFormat`). `pts` and
+    `duration` count `time_base` units; `duration` is 0 where unknown. `owner` is the library's frame
+    that holds the memory; only the encoder looks at it. `missing_pts` marks a time that was made up.
+    """
+
+    planes: Planes
+    pts: int
+    time_base: Fraction
+    duration: int
+    format: PixelFormat
+    colour: Colour
+    owner: object = None
+    key: bool = False
+    interlaced: bool = False
+    top_field_first: bool = False
+
+    @property
+    def width(self) -> int:
+        """Luma columns."""
+        return int(self.planes[0].shape[1])
+
+    @property
+    def height(self) -> int:
+        """Luma rows."""
+        return int(self.planes[0].shape[0])
+
+    @property
+    def time(self) -> Fraction:
+        """Presentation time in seconds, exact."""
+        return self.pts * self.time_base
+
+    def __repr__(self) -> str:
+        return f"Frame({self.width}x{self.height} {self.format.name}, t={float(self.time):.3f} s)"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Mask:
+    """Where the people are, small, before refinement.
+
+    `person`: float32 [h', w'], probability in [0, 1], over `box` of the coded picture (outside it: 0).
+    `cut`: the first mask of a new shot.
+    """
+
+    person: NDArray[np.float32]
+    box: Box
+    cut: bool = False
+
+    def __repr__(self) -> str:
+        height, width = self.person.shape
+        return f"Mask({width}x{height} over {self.box})"
+
+
+StreamKind: TypeAlias = Literal["video", "audio", "subtitle", "data", "attachment"]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of a container, as `vidseg probe` shows it."""
+
+    index: int
+    kind: StreamKind
+    codec: str
+    language: str | None = None
+    title: str | None = None
+    detail: str = ""
+    attached_picture: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known of a source before decoding it.
+
+    `width`, `height` are of the coded picture in pixels; `shown_width`, `shown_height` after rotation and
+    with square pixels. `duration` in seconds, `None` where the container doesn't say; `start` is the
+    video stream's start time in seconds. `frame_count` is the container's claim, 0 where it makes none.
+    """
+
+    path: str
+    container: str
+    codec: str
+    width: int
+    height: int
+    pix_fmt: str
+    colour: Colour
+    time_base: Fraction
+    average_rate: Fraction | None
+    start: Fraction
+    duration: Fraction | None
+    frame_count: int
+    sample_aspect_ratio: Fraction
+    orientation: Orientation
+    streams: tuple[StreamInfo, ...]
+    metadata: dict[str, str] = field(default_factory=dict)
+    chapters: int = 0
+    interlaced: bool = False
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height as a player shows them: upright, with square pixels."""
+        width = max(1, round(self.width * self.sample_aspect_ratio))
+        return (self.height, width) if self.orientation.swaps_axes else (width, self.height)
+
+
+def rgb_to_yuv_matrix(colour: Colour, height: int, bits: int) -> NDArray[np.float64]:
+    """Return the [3, 4] matrix from R'G'B' in [0, 1] (and a 1) to Y, Cb, Cr code values (ITU-T H.273 8.3)."""
+    red, blue = colour.weights(height)
+    green = 1 - red - blue
+    luma = np.array([red, green, blue])
+    cb = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))
+    cr = (np.array([1, 0, 0]) - luma) / (2 * (1 - red))
+    unit = 1 << (bits - 8)
+    if colour.full_range:
+        y_scale, c_scale, y_offset = (256 * unit - 1.0,) * 2 + (0.0,)
+    else:
+        y_scale, c_scale, y_offset = 219.0 * unit, 224.0 * unit, 16.0 * unit
+    rows = np.stack([luma * y_scale, cb * c_scale, cr * c_scale])
+    return np.column_stack([rows, [y_offset, 128.0 * unit, 128.0 * unit]])
+
+
+def yuv_to_rgb_matrix(colour: Colour, height: int, bits: int) -> NDArray[np.float64]:
+    """Return the [3, 4] matrix from Y, Cb, Cr code values (and a 1) to R'G'B' in [0, 255]."""
+    forward = rgb_to_yuv_matrix(colour, height, bits)
+    inverse = np.linalg.inv(forward[:, :3]) * 255.0
+    return np.column_stack([inverse, -inverse @ forward[:, 3]])
+
+
+def small_rgb(frame: Frame, box: Box, width: int, height: int) -> NDArray[np.uint8]:
+    """Return the region `box` of `frame` as RGB, uint8 [height, width, 3], in coded orientation.
+
+    Planes are reduced first and converted after, so that no full-size RGB exists. Large reductions are
+    box-filtered by two per octave before the last bilinear step, which keeps them free of aliasing.
+    """
+    channels = [_reduced(_crop(frame, i, box), width, height) for i in range(3)]
+    matrix = yuv_to_rgb_matrix(frame.colour, frame.height, frame.format.bits)
+    rgb = cv2.transform(cv2.merge(channels), matrix.astype(np.float32))
+    if rgb.dtype != np.uint8:
+        rgb = np.clip(rgb, 0, 255).astype(np.uint8)
+    return rgb  # type: ignore[return-value]  # OpenCV's stubs know no element types
+
+
+def _crop(frame: Frame, index: int, box: Box) -> Plane:
+    if index == 0:
+        return frame.planes[0][box.top : box.bottom, box.left : box.right]
+    shift_x, shift_y = frame.format.shift_x, frame.format.shift_y
+    rows = slice(box.top >> shift_y, -(-box.bottom >> shift_y))
+    columns = slice(box.left >> shift_x, -(-box.right >> shift_x))
+    return frame.planes[index][rows, columns]
+
+
+def _reduced(plane: Plane, width: int, height: int) -> Plane:
+    rows, columns = plane.shape
+    while rows >= 2 * height and columns >= 2 * width:
+        rows, columns = rows // 2, columns // 2
+        plane = cv2.resize(plane[: rows * 2, : columns * 2], (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    if (columns, rows) != (width, height):
+        plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    return plane
