@@ -131,7 +131,7 @@ class Frame:
 
     `planes`: Y, U, V as views without padding, [h, w] uint8 or uint16 (see `PixelFormat`). `pts` and
     `duration` count `time_base` units; `duration` is 0 where unknown. `owner` is the library's frame
-    that holds the memory; only the encoder looks at it. `missing_pts` marks a time that was made up.
+    that holds the memory; only the encoder looks at it. `key` marks a key frame.
     """
 
     planes: Planes
@@ -281,8 +281,11 @@ def _crop(frame: Frame, index: int, box: Box) -> Plane:
 def _reduced(plane: Plane, width: int, height: int) -> Plane:
     rows, columns = plane.shape
     while rows >= 2 * height and columns >= 2 * width:
+        # The area filter is exact and fast for a ratio of two; for odd sizes two-tap bilinear is its equal.
+        even = rows % 2 == 0 and columns % 2 == 0
         rows, columns = rows // 2, columns // 2
-        plane = cv2.resize(plane[: rows * 2, : columns * 2], (columns, rows), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        method = cv2.INTER_AREA if even else cv2.INTER_LINEAR
+        plane = cv2.resize(plane, (columns, rows), interpolation=method)  # type: ignore[assignment]
     if (columns, rows) != (width, height):
         plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
     return plane

@@ -1,0 +1,1 @@
+"""Where models come from, where they are kept, and how they become fast ones."""

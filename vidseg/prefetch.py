@@ -1,0 +1,66 @@
+"""Run an iterator ahead of its consumer, in one thread behind a bounded queue."""
+
+import queue
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, nullcontext
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.1
+
+
+class _Raised:
+    """Carries the worker's exception to the consumer."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+_END = object()
+
+
+def prefetch(source: Iterable[T], depth: int, *, name: str = "prefetch") -> Generator[T, None, None]:
+    """Yield the items of `source`, which is consumed by a thread at most `depth` items ahead.
+
+    An exception of `source` is re-raised here, after the items before it. However the generator ends
+    (exhausted, closed, or dropped after an exception in the consumer), the thread is joined and a
+    generator `source` is closed in that thread, so that what it holds open is closed where it was opened.
+    """
+    items: queue.Queue[object] = queue.Queue(maxsize=depth)
+    stop = threading.Event()
+    worker = threading.Thread(target=_work, args=(iter(source), items, stop), name=name, daemon=True)
+    worker.start()
+    try:
+        while (item := items.get()) is not _END:
+            if isinstance(item, _Raised):
+                raise item.error
+            yield item  # type: ignore[misc]  # the queue holds T, _END and _Raised only
+    finally:
+        stop.set()
+        worker.join()
+
+
+def _work(source: Iterator[T], items: "queue.Queue[object]", stop: threading.Event) -> None:
+    last: object = _END
+    try:
+        with closing(source) if isinstance(source, Generator) else nullcontext():
+            for item in source:
+                if not _put(items, item, stop):
+                    return
+    except BaseException as error:  # re-raised by the consumer, whatever it is
+        last = _Raised(error)
+    finally:
+        _put(items, last, stop)
+
+
+def _put(items: "queue.Queue[object]", item: object, stop: threading.Event) -> bool:
+    """Put `item` unless the consumer has gone; return whether it was put."""
+    while not stop.is_set():
+        try:
+            items.put(item, timeout=_POLL_SECONDS)
+            return True
+        except queue.Full:
+            continue
+    return False

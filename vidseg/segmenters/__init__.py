@@ -1,0 +1,1 @@
+"""Networks that find people: one protocol, several models, two runtimes."""

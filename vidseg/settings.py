@@ -1,0 +1,119 @@
+"""Everything a user can set, validated once; the only place with defaults."""
+
+import math
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, Self, TypeAlias
+
+from vidseg.errors import SettingsError
+from vidseg.parts import part_indices
+
+Fit: TypeAlias = Literal["cover", "contain", "stretch"]
+AudioMode: TypeAlias = Literal["copy", "transcode", "none"]
+
+DEFAULT_MODEL = "bodypix-050-s16"
+
+
+def _check_range(name: str, value: float, low: float, high: float, what: str = "") -> None:
+    if not (math.isfinite(value) and low <= value <= high):
+        raise SettingsError(f"--{name} must lie in [{low:g}, {high:g}]{what}, got {value:g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSettings:
+    """Which network finds the people, where it runs, and on what size of picture."""
+
+    model: str = DEFAULT_MODEL
+    """A model's name, or a path to a TensorFlow.js folder or its json, a SavedModel, or a .tflite file."""
+    device: str = "auto"
+    """``auto``, ``cpu``, ``gpu`` or ``gpu:N``."""
+    batch_size: int | None = None
+    """Frames per call of the network; `None`: what the device likes."""
+    resolution: int | None = None
+    """Short side of the network's input in pixels; `None`: what the model likes."""
+    parts: tuple[str, ...] = ()
+    """Names of body parts or groups; empty: the whole person."""
+
+    def __post_init__(self) -> None:
+        kind, _, number = self.device.partition(":")
+        if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
+            raise SettingsError(f"--device must be auto, cpu, gpu or gpu:N, got {self.device!r}")
+        if self.batch_size is not None:
+            _check_range("batch-size", self.batch_size, 1, 256)
+        if self.resolution is not None:
+            _check_range("resolution", self.resolution, 64, 2160, " pixels")
+        part_indices(self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatteSettings:
+    """How scores become an alpha."""
+
+    threshold: float = 0.5
+    """Probability, in (0, 1), at which alpha is one half."""
+    smooth: float = 0.2
+    """Width in seconds of the window around a frame over which masks are steadied; 0 turns it off."""
+    feather: float = 0.0
+    """Standard deviation of an extra softening of the edge, in pixels of the source."""
+    grow: float = 0.0
+    """Pixels of the source by which the mask grows; negative shrinks it."""
+    decontaminate: bool = True
+    """Whether the old background's colour is taken out of the edge."""
+
+    def __post_init__(self) -> None:
+        _check_range("threshold", self.threshold, 0.01, 0.99)
+        _check_range("smooth", self.smooth, 0, 5, " seconds")
+        _check_range("feather", self.feather, 0, 200, " pixels")
+        _check_range("grow", self.grow, -200, 200, " pixels")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeSettings:
+    """How the result is written."""
+
+    codec: str = "auto"
+    """A name of `vidseg.encode.CODECS`; ``auto``: what the container and the source's depth call for."""
+    crf: float | None = None
+    """Constant rate factor; `None`: the codec's own default in `vidseg.encode.CODECS`."""
+    preset: str | None = None
+    """Speed preset; `None`: the codec's own default in `vidseg.encode.CODECS`."""
+    pix_fmt: str | None = None
+    """Pixel format of the output; `None`: the source's where the codec has it."""
+    audio: AudioMode = "copy"
+
+    def __post_init__(self) -> None:
+        if self.crf is not None:
+            _check_range("crf", self.crf, 0, 63)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderSettings:
+    """One render: from a source to an output over a background.
+
+    `start` and `end` are seconds from the beginning of the video (half-open); `None`: its ends.
+    """
+
+    source: Path
+    output: Path
+    background: str
+    fit: Fit = "cover"
+    start: Fraction | None = None
+    end: Fraction | None = None
+    overwrite: bool = False
+    report: Path | None = None
+    segment: SegmentSettings = field(default_factory=SegmentSettings)
+    matte: MatteSettings = field(default_factory=MatteSettings)
+    encode: EncodeSettings = field(default_factory=EncodeSettings)
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.start < 0:
+            raise SettingsError(f"--start must not be negative, got {float(self.start):g} s")
+        if self.end is not None and self.end <= (self.start or 0):
+            raise SettingsError(
+                f"--end must come after --start: start {float(self.start or 0):g} s, end {float(self.end):g} s"
+            )
+
+    def with_changes(self, **changes: object) -> Self:
+        """Return a copy with some fields changed, checked anew."""
+        return replace(self, **changes)  # type: ignore[arg-type]  # checked by the dataclass itself
