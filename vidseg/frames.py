@@ -169,12 +169,14 @@ class Mask:
     """Where the people are, small, before refinement.
 
     `person`: float32 [h', w'], probability in [0, 1], over `box` of the coded picture (outside it: 0).
-    `cut`: the first mask of a new shot.
+    `cut`: the first mask of a new shot. `picture`: the frame on the mask's own grid, uint8 [h', w', 3]
+    RGB, from which smoothing and refinement tell what moved and where edges run; `None` where unknown.
     """
 
     person: NDArray[np.float32]
     box: Box
     cut: bool = False
+    picture: NDArray[np.uint8] | None = None
 
     def __repr__(self) -> str:
         height, width = self.person.shape

@@ -1,0 +1,48 @@
+"""The full-size alpha and the colours at its edge."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Mask
+from vidseg.refine import foreground, refine
+from vidseg.settings import MatteSettings
+
+
+def flat(width: int, height: int, name: str) -> Frame:
+    """Return a frame of even grey."""
+    form = WORKING_FORMATS[name]
+    planes = tuple(
+        np.full(form.plane_size(i, width, height)[::-1], form.peak // 2, form.dtype) for i in range(3)
+    )
+    return Frame(planes, 0, Fraction(1, 25), 1, form, Colour())
+
+
+def half(width: int, height: int) -> Mask:
+    """Return a mask whose left half is a person."""
+    person = np.zeros((30, 40), np.float32)
+    person[:, :20] = 1
+    return Mask(person, Box(0, 0, width, height))
+
+
+@pytest.mark.parametrize("name", list(WORKING_FORMATS))
+@pytest.mark.parametrize("size", [(161, 121), (320, 180)])
+def test_alpha_fills_the_frame_in_its_sample_type(name: str, size: tuple[int, int]) -> None:
+    frame = flat(*size, name)
+    alpha = refine(frame, half(*size), MatteSettings())
+    assert alpha.shape == frame.planes[0].shape
+    assert alpha.dtype == frame.format.dtype
+    assert alpha[:, : size[0] // 3].min() == frame.format.peak
+    assert alpha[:, -size[0] // 3 :].max() == 0
+
+
+@pytest.mark.parametrize("name", list(WORKING_FORMATS))
+def test_foreground_leaves_the_decoders_planes_alone(name: str) -> None:
+    frame = flat(161, 121, name)
+    before = [plane.copy() for plane in frame.planes]
+    planes = foreground(frame, refine(frame, half(161, 121), MatteSettings()))
+    for plane, original, copy in zip(planes, frame.planes, before, strict=True):
+        np.testing.assert_array_equal(original, copy)
+        assert plane.shape == copy.shape
+        assert plane.dtype == copy.dtype

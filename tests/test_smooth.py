@@ -1,0 +1,40 @@
+"""Steady masks: nothing dropped, nothing lagging, nothing carried across a cut."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Mask
+from vidseg.smooth import steady
+
+FORMAT = WORKING_FORMATS["yuv420p"]
+BOX = Box(0, 0, 32, 32)
+
+
+def pair(level: float, milliseconds: int, *, cut: bool = False) -> tuple[Frame, Mask]:
+    """Return a grey 32x32 frame at a time with an even mask."""
+    planes = tuple(np.full((n, n), 128, np.uint8) for n in (32, 16, 16))
+    frame = Frame(planes, milliseconds, Fraction(1, 1000), 40, FORMAT, Colour())
+    picture = np.full((16, 16, 3), 128, np.uint8)
+    return frame, Mask(np.full((16, 16), level, np.float32), BOX, cut=cut, picture=picture)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 30])
+@pytest.mark.parametrize("window", [0.0, 0.05, 0.2, 5.0])
+def test_frames_out_are_frames_in(count: int, window: float) -> None:
+    pairs = [pair(0.5, 40 * i) for i in range(count)]
+    out = list(steady(iter(pairs), window))
+    assert [frame for frame, _ in out] == [frame for frame, _ in pairs]
+
+
+def test_a_flicker_is_damped() -> None:
+    pairs = [pair(0.9 if i != 5 else 0.1, 40 * i) for i in range(11)]
+    out = [float(mask.person.mean()) for _, mask in steady(pairs, 0.2)]
+    assert out[5] > 0.4
+
+
+def test_nothing_crosses_a_cut() -> None:
+    pairs = [pair(0.0 if i < 5 else 1.0, 40 * i, cut=i == 5) for i in range(10)]
+    out = [float(mask.person.mean()) for _, mask in steady(pairs, 0.4)]
+    assert out == [0.0] * 5 + [1.0] * 5

@@ -1,0 +1,53 @@
+"""Following the people: every frame gets its mask, in the frame's own grid."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, rgb_to_yuv_matrix
+from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
+from vidseg.settings import SegmentSettings
+from vidseg.track import follow
+
+RATE = 25
+
+
+def room(
+    people: list[Box], *, width: int = 320, height: int = 180, index: int = 0, name: str = "yuv420p"
+) -> Frame:
+    """Return a grey room with green people in it, as planes of format `name`."""
+    rgb = np.full((height, width, 3), (120, 110, 130), np.float64)
+    for box in people:
+        rgb[box.top : box.bottom, box.left : box.right] = PERSON_RGB
+    return as_frame(rgb, index=index, name=name)
+
+
+def as_frame(rgb: NDArray[np.float64], *, index: int = 0, name: str = "yuv420p") -> Frame:
+    """Return RGB [H, W, 3] in 0..255 as a frame; chroma by dropping samples."""
+    form = WORKING_FORMATS[name]
+    matrix = rgb_to_yuv_matrix(Colour(), rgb.shape[0], form.bits)
+    codes = np.rint(rgb / 255 @ matrix[:, :3].T + matrix[:, 3]).astype(form.dtype)
+    step_y, step_x = 1 << form.shift_y, 1 << form.shift_x
+    planes = (codes[..., 0], codes[::step_y, ::step_x, 1], codes[::step_y, ::step_x, 2])
+    return Frame(tuple(np.ascontiguousarray(p) for p in planes), index, Fraction(1, RATE), 1, form, Colour())
+
+
+def frames_of(boxes: list[list[Box]]) -> Iterator[Frame]:
+    """Yield a clip with the given people in each frame."""
+    for index, people in enumerate(boxes):
+        yield room(people, index=index)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 40])
+def test_frames_out_are_frames_in(count: int) -> None:
+    clip = [room([Box(100, 40, 160, 170)], index=i) for i in range(count)]
+    out = list(follow(iter(clip), FakeSegmenter(), SegmentSettings(), Orientation()))
+    assert [frame for frame, _ in out] == clip
+
+
+def test_an_empty_room_gives_an_empty_mask() -> None:
+    for _, mask in follow(frames_of([[]] * 20), FakeSegmenter(), SegmentSettings(), Orientation()):
+        assert mask.person.max() < 0.1
