@@ -21,7 +21,7 @@ def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Plane:
     size = (mask.box.width, mask.box.height)
     codes = np.rint(small * peak).astype(frame.format.dtype)
     inside = _plane(cv2.resize(codes, size, interpolation=cv2.INTER_LINEAR))
-    alpha: Plane = np.zeros((frame.height, frame.width), frame.format.dtype)
+    alpha = _plane(np.zeros((frame.height, frame.width), frame.format.dtype))
     alpha[mask.box.top : mask.box.bottom, mask.box.left : mask.box.right] = inside
     return _feathered(_grown(alpha, settings.grow), settings.feather)
 
