@@ -1,1 +1,77 @@
 """Networks that find people: one protocol, several models, two runtimes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from vidseg.errors import DeviceError, ModelError
+from vidseg.models import MODELS, Model, TfjsModel, ensure_converted, locate, model_named, read_tfjs
+from vidseg.segmenters.base import Scores, Segmenter, Traits
+from vidseg.segmenters.bodypix import SCALINGS, BodyPix
+from vidseg.segmenters.custom import looks_like_path, open_saved_model, open_tflite, tfjs_at
+from vidseg.segmenters.devices import choose_gpu
+from vidseg.segmenters.litert import LiteRtRuntime
+from vidseg.segmenters.savedmodel import GPU_BATCH, TensorFlowRuntime
+from vidseg.segmenters.selfie import SCALING, Selfie
+from vidseg.settings import SegmentSettings
+
+__all__ = ["Scores", "Segmenter", "Traits", "open_segmenter"]
+
+Say = Callable[[str], None]
+
+
+def open_segmenter(settings: SegmentSettings, *, say: Say | None = None) -> Segmenter:
+    """Open the model that `settings` name, fetching and converting it first where that has not been done.
+
+    On the CPU it runs on LiteRT, on a GPU on TensorFlow. `say` is told what takes time: a download, a
+    conversion. Raises `ModelError` for a model that is unknown or damaged or knows no body parts where
+    they are asked for, `DownloadError` where it can't be fetched, `DeviceError` for an absent GPU.
+    """
+    if settings.model not in MODELS and looks_like_path(settings.model):
+        return _open_path(Path(settings.model), settings, say)
+    model = model_named(settings.model)
+    if model.is_bodypix:
+        # The device first: an absent GPU should not be found out after a download.
+        gpu = choose_gpu(settings.device)
+        source = read_tfjs(locate(model, say=say))
+        return _open_tfjs(source, model.name, model.architecture, gpu, settings, say)
+    return _open_selfie(model, settings, say)
+
+
+def _open_selfie(model: Model, settings: SegmentSettings, say: Say | None) -> Segmenter:
+    if settings.device.startswith("gpu"):
+        raise DeviceError(f"--device {settings.device}: {model.name} runs on the CPU only: use --device cpu")
+    if settings.parts:
+        raise ModelError(f"--parts: {model.name} knows no body parts: use a bodypix model")
+    return Selfie(model.name, LiteRtRuntime(locate(model, say=say), SCALING))
+
+
+def _open_path(path: Path, settings: SegmentSettings, say: Say | None) -> Segmenter:
+    source = tfjs_at(path)
+    if source is not None:
+        return _open_tfjs(source, str(path), None, choose_gpu(settings.device), settings, say)
+    if path.suffix == ".tflite":
+        return open_tflite(path, settings.device, parts=bool(settings.parts))
+    return open_saved_model(path, choose_gpu(settings.device), parts=bool(settings.parts))
+
+
+def _open_tfjs(
+    source: TfjsModel,
+    name: str,
+    architecture: str | None,
+    gpu: int | None,
+    settings: SegmentSettings,
+    say: Say | None,
+) -> Segmenter:
+    parts = bool(settings.parts)
+    made = ensure_converted(source, name=name, parts=parts, say=say)
+    scaling = SCALINGS[architecture or made.architecture]
+    if gpu is not None:
+        try:
+            on_gpu = TensorFlowRuntime(made.saved_model, scaling, gpu=gpu)
+            return BodyPix(name, on_gpu, stride=made.stride, parts=parts, batch_size=GPU_BATCH)
+        except DeviceError as error:
+            if settings.device != "auto":
+                raise
+            if say is not None:
+                say(f"running on the CPU: {error}")
+    return BodyPix(name, LiteRtRuntime(made.tflite, scaling), stride=made.stride, parts=parts)

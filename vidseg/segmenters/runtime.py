@@ -1,0 +1,39 @@
+"""What a network runs on, as the segmenters see it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How 8-bit RGB becomes what a network was trained on: ``value * gain + offsets[channel]``."""
+
+    gain: float
+    offsets: tuple[float, float, float]
+
+    def table(self) -> NDArray[np.float32]:
+        """Return the 256 results per channel, float32 [1, 256, 3]."""
+        table = np.empty((1, 256, 3), np.float32)
+        table[:] = np.arange(256)[:, None] * self.gain + np.array(self.offsets)
+        return table
+
+
+class Runtime(Protocol):
+    """Runs one network; used from one thread."""
+
+    @property
+    def device(self) -> str:
+        """What it runs on, for people."""
+
+    @property
+    def input_size(self) -> tuple[int, int] | None:
+        """(width, height) of the input where the network fixes it, else `None`."""
+
+    def run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Return every output, float32 [N, h', w', c] contiguous, for uint8 [N, h, w, 3] RGB."""
+
+    def close(self) -> None:
+        """Free the network."""
