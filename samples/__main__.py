@@ -1,0 +1,5 @@
+"""``python -m samples [FOLDER]``."""
+
+from samples.make import main
+
+main()
