@@ -2,7 +2,7 @@
 
 from vidseg.models.catalogue import MODELS, Model, model_named
 from vidseg.models.converted import Converted, ensure_converted, is_converted
-from vidseg.models.store import cache_dir, find, locate, model_dir
+from vidseg.models.store import cache_dir, find, local_size, locate, published_at
 from vidseg.models.tfjs import TfjsModel, find_json, read_tfjs
 
 __all__ = [
@@ -15,8 +15,9 @@ __all__ = [
     "find",
     "find_json",
     "is_converted",
+    "local_size",
     "locate",
-    "model_dir",
     "model_named",
+    "published_at",
     "read_tfjs",
 ]

@@ -11,6 +11,9 @@ Architecture: TypeAlias = Literal["mobilenet", "resnet50", "selfie"]
 BUCKET_URL = "https://storage.googleapis.com/tfjs-models/savedmodel"
 """Where Google publishes BodyPix 2.0; `VIDSEG_MODEL_URL` replaces it."""
 
+WHEEL = "mediapipe==0.10.21"
+"""The package on PyPI that carries the selfie weights."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
@@ -33,6 +36,11 @@ class Model:
     def is_bodypix(self) -> bool:
         """Whether it is a TensorFlow.js graph that has to be converted before it runs."""
         return self.architecture != "selfie"
+
+    @property
+    def file_name(self) -> str:
+        """Name of its json or .tflite file, without folders."""
+        return self.source.rpartition("/")[2]
 
     @property
     def has_parts(self) -> bool:
@@ -70,7 +78,7 @@ def _selfie(name: str, file: str, size: int, sha256: str) -> Model:
         architecture="selfie",
         source=f"{_SELFIE_FOLDER}/{file}",
         approx_bytes=size,
-        origin="MediaPipe selfie segmentation, out of mediapipe 0.10.21 on PyPI",
+        origin="MediaPipe selfie segmentation, out of a wheel on PyPI",
         sha256=sha256,
     )
 

@@ -1,6 +1,5 @@
 """The cache of converted models: each TensorFlow.js model is converted once per converter version."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vidseg.errors import ModelError
+from vidseg.models.download import sha256_of
 from vidseg.models.store import Say, cache_dir
 from vidseg.models.tfjs import TfjsModel
 
@@ -46,7 +46,8 @@ def ensure_converted(source: TfjsModel, *, name: str, parts: bool, say: Say | No
     """Return the converted form of `source`, from the cache or made now, which takes some seconds.
 
     `name` is what `say` calls it; `parts` asks for the network that also scores body parts. Two processes
-    that convert the same model at once both succeed. Raises `ModelError` where the model can't be converted or the cache written.
+    that convert the same model at once both succeed. Raises `ModelError` where the model can't be converted
+    or the cache can't be written.
     """
     source.check_weights()
     outputs = [PERSON_OUTPUT, PARTS_OUTPUT] if parts else [PERSON_OUTPUT]
@@ -85,18 +86,13 @@ def _load(folder: Path) -> Converted | None:
     """Return what `folder` holds, or `None` where it is absent, incomplete or damaged."""
     try:
         result = json.loads((folder / RESULT).read_text("utf-8"))
-        intact = all(_sha256(folder / name) == known for name, known in result["sha256"].items())
+        intact = all(sha256_of(folder / name) == known for name, known in result["sha256"].items())
         found = Converted(
             folder / TFLITE, folder / SAVED_MODEL, int(result["stride"]), result["architecture"]
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if intact else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _convert_into(source: Path, outputs: list[str], folder: Path) -> None:
@@ -121,7 +117,7 @@ def _convert_into(source: Path, outputs: list[str], folder: Path) -> None:
 def _seal(folder: Path, result: dict[str, Any]) -> None:
     """Record the checksums of what was converted beside it."""
     names = [TFLITE, f"{SAVED_MODEL}/saved_model.pb"]
-    result["sha256"] = {name: _sha256(folder / name) for name in names}
+    result["sha256"] = {name: sha256_of(folder / name) for name in names}
     (folder / RESULT).write_text(json.dumps(result, indent=1), "utf-8")
 
 

@@ -1,9 +1,12 @@
 """Fetch one file over HTTP: whole and checked, or not at all, with an error that says what to do."""
 
 import errno
+import hashlib
+import logging
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,6 @@ BODYPIX_WAYS_OUT = (
 
 def sha256_of(path: Path) -> str:
     """Return the file's SHA-256 in hex."""
-    import hashlib
-
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -92,13 +93,12 @@ def fetch_file(
 
 
 def _retrieve(url: str, target: Path, known_sha256: str | None, progress: bool) -> None:
-    import logging
-
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)  # it would print every file's checksum
-    downloader = pooch.HTTPDownloader(progressbar=_bar(url) if progress else False, timeout=TIMEOUT_S)
-    pooch.retrieve(url, known_sha256, target.name, target.parent, downloader=downloader)
+    with _bar(url) if progress else nullcontext(False) as bar:
+        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_S)
+        pooch.retrieve(url, known_sha256, target.name, target.parent, downloader=downloader)
 
 
 def _bar(url: str) -> Any:

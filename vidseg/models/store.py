@@ -1,14 +1,15 @@
 """Where a model's files are: a folder of the user's, the cache, or the network, in this order."""
 
 import os
+import sys
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import platformdirs
 
 from vidseg.errors import ModelError
-from vidseg.models.catalogue import BUCKET_URL, Model
+from vidseg.models.catalogue import BUCKET_URL, WHEEL, Model
 from vidseg.models.download import fetch_file, forget, is_intact, sha256_of
 from vidseg.models.tfjs import read_tfjs
 
@@ -39,6 +40,13 @@ def model_url(model: Model) -> str:
     if not base.startswith(("https://", "http://")):
         raise ModelError(f"VIDSEG_MODEL_URL must start with https:// or http://, got {base!r}")
     return f"{base.rstrip('/')}/{model.source}"
+
+
+def published_at(model: Model) -> str:
+    """Return where the model is fetched from: a BodyPix json's address, or a wheel and the file in it."""
+    if model.is_bodypix:
+        return model_url(model)
+    return f"{WHEEL} ({model.source})"
 
 
 def find(model: Model) -> tuple[Place, Path] | None:
@@ -74,10 +82,20 @@ def locate(model: Model, *, say: Say | None = None) -> Path:
     return path
 
 
+def local_size(model: Model) -> int | None:
+    """Return the bytes the model's files take on this machine, `None` where it is not here."""
+    found = find(model)
+    if found is None:
+        return None
+    path = found[1]
+    files = (path, *read_tfjs(path).shards) if model.is_bodypix else (path,)
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def _in_folder(folder: Path, model: Model) -> Path | None:
     candidates = [folder / model.source]
     if not model.is_bodypix:
-        candidates.insert(0, folder / PurePosixPath(model.source).name)
+        candidates.insert(0, folder / model.file_name)
     for path in candidates:
         if path.is_file():
             if model.sha256 is not None and sha256_of(path) != model.sha256:
@@ -92,7 +110,7 @@ def _in_folder(folder: Path, model: Model) -> Path | None:
 def _cache_path(model: Model) -> Path:
     if model.is_bodypix:
         return cache_dir() / "sources" / model.source
-    return cache_dir() / "sources" / "selfie" / PurePosixPath(model.source).name
+    return cache_dir() / "sources" / "selfie" / model.file_name
 
 
 def _is_cached(path: Path, model: Model) -> bool:
@@ -111,7 +129,7 @@ def _fetch_tfjs(model: Model, path: Path, say: Say | None) -> None:
     url = model_url(model)
     if say is not None:
         say(f"fetching {model.name} (about {model.approx_bytes / 1e6:.1f} MB) from {url}")
-    progress = say is not None and _on_terminal()
+    progress = say is not None and sys.stderr.isatty()
     fetch_file(url, path, check=read_tfjs, progress=progress)
     source = read_tfjs(path)
     for shard in source.shards:
@@ -124,9 +142,3 @@ def _fetch_tfjs(model: Model, path: Path, say: Say | None) -> None:
         for shard in source.shards:
             forget(shard)
         raise
-
-
-def _on_terminal() -> bool:
-    import sys
-
-    return sys.stderr.isatty()

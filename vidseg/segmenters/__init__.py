@@ -27,7 +27,7 @@ def open_segmenter(settings: SegmentSettings, *, say: Say | None = None) -> Segm
     they are asked for, `DownloadError` where it can't be fetched, `DeviceError` for an absent GPU.
     """
     if settings.model not in MODELS and looks_like_path(settings.model):
-        return _open_path(Path(settings.model), settings, say)
+        return _open_path(Path(settings.model).expanduser(), settings, say)
     model = model_named(settings.model)
     if model.is_bodypix:
         # The device first: an absent GPU should not be found out after a download.
