@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Planes: TypeAlias = tuple[Plane, ...]
+
+
+def as_plane(array: NDArray[Any]) -> Plane:
+    """Say to the type checker that an array is a plane: OpenCV's and numpy's stubs know no sample types."""
+    return cast(Plane, array)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +210,9 @@ class VideoInfo:
 
     `width`, `height` are of the coded picture in pixels; `shown_width`, `shown_height` after rotation and
     with square pixels. `duration` in seconds, `None` where the container doesn't say; `start` is the
-    video stream's start time in seconds. `frame_count` is the container's claim, 0 where it makes none.
+    video stream's start time and `container_start` that of the earliest stream, both in seconds.
+    `frame_count` is the container's claim, 0 where it makes none. `display_matrix` holds nine 16.16
+    numbers; `mastering_display` and `content_light_level` are HDR10's static metadata in x265's notation.
     """
 
     path: str
@@ -218,11 +225,16 @@ class VideoInfo:
     time_base: Fraction
     average_rate: Fraction | None
     start: Fraction
+    container_start: Fraction
     duration: Fraction | None
     frame_count: int
     sample_aspect_ratio: Fraction
     orientation: Orientation
     streams: tuple[StreamInfo, ...]
+    video_index: int
+    display_matrix: tuple[int, ...] | None = None
+    mastering_display: str | None = None
+    content_light_level: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     chapters: int = 0
     interlaced: bool = False
@@ -263,7 +275,7 @@ def small_rgb(frame: Frame, box: Box, width: int, height: int) -> NDArray[np.uin
     Planes are reduced first and converted after, so that no full-size RGB exists. Large reductions are
     box-filtered by two per octave before the last bilinear step, which keeps them free of aliasing.
     """
-    channels = [_reduced(_crop(frame, i, box), width, height) for i in range(3)]
+    channels = [reduced(_crop(frame, i, box), width, height) for i in range(3)]
     matrix = yuv_to_rgb_matrix(frame.colour, frame.height, frame.format.bits)
     rgb = cv2.transform(cv2.merge(channels), matrix.astype(np.float32))
     if rgb.dtype != np.uint8:
@@ -280,14 +292,18 @@ def _crop(frame: Frame, index: int, box: Box) -> Plane:
     return frame.planes[index][rows, columns]
 
 
-def _reduced(plane: Plane, width: int, height: int) -> Plane:
-    rows, columns = plane.shape
+def reduced(plane: Plane, width: int, height: int) -> Plane:
+    """Return a plane [h, w] (or [h, w, 3]) resized to `width` x `height`, free of aliasing.
+
+    Halved by the box filter while at least twice too large, then bilinear.
+    """
+    rows, columns = plane.shape[:2]
     while rows >= 2 * height and columns >= 2 * width:
         # The area filter is exact and fast for a ratio of two; for odd sizes two-tap bilinear is its equal.
         even = rows % 2 == 0 and columns % 2 == 0
         rows, columns = rows // 2, columns // 2
         method = cv2.INTER_AREA if even else cv2.INTER_LINEAR
-        plane = cv2.resize(plane, (columns, rows), interpolation=method)  # type: ignore[assignment]
+        plane = as_plane(cv2.resize(plane, (columns, rows), interpolation=method))
     if (columns, rows) != (width, height):
-        plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        plane = as_plane(cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR))
     return plane

@@ -64,6 +64,6 @@ def part_indices(names: tuple[str, ...]) -> tuple[int, ...]:
             chosen.add(PARTS.index(key))
         else:
             raise SettingsError(
-                f"unknown body part {name!r}: use a group ({', '.join(GROUPS)}) or a part ({', '.join(PARTS)})"
+                f"unknown body part {name!r}: use groups ({', '.join(GROUPS)}) or parts ({', '.join(PARTS)})"
             )
     return tuple(sorted(chosen))

@@ -6,9 +6,13 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, nullcontext
 from typing import TypeVar
 
+from vidseg.errors import StalledError
+
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.1
+STALL_SECONDS = 300.0
+"""How long a stage may give nothing before the run is ended: far above any batch on any machine."""
 
 
 class _Raised:
@@ -21,25 +25,39 @@ class _Raised:
 _END = object()
 
 
-def prefetch(source: Iterable[T], depth: int, *, name: str = "prefetch") -> Generator[T, None, None]:
+def prefetch(
+    source: Iterable[T], depth: int, *, name: str = "prefetch", stall_s: float = STALL_SECONDS
+) -> Generator[T, None, None]:
     """Yield the items of `source`, which is consumed by a thread at most `depth` items ahead.
 
     An exception of `source` is re-raised here, after the items before it. However the generator ends
     (exhausted, closed, or dropped after an exception in the consumer), the thread is joined and a
     generator `source` is closed in that thread, so that what it holds open is closed where it was opened.
+    Raises `StalledError` where `source` gives nothing for `stall_s` seconds; its thread is then left behind.
     """
     items: queue.Queue[object] = queue.Queue(maxsize=depth)
     stop = threading.Event()
     worker = threading.Thread(target=_work, args=(iter(source), items, stop), name=name, daemon=True)
     worker.start()
+    patience: float | None = None
     try:
-        while (item := items.get()) is not _END:
+        while (item := _get(items, name, stall_s)) is not _END:
             if isinstance(item, _Raised):
                 raise item.error
             yield item  # type: ignore[misc]  # the queue holds T, _END and _Raised only
+    except StalledError:
+        patience = _POLL_SECONDS
+        raise
     finally:
         stop.set()
-        worker.join()
+        worker.join(patience)
+
+
+def _get(items: "queue.Queue[object]", name: str, stall_s: float) -> object:
+    try:
+        return items.get(timeout=stall_s)
+    except queue.Empty:
+        raise StalledError(f"the {name} stage gave nothing for {stall_s:g} s; the run is ended") from None
 
 
 def _work(source: Iterator[T], items: "queue.Queue[object]", stop: threading.Event) -> None:

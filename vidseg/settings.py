@@ -1,15 +1,16 @@
 """Everything a user can set, validated once; the only place with defaults."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Self, TypeAlias
+from typing import Literal, TypeAlias
 
 from vidseg.errors import SettingsError
 from vidseg.parts import part_indices
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
+Kind: TypeAlias = Literal["picture", "matte"]
 AudioMode: TypeAlias = Literal["copy", "transcode", "none"]
 
 DEFAULT_MODEL = "bodypix-050-s16"
@@ -89,14 +90,17 @@ class EncodeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
-    """One render: from a source to an output over a background.
+    """One render: from a source to an output.
 
-    `start` and `end` are seconds from the beginning of the video (half-open); `None`: its ends.
+    `kind` ``picture`` puts the people before `background`; ``matte`` writes their alpha as a grey video.
+    `start` and `end` are seconds of the player's clock, half-open; `None`: the clip's ends.
     """
 
     source: Path
     output: Path
-    background: str
+    background: str = "black"
+    kind: Kind = "picture"
+    invert: bool = False
     fit: Fit = "cover"
     start: Fraction | None = None
     end: Fraction | None = None
@@ -110,10 +114,5 @@ class RenderSettings:
         if self.start is not None and self.start < 0:
             raise SettingsError(f"--start must not be negative, got {float(self.start):g} s")
         if self.end is not None and self.end <= (self.start or 0):
-            raise SettingsError(
-                f"--end must come after --start: start {float(self.start or 0):g} s, end {float(self.end):g} s"
-            )
-
-    def with_changes(self, **changes: object) -> Self:
-        """Return a copy with some fields changed, checked anew."""
-        return replace(self, **changes)  # type: ignore[arg-type]  # checked by the dataclass itself
+            start, end = float(self.start or 0), float(self.end)
+            raise SettingsError(f"--end must come after --start: start {start:g} s, end {end:g} s")

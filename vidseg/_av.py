@@ -1,0 +1,253 @@
+"""The seam to PyAV: its errors become ours, its frames become planes, its numbers become ours."""
+
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+
+import vidseg
+from vidseg.errors import InputError, OutputError, VidsegError
+from vidseg.frames import WORKING_FORMATS, Colour, Orientation, PixelFormat, Plane, Planes, as_plane
+
+Packet: TypeAlias = "av.Packet[Any]"
+
+MICROSECOND = Fraction(1, 1_000_000)
+
+_RANGE_FULL = 2  # AVCOL_RANGE_JPEG
+_RANGE_VIDEO = 1  # AVCOL_RANGE_MPEG
+_SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # ITU-T H.273 → SWS_CS_*
+
+
+def reason(error: BaseException) -> str:
+    """Return what went wrong, in a few words, without the path that FFmpeg appends."""
+    if isinstance(error, OSError) and error.strerror:
+        return str(error.strerror)
+    text = str(error).splitlines()
+    return text[0] if text else type(error).__name__
+
+
+@contextmanager
+def av_errors(kind: type[VidsegError], what: str) -> Iterator[None]:
+    """Turn PyAV's and the system's errors inside the block into `kind`, as ``what: reason``."""
+    try:
+        yield
+    except VidsegError:
+        raise
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise kind(f"{what}: {reason(error)}") from error
+
+
+def open_source(path: Path, kind: type[VidsegError] = InputError) -> InputContainer:
+    """Open a local media file for reading. The caller closes it, in the thread that opened it.
+
+    Only the file itself is read: playlists and protocol names inside it can't reach further.
+    Raises `kind` where there is no such file, it is a folder, or FFmpeg finds no media in it.
+    """
+    if not path.exists():
+        raise kind(f"{path}: no such file")
+    if path.is_dir():
+        raise kind(f"{path}: is a folder, not a media file")
+    if path.stat().st_size == 0:
+        raise kind(f"{path}: the file is empty")
+    try:
+        return av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except av.InvalidDataError as error:
+        raise kind(f"{path}: not a media file, or damaged beyond opening ({reason(error)})") from error
+    except (av.FFmpegError, OSError) as error:
+        raise kind(f"{path}: can't be opened: {reason(error)}") from error
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether both names lead to one existing file."""
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+def check_target(target: Path, sources: tuple[Path, ...], *, overwrite: bool) -> None:
+    """Refuse an output name that can't or mustn't be written.
+
+    Raises `OutputError` where the folder is missing, the name is a folder, it is one of `sources`, or it
+    exists and `overwrite` is off.
+    """
+    if not target.parent.is_dir():
+        raise OutputError(f"{target}: the folder {target.parent} doesn't exist; create it first")
+    if target.is_dir():
+        raise OutputError(f"{target}: is a folder; give a file name")
+    if any(same_file(target, source) for source in sources):
+        raise OutputError(
+            f"{target}: is also an input; vidseg never writes over its sources, so name another file"
+        )
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target}: exists already; use --overwrite to replace it")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(f"{target}: the folder {target.parent} can't be written to")
+
+
+def colour_of(source: object) -> Colour:
+    """Return the colour tags of a frame or codec context."""
+    return Colour(
+        full_range=int(source.color_range) == _RANGE_FULL,  # type: ignore[attr-defined]
+        matrix=int(source.colorspace),  # type: ignore[attr-defined]
+        primaries=int(source.color_primaries),  # type: ignore[attr-defined]
+        transfer=int(source.color_trc),  # type: ignore[attr-defined]
+    )
+
+
+def tag_colour(target: object, colour: Colour) -> None:
+    """Write colour tags to a frame or codec context."""
+    target.color_range = _RANGE_FULL if colour.full_range else _RANGE_VIDEO  # type: ignore[attr-defined]
+    target.colorspace = colour.matrix  # type: ignore[attr-defined]
+    target.color_primaries = colour.primaries  # type: ignore[attr-defined]
+    target.color_trc = colour.transfer  # type: ignore[attr-defined]
+
+
+def sws_matrix(colour: Colour, height: int) -> int:
+    """Return swscale's number for the matrix, guessed by height where the file names none."""
+    if colour.matrix in _SWS_MATRIX:
+        return _SWS_MATRIX[colour.matrix]
+    return 1 if height > 576 else 5
+
+
+def working_format(name: str) -> PixelFormat:
+    """Return the working format that keeps most of the pixel format `name`.
+
+    Packed, semi-planar, grey and alpha variants map to the planar layout of their depth and chroma;
+    RGB becomes 4:4:4, grey 4:2:0. Above 12 bits becomes 12 bits.
+    """
+    if name in WORKING_FORMATS:
+        return WORKING_FORMATS[name]
+    described = av.VideoFormat(name, 16, 16)
+    parts = described.components
+    bits = max((part.bits for part in parts), default=8)
+    suffix = "" if bits <= 8 else "10le" if bits <= 10 else "12le"
+    if described.is_rgb or described.has_palette:
+        return WORKING_FORMATS["yuv444p" + suffix]
+    chroma = [part for part in parts if part.is_chroma]
+    if not chroma:
+        return WORKING_FORMATS["yuv420p" + suffix]
+    wide, tall = chroma[0].width == 16, chroma[0].height == 16
+    # 4:1:1, 4:1:0 and 4:4:0 have no working format of their own: the next finer one loses nothing.
+    sub = "444" if wide else "422" if tall else "420"
+    return WORKING_FORMATS[f"yuv{sub}p{suffix}"]
+
+
+def planes_of(frame: VideoFrame, dtype: type[np.uint8] | type[np.uint16] = np.uint8) -> Planes:
+    """Return views of a planar frame's planes, [h, w] without padding; they keep the frame alive."""
+    return tuple(_view(plane, dtype) for plane in frame.planes)
+
+
+def _view(plane: "av.video.plane.VideoPlane", dtype: type[np.uint8] | type[np.uint16]) -> Plane:
+    size = np.dtype(dtype).itemsize
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, plane.line_size // size)
+    return as_plane(rows[:, : plane.width])
+
+
+def to_working(frame: VideoFrame, target: PixelFormat, reformatter: VideoReformatter) -> VideoFrame:
+    """Return `frame` in the working format `target`, with its own colour range and matrix.
+
+    RGB gets BT.709 above 576 lines and BT.601 otherwise, video range, and is tagged so.
+    """
+    if frame.format.name == target.name:
+        return frame
+    colour = colour_of(frame)
+    if frame.format.is_rgb or frame.format.has_palette:
+        matrix = 1 if frame.height > 576 else 6
+        new = reformatter.reformat(
+            frame, format=target.name, dst_colorspace=_SWS_MATRIX[matrix], dst_color_range=_RANGE_VIDEO
+        )
+        tag_colour(new, Colour(False, matrix, colour.primaries, colour.transfer))
+        return new
+    full = colour.full_range or frame.format.name.startswith("yuvj")
+    matrix_number = sws_matrix(colour, frame.height)
+    code = _RANGE_FULL if full else _RANGE_VIDEO
+    new = reformatter.reformat(
+        frame,
+        format=target.name,
+        src_colorspace=matrix_number,
+        dst_colorspace=matrix_number,
+        src_color_range=code,
+        dst_color_range=code,
+    )
+    tag_colour(new, Colour(full, colour.matrix, colour.primaries, colour.transfer))
+    return new
+
+
+def new_frame(
+    width: int, height: int, format_name: str, dtype: type[np.uint8] | type[np.uint16]
+) -> tuple[VideoFrame, Planes]:
+    """Return a fresh frame and writable views of its planes."""
+    frame = VideoFrame(width, height, format_name)
+    return frame, planes_of(frame, dtype)
+
+
+def orientation_of(matrix: tuple[int, ...] | None) -> Orientation:
+    """Return the nearest of the eight orientations of a display matrix (nine 16.16 numbers, row-major).
+
+    In FFmpeg's convention a point (p, q) is shown at (a·p + c·q, b·p + d·q), y downwards.
+    """
+    if matrix is None:
+        return Orientation()
+    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, c = -a, -c
+    turns = {(1, 0): 0, (0, 1): 1, (-1, 0): 2, (0, -1): 3}
+    column = (_sign(a), 0) if abs(a) >= abs(b) else (0, _sign(b))
+    return Orientation(turns.get(column, 0), mirrored)
+
+
+def _sign(value: int) -> int:
+    return (value > 0) - (value < 0)
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """Return the frame's display matrix as nine integers, or `None` where it has none."""
+    data = _side_data(frame, "DISPLAYMATRIX")
+    return None if data is None else struct.unpack("<9i", data[:36])
+
+
+def _side_data(frame: VideoFrame, name: str) -> bytes | None:
+    # A loop, since the mapping's look-up raises for types that this PyAV doesn't name.
+    sides: Iterable[Any] = frame.side_data
+    return next((bytes(side) for side in sides if side.type.name == name), None)
+
+
+def mastering_display(frame: VideoFrame) -> str | None:
+    """Return HDR10 static metadata in the form of x265's ``master-display``, or `None`.
+
+    Chromaticities in units of 0.00002, luminance in units of 0.0001 cd/m² (SMPTE ST 2086).
+    """
+    data = _side_data(frame, "MASTERING_DISPLAY_METADATA")
+    if data is None:
+        return None
+    numbers = struct.unpack("<22i", data[:88])
+    if not (numbers[20] and numbers[21]):
+        return None
+    ratios = [Fraction(numbers[i], numbers[i + 1] or 1) for i in range(0, 20, 2)]
+    red, green, blue, white = (tuple(round(r * 50000) for r in ratios[i : i + 2]) for i in (0, 2, 4, 6))
+    low, high = (round(r * 10000) for r in ratios[8:10])
+    points = zip(("G", "B", "R", "WP"), (green, blue, red, white), strict=True)
+    return "".join(f"{name}({x},{y})" for name, (x, y) in points) + f"L({high},{low})"
+
+
+def content_light_level(frame: VideoFrame) -> str | None:
+    """Return HDR10 light levels as x265's ``max-cll`` (MaxCLL,MaxFALL in cd/m²), or `None`."""
+    data = _side_data(frame, "CONTENT_LIGHT_LEVEL")
+    if data is None:
+        return None
+    most, average = struct.unpack("<2I", data[:8])
+    return f"{most},{average}"
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of vidseg, PyAV and FFmpeg's libraries, for reports."""
+    libraries = {name: ".".join(map(str, version)) for name, version in av.library_versions.items()}
+    return {"vidseg": vidseg.__version__, "av": av.__version__, **libraries}

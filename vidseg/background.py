@@ -1,0 +1,364 @@
+"""What comes behind the people: a colour, a picture, a looped video, or their own surroundings blurred.
+
+Every background is fitted to the picture as it is shown (upright, square pixels) and then brought to the
+coded orientation and the source's own colour description, so that it can be blended plane by plane.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
+
+from vidseg.decode import Damage, Span, decode
+from vidseg.errors import BackgroundError
+from vidseg.frames import (
+    Colour,
+    Frame,
+    PixelFormat,
+    Plane,
+    Planes,
+    VideoInfo,
+    as_plane,
+    reduced,
+    rgb_to_yuv_matrix,
+    yuv_to_rgb_matrix,
+)
+from vidseg.prefetch import prefetch
+from vidseg.probe import probe
+from vidseg.settings import Fit
+from vidseg.transfer import sdr_to
+
+DEFAULT_BLUR = 12.0
+"""Default strength of ``blur``, in thousandths of the picture's longer side."""
+
+_IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
+
+
+class Background(Protocol):
+    """Gives the planes that go behind a frame; `close` frees what it holds open."""
+
+    def planes(self, frame: Frame, alpha: Plane) -> Planes:
+        """Return planes of `frame`'s layout, size and colour; the caller only reads them."""
+
+    def close(self) -> None:
+        """Free everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What backgrounds are made for: the source's geometry, layout and colour, and how they fit it."""
+
+    info: VideoInfo
+    layout: PixelFormat
+    colour: Colour
+    fit: Fit = "cover"
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """(width, height) of the coded picture turned upright, with its own, maybe oblong, pixels."""
+        width, height = self.info.width, self.info.height
+        return (height, width) if self.info.orientation.swaps_axes else (width, height)
+
+
+def open_background(spec: str, canvas: Canvas, *, whole_blur: bool = False) -> Background:
+    """Open what the user named: a colour, ``blur[:STRENGTH]``, or the path of a picture or video.
+
+    `whole_blur` blurs the people too, for hiding parts of them. Raises `BackgroundError` where `spec` is
+    none of these or can't be read.
+    """
+    if spec == "blur" or spec.startswith("blur:"):
+        return Blur(_blur_strength(spec), whole=whole_blur)
+    path = Path(spec)
+    if not path.exists() and (rgb := _colour(spec)) is not None:
+        return Still(np.full((1, 1, 3), rgb, np.uint8), canvas)
+    picture = read_picture(path)
+    return Still(picture, canvas) if picture is not None else Movie(path, canvas)
+
+
+def _blur_strength(spec: str) -> float:
+    _, _, text = spec.partition(":")
+    try:
+        strength = float(text) if text else DEFAULT_BLUR
+    except ValueError:
+        strength = -1.0
+    if not 0 < strength <= 200:
+        raise BackgroundError(
+            f"blur strength must lie in (0, 200] thousandths of the longer side, got {text!r}"
+        )
+    return strength
+
+
+def _colour(spec: str) -> tuple[int, ...] | None:
+    """Return the R, G, B of ``#RRGGBB`` or a CSS name, `None` for what looks like a path.
+
+    Raises `BackgroundError` for a malformed ``#…`` and for a word that is neither colour nor file.
+    """
+    try:
+        return ImageColor.getrgb(spec)[:3]
+    except ValueError:
+        if spec.startswith("#"):
+            raise BackgroundError(f"{spec}: not a colour; write #RRGGBB, such as #00b140") from None
+        if not Path(spec).suffix and "/" not in spec:
+            raise BackgroundError(
+                f"{spec}: no such file, and no colour either; give a picture, a video, #RRGGBB, "
+                "a CSS colour name, blur, or transparent"
+            ) from None
+        return None
+
+
+def read_picture(path: Path) -> NDArray[np.uint8] | None:
+    """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
+
+    Transparent areas become black. Raises `BackgroundError` where the file is missing or damaged.
+    """
+    if not path.exists():
+        raise BackgroundError(f"{path}: no such file")
+    if path.is_dir():
+        raise BackgroundError(f"{path}: is a folder; give a picture or a video")
+    try:
+        with Image.open(path, formats=_IMAGE_FORMATS) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                return None
+            return _srgb(image)
+    except UnidentifiedImageError:
+        return None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BackgroundError(f"{path}: the picture can't be read: {error}") from error
+
+
+def _srgb(image: Image.Image) -> NDArray[np.uint8]:
+    profile = image.info.get("icc_profile")
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+        upright = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, (0, 0, 0, 255)), upright)
+    if profile and upright.mode in ("RGB", "CMYK"):
+        upright = _by_profile(upright, profile)
+    return np.asarray(upright.convert("RGB"))
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image  # a broken profile is no reason to refuse the picture
+    return image if converted is None else converted
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """Which part of a background is shown, and where; in fractions of its own and of the picture's sides."""
+
+    source: tuple[float, float, float, float]
+    target: tuple[float, float, float, float]
+
+
+def _fitting(size: tuple[int, int], shown: tuple[int, int], fit: Fit) -> _Fitting:
+    """Return left, top, right, bottom of the part used of a background of `size`, and of where it goes."""
+    whole = (0.0, 0.0, 1.0, 1.0)
+    ratio = (size[0] / size[1]) / (shown[0] / shown[1])
+    if fit == "stretch" or abs(ratio - 1) < 1e-3:
+        return _Fitting(whole, whole)
+    share = min(ratio, 1 / ratio)
+    low, high = (1 - share) / 2, (1 + share) / 2
+    sides, ends = (low, 0.0, high, 1.0), (0.0, low, 1.0, high)
+    if fit == "cover":
+        return _Fitting(sides if ratio > 1 else ends, whole)
+    return _Fitting(whole, ends if ratio > 1 else sides)
+
+
+def _pixels(part: tuple[float, float, float, float], width: int, height: int) -> tuple[slice, slice]:
+    left, right = round(part[0] * width), round(part[2] * width)
+    top, bottom = round(part[1] * height), round(part[3] * height)
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
+
+
+def _fit(picture: Plane, fitting: _Fitting, width: int, height: int, fill: int) -> Plane:
+    """Return the fitted part of a plane or RGB picture at `width` x `height`, `fill` around it."""
+    cropped = picture[_pixels(fitting.source, picture.shape[1], picture.shape[0])]
+    rows, columns = _pixels(fitting.target, width, height)
+    inner = reduced(cropped, columns.stop - columns.start, rows.stop - rows.start)
+    if inner.shape[:2] == (height, width):
+        return inner
+    canvas = np.full((height, width, *picture.shape[2:]), fill, picture.dtype)
+    canvas[rows, columns] = inner
+    return as_plane(canvas)
+
+
+def planes_from_rgb(rgb: NDArray[np.float32], colour: Colour, layout: PixelFormat, height: int) -> Planes:
+    """Return the planes of R'G'B' float32 [h, w, 3] in [0, 1], rounded to `layout`'s code values.
+
+    `height` is the coded height, by which an untagged matrix is guessed.
+    """
+    matrix = rgb_to_yuv_matrix(colour, height, layout.bits).astype(np.float32)
+    full = cv2.transform(rgb, matrix)
+    planes: list[Plane] = []
+    for index in range(3):
+        plane = np.ascontiguousarray(full[..., index])
+        size = layout.plane_size(index, rgb.shape[1], rgb.shape[0])
+        if size != (rgb.shape[1], rgb.shape[0]):
+            plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        planes.append(as_plane(np.clip(np.rint(plane), 0, layout.peak).astype(layout.dtype)))
+    return tuple(planes)
+
+
+class Still:
+    """One picture behind every frame; its planes are made once."""
+
+    def __init__(self, rgb: NDArray[np.uint8], canvas: Canvas) -> None:
+        fitting = _fitting((rgb.shape[1], rgb.shape[0]), canvas.info.shown_size, canvas.fit)
+        upright = _fit(rgb, fitting, *canvas.upright_size, fill=0)
+        coded = np.ascontiguousarray(canvas.info.orientation.coded(upright)).astype(np.float32) / 255
+        light = sdr_to(coded, canvas.colour)
+        self._planes = planes_from_rgb(light, canvas.colour, canvas.layout, canvas.info.height)
+
+    def planes(self, frame: Frame, alpha: Plane) -> Planes:
+        """Return the same planes every time."""
+        return self._planes
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Movie:
+    """A video behind the frames, played at its own speed from its beginning, again and again."""
+
+    def __init__(self, path: Path, canvas: Canvas) -> None:
+        self._canvas = canvas
+        self._info = probe(path, BackgroundError)
+        self._fitting = _fitting(self._info.shown_size, canvas.info.shown_size, canvas.fit)
+        self._pictures = prefetch(_looped(self._info), 2, name="background")
+        self._origin: Fraction | None = None
+        self._current: Frame | None = None
+        self._coming: tuple[Fraction, Frame] = next(self._pictures)
+        self._planes: Planes = ()
+
+    def planes(self, frame: Frame, alpha: Plane) -> Planes:
+        """Return the planes of the picture that plays at the frame's time, counted from the first frame."""
+        if self._origin is None:
+            self._origin = frame.time
+        elapsed = frame.time - self._origin
+        shown = None
+        while self._coming[0] <= elapsed:
+            shown = self._coming[1]
+            self._coming = next(self._pictures)
+        if shown is not None:
+            self._planes = self._converted(shown)
+        return self._planes
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self._pictures.close()
+
+    def _converted(self, picture: Frame) -> Planes:
+        canvas = self._canvas
+        if _same_code_values(picture, canvas):
+            return self._fitted(picture.planes, canvas.layout, picture.colour)
+        fine = PixelFormat("fine", picture.format.bits, 0, 0)
+        yuv = cv2.merge(self._fitted(picture.planes, fine, picture.colour)).astype(np.float32)
+        matrix = yuv_to_rgb_matrix(picture.colour, picture.height, picture.format.bits) / 255
+        rgb = np.asarray(np.clip(cv2.transform(yuv, matrix.astype(np.float32)), 0, 1), np.float32)
+        if picture.colour.transfer not in (16, 18):
+            rgb = sdr_to(rgb, canvas.colour)
+        return planes_from_rgb(rgb, canvas.colour, canvas.layout, canvas.info.height)
+
+    def _fitted(self, planes: Planes, layout: PixelFormat, colour: Colour) -> Planes:
+        """Turn upright by the background's orientation, fit, and bring to the source's coded orientation."""
+        info = self._canvas.info
+        black = 0 if colour.full_range else 16 << (layout.bits - 8)
+        fitted = []
+        for index, plane in enumerate(planes):
+            width, height = layout.plane_size(index, info.width, info.height)
+            if info.orientation.swaps_axes:
+                width, height = height, width
+            upright = as_plane(self._info.orientation.upright(plane))
+            fill = 1 << (layout.bits - 1) if index else black
+            placed = _fit(as_plane(np.ascontiguousarray(upright)), self._fitting, width, height, fill)
+            fitted.append(as_plane(np.ascontiguousarray(info.orientation.coded(placed))))
+        return tuple(fitted)
+
+
+def _same_code_values(picture: Frame, canvas: Canvas) -> bool:
+    """Whether the same code values mean the same colour in the background and in the source."""
+    mine, theirs = picture.colour, canvas.colour
+    hdr = {16, 18}
+    return (
+        picture.format.bits == canvas.layout.bits
+        and mine.full_range == theirs.full_range
+        and mine.weights(picture.height) == theirs.weights(canvas.info.height)
+        and (mine.transfer == theirs.transfer or not {mine.transfer, theirs.transfer} & hdr)
+    )
+
+
+def _looped(info: VideoInfo) -> Iterator[tuple[Fraction, Frame]]:
+    """Yield (time since the first beginning, frame) for ever."""
+    offset = Fraction(0)
+    while True:
+        origin = end = None
+        for frame in decode(info, Span(), Damage()):
+            origin = frame.time if origin is None else origin
+            end = frame.time + frame.duration * frame.time_base
+            yield offset + frame.time - origin, frame
+        if origin is None or end is None:
+            raise BackgroundError(f"{info.path}: none of its video could be decoded")
+        offset += max(end - origin, Fraction(1, 1000))
+
+
+class Blur:
+    """The picture's own surroundings, blurred without the people in them.
+
+    Normalised convolution (Knutsson and Westin, 1993): colour and weight are blurred alike and divided,
+    with weight 1 - alpha, so that nothing of a person bleeds into what is behind. `strength` is the
+    Gaussian's standard deviation in thousandths of the longer side; `whole` blurs the people too.
+    """
+
+    _SMALL_SIGMA = 3.0
+    """Standard deviation, in pixels, on the reduced picture: fine enough that the reduction can't be seen."""
+
+    def __init__(self, strength: float, *, whole: bool) -> None:
+        self._strength = strength
+        self._whole = whole
+
+    def planes(self, frame: Frame, alpha: Plane) -> Planes:
+        """Return the blurred planes of `frame`."""
+        peak = frame.format.peak
+        sigma = self._strength / 1000 * max(frame.width, frame.height)
+        factor = max(1, int(sigma / self._SMALL_SIGMA))
+        width, height = max(1, frame.width // factor), max(1, frame.height // factor)
+        behind = as_plane(
+            np.full_like(alpha, peak) if self._whole else np.subtract(peak, alpha, dtype=alpha.dtype)
+        )
+        weight = _area(behind, width, height)
+        return tuple(self._blurred(plane, behind, weight, sigma / factor, peak) for plane in frame.planes)
+
+    def _blurred(
+        self, plane: Plane, behind: Plane, weight: NDArray[np.float32], sigma: float, peak: int
+    ) -> Plane:
+        rows, columns = plane.shape
+        if behind.shape != plane.shape:
+            behind = as_plane(cv2.resize(behind, (columns, rows), interpolation=cv2.INTER_AREA))
+        small = _area(as_plane(cv2.multiply(plane, behind, scale=1 / peak)), weight.shape[1], weight.shape[0])
+        # A trace of everything's mean fills what is so far inside a person that no surroundings reach it.
+        trace = 1e-3 * peak
+        mean = float(small.sum() / max(float(weight.sum()) / peak, 1.0))
+        colour = cv2.GaussianBlur(small, (0, 0), sigma) * peak + trace * mean
+        share = cv2.GaussianBlur(weight, (0, 0), sigma) + trace
+        filled = cv2.resize(
+            (colour / share).astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR
+        )
+        return as_plane(np.clip(filled + 0.5, 0, peak).astype(plane.dtype))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _area(plane: Plane, width: int, height: int) -> NDArray[np.float32]:
+    return reduced(plane, width, height).astype(np.float32)

@@ -1,0 +1,255 @@
+"""A path and a span → frames, each with its exact time; damage is tolerated, counted and never hidden."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from vidseg._av import Packet, colour_of, open_source, planes_of, reason, to_working, working_format
+from vidseg.errors import InputError
+from vidseg.frames import Frame, PixelFormat, VideoInfo
+
+_MOST_ERRORS_IN_A_ROW = 1000
+_SEEK_MARGIN_S = 1
+_DECODING_TIME_ONLY = ("avi", "mpegvideo", "h264", "hevc", "m4v")
+"""Containers that store no presentation times."""
+
+
+@dataclass(slots=True)
+class Damage:
+    """What of a source could not be read, counted while decoding.
+
+    `packets` that would not decode, `corrupt_frames` that the decoder itself called damaged,
+    `made_up_times` of frames that came without a usable time, `video_packets` read, and `video_end`,
+    the end of the last frame in seconds of the source's clock.
+    """
+
+    packets: int = 0
+    corrupt_frames: int = 0
+    made_up_times: int = 0
+    video_packets: int = 0
+    video_end: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open stretch [start, end) of the source's clock, in seconds; `None`: no bound."""
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+
+    def holds(self, time: Fraction) -> bool:
+        """Whether `time` lies in the span."""
+        return (self.start is None or time >= self.start) and (self.end is None or time < self.end)
+
+
+def decode(info: VideoInfo, span: Span, damage: Damage) -> Iterator[Frame]:
+    """Yield the frames of `info.path` whose presentation time lies in `span`, in order.
+
+    Frames are in the working format nearest to the source's (see `vidseg._av.working_format`), in coded
+    orientation, with strictly increasing `pts` in `info.time_base`. Interlaced material is deinterlaced
+    by bwdif, one frame for one frame. Adds to `damage`. Raises `InputError` where the file can't be
+    opened, its picture size changes on the way, or nothing in it decodes any more.
+    """
+    path = Path(info.path)
+    with open_source(path) as container:
+        stream = container.streams[info.video_index]
+        assert isinstance(stream, VideoStream)  # probe chose it
+        stream.thread_type = "AUTO"
+        seek_to = _seek(container, stream, span)
+        pictures = _timed(_pictures(container, stream, path, damage), info, damage)
+        if info.interlaced:
+            pictures = _deinterlaced(pictures, stream, info)
+        for frame in _frames(pictures, info, damage):
+            if seek_to is not None and span.start is not None and frame.time > span.start:
+                break  # the seek went past the start: the index lies, so read from the beginning instead
+            seek_to = None
+            if span.end is not None and frame.time >= span.end:
+                return
+            if span.holds(frame.time):
+                yield frame
+        else:
+            return
+    yield from decode_from_beginning(info, span, damage)
+
+
+def decode_from_beginning(info: VideoInfo, span: Span, damage: Damage) -> Iterator[Frame]:
+    """Yield what `decode` does, without trusting the file's index: everything before the span is decoded."""
+    damage.video_packets = 0
+    for frame in decode(info, Span(None, span.end), damage):
+        if span.holds(frame.time):
+            yield frame
+
+
+def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fraction | None:
+    """Go to a key frame well before the span; return the time asked for, `None` without a seek."""
+    if span.start is None or stream.time_base is None or container.format.name in _DECODING_TIME_ONLY:
+        return None
+    target = span.start - _SEEK_MARGIN_S
+    if target <= (stream.start_time or 0) * stream.time_base:
+        return None
+    try:
+        container.seek(int(target / stream.time_base), stream=stream, backward=True)
+    except av.FFmpegError:
+        return None
+    return target
+
+
+def _packets(container: InputContainer, stream: VideoStream, path: Path, damage: Damage) -> Iterator[Packet]:
+    """Yield the stream's packets, going on after damaged ones; the last one is empty and flushes."""
+    errors = 0
+    while errors < _MOST_ERRORS_IN_A_ROW:
+        try:
+            for packet in container.demux(stream):
+                errors = 0
+                damage.video_packets += packet.size > 0
+                yield packet
+            return
+        except av.EOFError:
+            return
+        except av.FFmpegError as error:
+            damage.packets += 1
+            errors += 1
+            last = error
+    raise InputError(f"{path}: reading it fails again and again ({reason(last)})")
+
+
+def _pictures(
+    container: InputContainer, stream: VideoStream, path: Path, damage: Damage
+) -> Iterator[VideoFrame]:
+    flushed = False
+    for packet in _packets(container, stream, path, damage):
+        flushed = packet.size == 0
+        try:
+            yield from stream.decode(packet)
+        except av.EOFError:
+            return
+        except av.FFmpegError:
+            damage.packets += 1
+    if not flushed:
+        try:
+            yield from stream.decode(None)
+        except av.FFmpegError:
+            return
+
+
+class _Clock:
+    """Gives every picture a time, strictly increasing, in the stream's time base.
+
+    Trusts presentation times while they rise. Containers that only know decoding times (AVI, raw
+    streams) give them out of order or not at all: there decoding times, which pictures leave the decoder
+    with in order, are used, moved so that the first picture is at the stream's start. What has neither
+    follows its predecessor at the average rate.
+    """
+
+    def __init__(self, info: VideoInfo) -> None:
+        self.by_decoding_time = info.container in _DECODING_TIME_ONLY
+        rate = info.average_rate or Fraction(25)
+        self.step = max(1, round(1 / rate / info.time_base))
+        self.start = round(info.start / info.time_base)
+        self.last: int | None = None
+        self.shift: int | None = None
+        self.made_up = 0
+
+    def time(self, picture: VideoFrame) -> int:
+        """Return the picture's presentation time in time-base units."""
+        raw = picture.dts if self.by_decoding_time and picture.dts is not None else picture.pts
+        if self.by_decoding_time and raw is not None:
+            if self.shift is None:
+                self.shift = self.start - raw
+            raw += self.shift
+        if raw is None:
+            self.made_up += 1
+            raw = self.start if self.last is None else self.last + (picture.duration or self.step)
+        if self.last is not None and raw <= self.last:
+            self.made_up += 1
+            raw = self.last + 1
+        self.last = raw
+        return raw
+
+
+def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> Iterator[VideoFrame]:
+    clock = _Clock(info)
+    for picture in pictures:
+        damage.corrupt_frames += picture.is_corrupt
+        picture.pts = clock.time(picture)
+        picture.time_base = info.time_base
+        damage.made_up_times = clock.made_up
+        yield picture
+
+
+def _deinterlaced(
+    pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo
+) -> Iterator[VideoFrame]:
+    """Yield as many pictures at the same times, with the interlaced ones made progressive by bwdif."""
+    graph = Graph()
+    source = graph.add_buffer(template=stream, time_base=info.time_base)
+    filtered = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+    sink = graph.add("buffersink")
+    source.link_to(filtered)
+    filtered.link_to(sink)
+    graph.configure()
+    for picture in pictures:
+        source.push(picture)
+        yield from _pulled(graph, info)
+    source.push(None)
+    yield from _pulled(graph, info)
+
+
+def _pulled(graph: Graph, info: VideoInfo) -> Iterator[VideoFrame]:
+    while True:
+        try:
+            picture = graph.pull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+        assert isinstance(picture, VideoFrame)
+        if picture.pts is not None and picture.time_base is not None:
+            picture.pts = round(picture.pts * picture.time_base / info.time_base)
+            picture.duration = 0
+        picture.time_base = info.time_base
+        yield picture
+
+
+def _frames(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> Iterator[Frame]:
+    """Yield frames with durations, each held back until the next one's time is known."""
+    target = working_format(info.pix_fmt)
+    reformatter = VideoReformatter()
+    held: VideoFrame | None = None
+    step = max(1, round(1 / (info.average_rate or Fraction(25)) / info.time_base))
+    for picture in pictures:
+        if (picture.width, picture.height) != (info.width, info.height):
+            raise InputError(
+                f"{info.path}: the picture size changes from {info.width}x{info.height} to "
+                f"{picture.width}x{picture.height} at {float(picture.time):.3f} s; end there with --end"
+            )
+        if held is not None:
+            step = int(picture.pts) - int(held.pts)  # type: ignore[arg-type]  # _timed gave both a time
+            yield _frame(held, step, target, reformatter)
+        held = picture
+    if held is not None:
+        frame = _frame(held, held.duration or step, target, reformatter)
+        damage.video_end = (frame.pts + frame.duration) * frame.time_base
+        yield frame
+
+
+def _frame(picture: VideoFrame, duration: int, target: PixelFormat, reformatter: VideoReformatter) -> Frame:
+    key, pts, time_base = picture.key_frame, picture.pts, picture.time_base
+    picture = to_working(picture, target, reformatter)
+    assert pts is not None
+    assert time_base is not None
+    return Frame(
+        planes=planes_of(picture, target.dtype),
+        pts=pts,
+        time_base=time_base,
+        duration=duration,
+        format=target,
+        colour=colour_of(picture),
+        key=key,
+    )

@@ -1,0 +1,295 @@
+"""Frames → packets: which codec writes them, with which settings, in which pixel format."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from vidseg._av import Packet, av_errors, new_frame, planes_of, reason, sws_matrix, tag_colour
+from vidseg.errors import OutputError
+from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Planes, VideoInfo
+from vidseg.settings import EncodeSettings, Kind
+
+_420 = ("yuv420p", "yuv420p10le")
+_ALL_8_10 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
+_ALL = tuple(WORKING_FORMATS)
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """What vidseg knows of a codec it can write.
+
+    `library`: FFmpeg's encoder. `formats`: pixel formats it takes, the best-known first. `quality`: the
+    option that carries a constant rate factor, with its default; `preset`: likewise for speed.
+    `containers`: file extensions that hold it.
+    """
+
+    library: str
+    formats: tuple[str, ...]
+    containers: tuple[str, ...]
+    quality: tuple[str, float] | None = None
+    preset: tuple[str, str] | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    hardware: bool = False
+
+
+_MP4 = (".mp4", ".m4v", ".mov", ".mkv")
+
+CODECS: dict[str, Codec] = {
+    "x264": Codec("libx264", _ALL_8_10, _MP4, ("crf", 18), ("preset", "medium")),
+    "x265": Codec(
+        "libx265", _ALL, _MP4, ("crf", 20), ("preset", "medium"), {"x265-params": "log-level=error"}
+    ),
+    "svt-av1": Codec(
+        "libsvtav1", _420, (*_MP4, ".webm"), ("crf", 28), ("preset", "8"), {"svtav1-params": "fast-decode=0"}
+    ),
+    "vp9": Codec(
+        "libvpx-vp9",
+        _ALL,
+        (".webm", ".mkv", ".mp4"),
+        ("crf", 24),
+        ("cpu-used", "4"),
+        {"b": "0", "deadline": "good", "row-mt": "1"},
+    ),
+    "prores": Codec(
+        "prores_ks", ("yuv422p10le", "yuv444p10le"), (".mov", ".mkv"), None, None, {"vendor": "apl0"}
+    ),
+    "dnxhd": Codec("dnxhd", ("yuv422p", "yuv422p10le", "yuv444p10le"), (".mov", ".mkv")),
+    "ffv1": Codec(
+        "ffv1", _ALL, (".mkv", ".mov"), None, None, {"level": "3", "slicecrc": "1", "slices": "16"}
+    ),
+    "h264-nvenc": Codec(
+        "h264_nvenc", ("yuv420p", "yuv444p"), _MP4, ("cq", 20), ("preset", "p5"), hardware=True
+    ),
+    "hevc-nvenc": Codec(
+        "hevc_nvenc", ("yuv420p", "p010le"), _MP4, ("cq", 22), ("preset", "p5"), hardware=True
+    ),
+    "av1-nvenc": Codec("av1_nvenc", ("yuv420p", "p010le"), _MP4, ("cq", 28), ("preset", "p5"), hardware=True),
+    "h264-qsv": Codec(
+        "h264_qsv", ("nv12",), _MP4, ("global_quality", 20), ("preset", "medium"), hardware=True
+    ),
+    "hevc-qsv": Codec(
+        "hevc_qsv", ("nv12", "p010le"), _MP4, ("global_quality", 22), ("preset", "medium"), hardware=True
+    ),
+    "h264-amf": Codec("h264_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
+    "hevc-amf": Codec("hevc_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
+}
+"""Every codec `--codec` knows. Default rate factors are visually near-lossless at a sensible size."""
+
+_DEFAULT_CODEC = {".webm": "vp9"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the video will be written, settled before any work is done."""
+
+    name: str
+    library: str
+    pix_fmt: str
+    options: dict[str, str]
+    tag: str | None = None
+
+
+def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, kind: Kind = "picture") -> Plan:
+    """Choose codec, pixel format and options for an output whose name ends in `suffix`.
+
+    Raises `OutputError` where the codec is unknown, not held by the container, or lacks the format.
+    """
+    name = _codec_name(info, settings, suffix, kind)
+    codec = CODECS[name]
+    if suffix not in codec.containers:
+        raise OutputError(
+            f"{suffix} files don't hold {name}; use {' or '.join(codec.containers)}, or another --codec"
+        )
+    pix_fmt = _pixel_format(info, settings, name, kind)
+    options = dict(codec.options)
+    for given, known, flag in (
+        (settings.crf, codec.quality, "--crf"),
+        (settings.preset, codec.preset, "--preset"),
+    ):
+        if given is not None and known is None:
+            raise OutputError(f"{name} has no {flag}; leave it out")
+        if known is not None:
+            value = known[1] if given is None else given
+            options[known[0]] = f"{value:g}" if isinstance(value, float | int) else value
+    _special_options(name, pix_fmt, info, options)
+    return Plan(
+        name, codec.library, pix_fmt, options, "hvc1" if name == "x265" and suffix != ".mkv" else None
+    )
+
+
+def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, kind: Kind) -> str:
+    if settings.codec != "auto":
+        if settings.codec not in CODECS:
+            raise OutputError(f"unknown codec {settings.codec!r}; known are {', '.join(CODECS)}")
+        return settings.codec
+    if suffix not in {".mp4", ".m4v", ".mov", ".mkv", ".webm"}:
+        raise OutputError(f"can't tell a container from the ending {suffix!r}; use .mp4, .mkv, .mov or .webm")
+    deep = "10" in (settings.pix_fmt or info.pix_fmt) or "12" in (settings.pix_fmt or info.pix_fmt)
+    return _DEFAULT_CODEC.get(suffix) or ("x265" if deep and kind == "picture" else "x264")
+
+
+def _pixel_format(info: VideoInfo, settings: EncodeSettings, name: str, kind: Kind) -> str:
+    formats = CODECS[name].formats
+    if settings.pix_fmt is not None:
+        if settings.pix_fmt not in formats:
+            raise OutputError(
+                f"{name} doesn't take --pix-fmt {settings.pix_fmt}; it takes {', '.join(formats)}"
+            )
+        return settings.pix_fmt
+    source = av.VideoFormat(info.pix_fmt, 16, 16)
+    bits = max((part.bits for part in source.components), default=8)
+    chroma = next((part for part in source.components if part.is_chroma), None)
+    # Packed RGB is kept as 4:2:0: 4:4:4 H.264 plays almost nowhere, and --pix-fmt can still ask for it.
+    finest = source.is_rgb or source.has_palette or chroma is None or kind == "matte"
+    sub = "420" if finest else "444" if chroma.width == 16 else "422" if chroma.height == 16 else "420"  # type: ignore[union-attr]
+    wanted = f"yuv{sub}p" + ("" if bits <= 8 or kind == "matte" else "10le" if bits <= 10 else "12le")
+    return _nearest(wanted, formats)
+
+
+def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
+    """Return the format among `formats` that loses least of `wanted`: first depth, then chroma."""
+    if wanted in formats:
+        return wanted
+
+    def rank(name: str) -> tuple[bool, bool, int]:
+        mine, asked = _fineness(name), _fineness(wanted)
+        short = mine[0] < asked[0] and asked[0] > 8, mine[1] < asked[1]
+        return (*short, abs(mine[0] - asked[0]) + abs(mine[1] - asked[1]))
+
+    return min(formats, key=rank)
+
+
+def _fineness(name: str) -> tuple[int, int]:
+    """Return (bits, chroma resolution as 420, 422 or 444)."""
+    bits = 12 if "12" in name else 10 if "10" in name else 8
+    return bits, 444 if "444" in name else 422 if "422" in name else 420
+
+
+def _special_options(name: str, pix_fmt: str, info: VideoInfo, options: dict[str, str]) -> None:
+    if name == "prores":
+        options["profile"] = "4444" if "444" in pix_fmt else "hq"
+    elif name == "dnxhd":
+        options["profile"] = (
+            "dnxhr_444" if "444" in pix_fmt else "dnxhr_hqx" if "10" in pix_fmt else "dnxhr_hq"
+        )
+    elif name == "x265" and info.mastering_display is not None:
+        light = f":max-cll={info.content_light_level}" if info.content_light_level else ""
+        options["x265-params"] += f":hdr10=1:repeat-headers=1:master-display={info.mastering_display}{light}"
+
+
+class Encoder:
+    """One video stream of an output container.
+
+    Frames come in the working format `layout`; where the codec wants another one, swscale converts.
+    """
+
+    def __init__(
+        self, container: OutputContainer, chosen: Plan, info: VideoInfo, layout: PixelFormat, colour: Colour
+    ) -> None:
+        self.plan = chosen
+        self.layout = layout
+        self.colour = colour
+        self.size = (info.width, info.height)
+        self.coded_size = _coded_size(self.size, chosen)
+        self._reformatter = VideoReformatter()
+        with av_errors(OutputError, f"the encoder {chosen.library} can't be had"):
+            rate = info.average_rate or Fraction(25)
+            stream = container.add_stream(chosen.library, rate=_sane_rate(rate), options=chosen.options)
+        assert isinstance(stream, VideoStream)
+        self.stream = stream
+        context = stream.codec_context
+        context.width, context.height = self.coded_size
+        context.pix_fmt = chosen.pix_fmt
+        context.time_base = info.time_base
+        context.sample_aspect_ratio = info.sample_aspect_ratio
+        context.flags |= Flags.frame_duration
+        tag_colour(context, colour)
+        if chosen.tag is not None:
+            context.codec_tag = chosen.tag
+        if info.display_matrix is not None:
+            stream.set_display_matrix(info.display_matrix)
+
+    def open(self) -> None:
+        """Open the codec. Raises `OutputError` where it refuses its settings or its hardware is absent."""
+        try:
+            self.stream.codec_context.open(strict=False)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            width, height = self.coded_size
+            hint = (
+                "the hardware or its driver is absent; use --codec x264"
+                if CODECS[self.plan.name].hardware
+                else "try another --codec or --pix-fmt"
+            )
+            raise OutputError(
+                f"{self.plan.name} can't encode {width}x{height} {self.plan.pix_fmt} with "
+                f"{self.plan.options}: {reason(error)}; {hint}"
+            ) from error
+
+    def blank(self) -> tuple[VideoFrame, Planes]:
+        """Return a fresh frame of `layout`, and writable views of the source-sized part of its planes."""
+        frame, planes = new_frame(*self.coded_size, self.layout.name, self.layout.dtype)
+        sizes = [self.layout.plane_size(index, *self.size) for index in range(len(planes))]
+        return frame, tuple(
+            plane[:rows, :columns] for plane, (columns, rows) in zip(planes, sizes, strict=True)
+        )
+
+    def encode(self, frame: VideoFrame, pts: int, duration: int, time_base: Fraction) -> list[Packet]:
+        """Encode a frame got from `blank`, shown from `pts` for `duration` `time_base` units."""
+        tag_colour(frame, self.colour)
+        self._pad(frame)
+        if frame.format.name != self.plan.pix_fmt:
+            frame = self._converted(frame)
+        frame.pts, frame.time_base, frame.duration = pts, time_base, duration
+        with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
+            return self.stream.encode(frame)
+
+    def flush(self) -> list[Packet]:
+        """Return the packets still inside the encoder."""
+        with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
+            return self.stream.encode(None)
+
+    def _pad(self, frame: VideoFrame) -> None:
+        """Repeat the last column and row where the coded picture is larger than the source's."""
+        if self.coded_size == self.size:
+            return
+        for index, plane in enumerate(planes_of(frame, self.layout.dtype)):
+            columns, rows = self.layout.plane_size(index, *self.size)
+            plane[:, columns:] = plane[:, columns - 1 : columns]
+            plane[rows:] = plane[rows - 1 : rows]
+
+    def _converted(self, frame: VideoFrame) -> VideoFrame:
+        matrix = sws_matrix(self.colour, self.size[1])
+        code = 2 if self.colour.full_range else 1
+        new = self._reformatter.reformat(
+            frame,
+            format=self.plan.pix_fmt,
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            src_color_range=code,
+            dst_color_range=code,
+        )
+        tag_colour(new, self.colour)
+        return new
+
+
+def _coded_size(size: tuple[int, int], chosen: Plan) -> tuple[int, int]:
+    """Return the size to encode at: H.264, HEVC and AV1 need even sides where chroma is halved."""
+    if chosen.name in ("vp9", "ffv1", "prores", "dnxhd"):
+        return size
+    described = av.VideoFormat(chosen.pix_fmt, 16, 16)
+    chroma = next((part for part in described.components if part.is_chroma), None)
+    if chroma is None:
+        return size
+    width, height = size
+    return width + (width % 2 if chroma.width < 16 else 0), height + (height % 2 if chroma.height < 16 else 0)
+
+
+def _sane_rate(rate: Fraction) -> Fraction:
+    """Return a rate encoders accept: variable-rate files claim absurd ones, which only steer rate control."""
+    return min(max(rate, Fraction(1)), Fraction(240)).limit_denominator(1001)

@@ -1,0 +1,257 @@
+"""One output file: written under a temporary name, whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.stream import Disposition, Stream
+
+from vidseg._av import MICROSECOND, Packet, av_errors, check_target, open_source
+from vidseg.errors import OutputError
+from vidseg.frames import VideoInfo
+from vidseg.mux.tracks import Cut, Dropped, Track, audio_track, copy_description, subtitle_track
+from vidseg.settings import AudioMode
+
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+"""File extension → FFmpeg's name of the container."""
+
+_OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
+"""Container tags that describe the old file, not the recording."""
+
+_LEAST_MOVIE_TIMESCALE = 48_000
+
+
+class Output:
+    """The container of a result, with all that is copied or converted from the source beside its video.
+
+    Use as a context manager: `container` takes the video stream first, then `start`, `write`, `finish`.
+    Leaving the block without `finish` removes what was written; the name asked for never holds anything
+    but a finished file.
+    """
+
+    def __init__(self, target: Path, info: VideoInfo, audio: AudioMode, *, overwrite: bool) -> None:
+        self.target = target
+        self.notes: list[str] = []
+        self.fates: list[tuple[int, str]] = []
+        self.copied_end = Fraction(0)
+        self.broken_reads = 0
+        self._info = info
+        self._audio = audio
+        self._overwrite = overwrite
+        check_target(target, (Path(info.path),), overwrite=overwrite)
+        if target.suffix.lower() not in FORMATS:
+            raise OutputError(f"{target}: can't tell a container from its ending; use {', '.join(FORMATS)}")
+        self.format = FORMATS[target.suffix.lower()]
+        self._tracks: dict[int, Track] = {}
+        self._cut = Cut(None, None, Fraction(0))
+        self._source: InputContainer | None = None
+        self._feed: Iterator[Packet] = iter(())
+        self._fed_until: Fraction | None = None
+        self._finished = False
+        self._temporary = self._temporary_name()
+        self.container = self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._finished:
+            self._abandon()
+
+    def start(self, video: Stream, cut: Cut) -> None:
+        """Add the other streams, chapters and tags, and write the header.
+
+        `cut` is what is kept of the source. Raises `OutputError` where the container refuses a stream or
+        can't be written.
+        """
+        self._cut = cut
+        self._source = open_source(Path(self._info.path))
+        container, source = self.container, self._source
+        container.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS})
+        copy_description(source.streams[self._info.video_index], video)
+        for stream in source.streams:
+            if stream.index != self._info.video_index:
+                self._adopt(stream)
+        if chapters := self._chapters(source):
+            container.set_chapters(chapters)  # type: ignore[arg-type]
+        with av_errors(OutputError, f"{self.target}: can't be written"):
+            container.start_encoding()
+        if cut.start is not None and cut.start > 2:
+            with suppress(av.FFmpegError):
+                source.seek(int((cut.start - 2) / MICROSECOND), backward=True)
+        streams = [source.streams[index] for index in self._tracks]
+        self._feed = self._packets(source, streams) if streams else iter(())
+
+    def write(self, packets: Iterable[Packet]) -> None:
+        """Write packets of the new video, and what of the other streams comes before them."""
+        for packet in packets:
+            if packet.dts is not None:
+                self._advance(packet.dts * packet.time_base)
+            with av_errors(OutputError, f"{self.target}: writing failed"):
+                self.container.mux_one(packet)
+
+    def finish(self) -> None:
+        """Write the rest of the other streams, close the file and give it its name."""
+        self._advance(None)
+        with av_errors(OutputError, f"{self.target}: writing failed"):
+            for track in self._tracks.values():
+                for packet in track.flush():
+                    self.container.mux_one(packet)
+            self.container.close()
+        if self._source is not None:
+            self._source.close()
+        with av_errors(OutputError, f"{self.target}: can't be put in place"):
+            if self.target.exists() and not self._overwrite:
+                raise OutputError(f"{self.target}: appeared meanwhile; use --overwrite to replace it")
+            self._temporary.replace(self.target)
+        self._finished = True
+
+    def _temporary_name(self) -> Path:
+        """Make an empty hidden file beside the target, so that the last step is a rename on one disk."""
+        with av_errors(OutputError, f"{self.target}: its folder can't be written to"):
+            handle, name = tempfile.mkstemp(
+                prefix=f".{self.target.stem[:40]}.",
+                suffix=f".part{self.target.suffix}",
+                dir=self.target.parent,
+            )
+            os.close(handle)
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(name).chmod(0o666 & ~umask)
+        return Path(name)
+
+    def _open(self) -> OutputContainer:
+        options = {}
+        if self.format in ("mp4", "mov"):
+            ticks = self._info.time_base.denominator
+            scale = ticks * -(-_LEAST_MOVIE_TIMESCALE // ticks)
+            options = {"movflags": "+faststart", "movie_timescale": str(scale if scale < 2**31 else 90_000)}
+        try:
+            with av_errors(OutputError, f"{self.target}: can't be written"):
+                return av.open(f"file:{self._temporary}", "w", format=self.format, container_options=options)
+        except OutputError:
+            self._temporary.unlink(missing_ok=True)
+            raise
+
+    def _abandon(self) -> None:
+        with suppress(av.FFmpegError, OSError, ValueError):
+            self.container.close()
+        if self._source is not None:
+            self._source.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _adopt(self, stream: Stream) -> None:
+        """Find a place in the output for one stream of the source, or note that there is none."""
+        name = f"{stream.type} stream {stream.index}"
+        if stream.type == "audio" and self._audio != "none":
+            self._keep(audio_track(self.container, stream, self._audio), name)  # type: ignore[arg-type]
+        elif stream.type == "audio":
+            self._drop(stream, f"{name} is left out, as --audio none asks")
+        elif stream.type == "subtitle":
+            self._keep(subtitle_track(self.container, stream), name)  # type: ignore[arg-type]
+        elif stream.type == "video" and stream.disposition & Disposition.attached_pic:
+            self._drop(stream, f"{name} (cover art) is dropped")
+        elif stream.type == "attachment":
+            self._attach(stream, name)
+        elif stream.type == "video":
+            self._drop(stream, f"{name} is dropped: one video is rendered, the main one")
+        elif not _is_chapter_text(stream):
+            self._drop(stream, f"{name} ({stream.metadata.get('handler_name', 'unknown data')}) is dropped")
+
+    def _keep(self, track: "Track | Dropped", name: str) -> None:
+        if isinstance(track, Dropped):
+            self._drop(track.source, f"{name} is dropped: {track.why}")
+            return
+        self._tracks[track.source.index] = track
+        self.fates.append((track.source.index, track.fate))
+        if track.fate != "copied":
+            self.notes.append(f"{name} is {track.fate}: {self.target.suffix} files don't take it as it is")
+
+    def _drop(self, stream: Stream, note: str) -> None:
+        self.fates.append((stream.index, "dropped"))
+        self.notes.append(note)
+
+    def _attach(self, stream: Stream, name: str) -> None:
+        if self.format != "matroska":
+            self._drop(
+                stream, f"{name} ({stream.metadata.get('filename', 'attachment')}) is dropped; .mkv keeps it"
+            )
+            return
+        mimetype = stream.mimetype or stream.metadata.get("mimetype", "application/octet-stream")  # type: ignore[attr-defined]
+        self.container.add_attachment(stream.metadata.get("filename", "attachment"), mimetype, stream.data)  # type: ignore[attr-defined]
+        self.fates.append((stream.index, "copied"))
+
+    def _chapters(self, source: InputContainer) -> list[dict[str, object]]:
+        """Return the source's chapters moved to the output's clock and clipped to the cut."""
+        kept: list[dict[str, object]] = []
+        for chapter in source.chapters():
+            base = chapter["time_base"] or Fraction(1, 1000)
+            start, end = chapter["start"] * base, chapter["end"] * base
+            if self._cut.start is not None:
+                start = max(start, self._cut.start)
+            if self._cut.end is not None:
+                end = min(end, self._cut.end)
+            if end > start:
+                moved = {
+                    "start": round((start - self._cut.origin) / base),
+                    "end": round((end - self._cut.origin) / base),
+                }
+                kept.append({**chapter, **moved})
+        return kept
+
+    def _packets(self, source: InputContainer, streams: list[Stream]) -> Iterator[Packet]:
+        """Yield the other streams' packets in file order, going on after damaged ones."""
+        errors = 0
+        while errors < 1000:
+            try:
+                for packet in source.demux(streams):
+                    errors = 0
+                    track = self._tracks.get(packet.stream_index)  # ends of other streams come along
+                    if track is not None and (packet.size or track.wants_end):
+                        yield packet
+                return
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                errors += 1
+                self.broken_reads += 1
+
+    def _advance(self, until: Fraction | None) -> None:
+        """Write the other streams up to `until` seconds of the output's clock; `None`: to their end."""
+        while until is None or self._fed_until is None or self._fed_until < until:
+            packet = next(self._feed, None)
+            if packet is None:
+                self._feed = iter(())
+                self._fed_until = until if until is not None else Fraction(2**31)
+                return
+            time = packet.pts if packet.pts is not None else packet.dts
+            if time is not None:
+                seconds = time * packet.time_base
+                self.copied_end = max(self.copied_end, seconds + (packet.duration or 0) * packet.time_base)
+                self._fed_until = max(seconds - self._cut.origin, self._fed_until or Fraction(-1))
+                if self._past_cut(seconds):
+                    continue
+            for new in self._tracks[packet.stream_index].feed(packet, self._cut):
+                with av_errors(OutputError, f"{self.target}: writing failed"):
+                    self.container.mux_one(new)
+
+    def _past_cut(self, seconds: Fraction) -> bool:
+        """Whether this and all later packets lie well behind the cut; then reading stops."""
+        if self._cut.end is None or seconds < self._cut.end + 5:
+            return False
+        self._feed = iter(())
+        return True
+
+
+def _is_chapter_text(stream: Stream) -> bool:
+    """Whether a data stream is the hidden text track that QuickTime keeps chapter names in."""
+    return stream.type == "data" and stream.metadata.get("handler_name", "").startswith("Subtitle")

@@ -1,0 +1,204 @@
+"""The whole journey: probe → decode → segment → smooth → refine → composite → encode → mux."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from fractions import Fraction
+from typing import TypeAlias
+
+from vidseg._av import library_versions
+from vidseg.decode import Damage, Span, decode
+from vidseg.encode import Encoder, plan
+from vidseg.errors import InputError
+from vidseg.frames import Frame, Mask, VideoInfo
+from vidseg.mux import Cut, Output
+from vidseg.paint import Painter, open_painter
+from vidseg.prefetch import prefetch
+from vidseg.probe import probe
+from vidseg.report import Report, Stopwatch
+from vidseg.segmenters import open_segmenter
+from vidseg.segmenters.base import Segmenter
+from vidseg.settings import RenderSettings
+from vidseg.smooth import steady
+from vidseg.track import follow
+
+FRAMES_AHEAD = 4
+"""Depth of the queues between threads: enough to ride out a slow frame, small enough for 4K."""
+
+_LEAST_MISSING_S = Fraction(1, 2)
+"""How much earlier than its container claims a source may end before it counts as truncated."""
+
+Progress: TypeAlias = Callable[[int, int | None], None]
+Say: TypeAlias = Callable[[str], None]
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
+
+
+def render(
+    settings: RenderSettings,
+    *,
+    segmenter: Segmenter | None = None,
+    progress: Progress | None = None,
+    say: Say = _silent,
+) -> Report:
+    """Render a clip as `settings` say and return the account of it.
+
+    `segmenter` stands in for the one that `settings.segment` names, and is left open. `progress` is called
+    with (frames done, frames expected or `None`) after every frame; `say` gets lines for the user.
+    Raises a `VidsegError` for whatever can't be done; no file is left under the output's name then.
+    """
+    begun = time.perf_counter()
+    watch, damage = Stopwatch(), Damage()
+    info = probe(settings.source)
+    span = player_span(info, settings.start, settings.end)
+    chosen = plan(info, settings.encode, settings.output.suffix.lower(), settings.kind)
+    with ExitStack() as stack:
+        output = stack.enter_context(
+            Output(settings.output, info, settings.encode.audio, overwrite=settings.overwrite)
+        )
+        frames = stack.enter_context(
+            closing(
+                prefetch(watch.through("decode", decode(info, span, damage)), FRAMES_AHEAD, name="decode")
+            )
+        )
+        first = next(frames, None)
+        if first is None:
+            raise InputError(f"{info.path}: there are no frames {_between(settings)}")
+        cut = _cut(span, first)
+        painter, colour = open_painter(settings, info, first, chosen.name)
+        stack.enter_context(closing(painter))
+        encoder = Encoder(output.container, chosen, info, first.format, colour)
+        encoder.open()
+        output.start(encoder.stream, cut)
+        if segmenter is None:
+            segmenter = stack.enter_context(closing(open_segmenter(settings.segment, say=say)))
+        say(f"{info.path}: {segmenter.name} on {segmenter.device}, {chosen.name} {chosen.pix_fmt}")
+        masked = _masked(itertools.chain([first], frames), segmenter, settings, info, watch)
+        pairs = stack.enter_context(closing(prefetch(masked, FRAMES_AHEAD, name="segmentation")))
+        report = _new_report(settings, info, segmenter, chosen.name)
+        expected = expected_frames(info, span)
+        for frame, mask in pairs:
+            _write_one(frame, mask, painter, encoder, output, cut, watch)
+            report.frames_out += 1
+            if progress is not None:
+                progress(report.frames_out, expected)
+        since = time.perf_counter()
+        output.write(encoder.flush())
+        output.finish()
+        watch.add("mux", since)
+    _account(report, output, damage, info, span, cut)
+    report.stage_s = {name: round(seconds, 3) for name, seconds in watch.seconds.items()}
+    report.wall_s = round(time.perf_counter() - begun, 3)
+    for note in report.notes:
+        say(note)
+    if settings.report is not None:
+        report.write(settings.report)
+    return report
+
+
+def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:
+    """Return `start` and `end` of the player's clock, which begins with the earliest stream, as a span."""
+    offset = info.container_start
+    return Span(start + offset if start else None, end + offset if end is not None else None)
+
+
+def expected_frames(info: VideoInfo, span: Span) -> int | None:
+    """Return how many frames a progress bar should expect, `None` where nothing tells."""
+    if span.start is None and span.end is None and info.frame_count:
+        return info.frame_count
+    if info.duration is None or info.average_rate is None:
+        return None
+    begin = info.start if span.start is None else max(span.start, info.start)
+    finish = info.start + info.duration
+    end = finish if span.end is None else min(span.end, finish)
+    return max(0, round((end - begin) * info.average_rate)) or None
+
+
+def _between(settings: RenderSettings) -> str:
+    start = f"after {float(settings.start):g} s" if settings.start else "in it"
+    return (
+        start
+        if settings.end is None
+        else f"between {float(settings.start or 0):g} s and {float(settings.end):g} s"
+    )
+
+
+def _cut(span: Span, first: Frame) -> Cut:
+    """Return the cut whose clock begins at the start asked for, on a tick of the video's time base.
+
+    Where a frame begins within one frame of that instant, the clock begins with the frame, so that the
+    output's picture starts at once.
+    """
+    if span.start is None:
+        return Cut(None, span.end, Fraction(0))
+    ticks = -(-span.start // first.time_base)
+    origin = first.pts if first.pts - ticks <= first.duration else ticks
+    return Cut(origin * first.time_base, span.end, origin * first.time_base)
+
+
+def _masked(
+    frames: Iterable[Frame], segmenter: Segmenter, settings: RenderSettings, info: VideoInfo, watch: Stopwatch
+) -> Iterator[tuple[Frame, Mask]]:
+    """Yield frames with their steadied masks; times segmentation less its waiting for frames."""
+    arriving = watch.through("waiting for frames", frames)
+    found = follow(arriving, segmenter, settings.segment, info.orientation)
+    yield from watch.through("segment", steady(found, settings.matte.smooth))
+
+
+def _write_one(
+    frame: Frame, mask: Mask, painter: Painter, encoder: Encoder, output: Output, cut: Cut, watch: Stopwatch
+) -> None:
+    since = time.perf_counter()
+    picture, planes = encoder.blank()
+    painter.paint(frame, mask, planes)
+    since = watch.add("paint", since)
+    shift = round(cut.origin / frame.time_base)
+    packets = encoder.encode(picture, frame.pts - shift, frame.duration, frame.time_base)
+    since = watch.add("encode", since)
+    output.write(packets)
+    watch.add("mux", since)
+
+
+def _new_report(settings: RenderSettings, info: VideoInfo, segmenter: Segmenter, codec: str) -> Report:
+    return Report(
+        source=str(settings.source),
+        output=str(settings.output),
+        kind=settings.kind,
+        container=info.container,
+        source_codec=info.codec,
+        output_codec=codec,
+        pix_fmt=info.pix_fmt,
+        width=info.width,
+        height=info.height,
+        model=segmenter.name,
+        device=segmenter.device,
+        versions=library_versions(),
+    )
+
+
+def _account(report: Report, output: Output, damage: Damage, info: VideoInfo, span: Span, cut: Cut) -> None:
+    fates = dict(output.fates)
+    report.frames_in = report.frames_out
+    report.start_s = float(cut.origin)
+    report.end_s = float(damage.video_end or 0)
+    report.streams = [{**asdict(s), "fate": fates.get(s.index, "rendered")} for s in info.streams]
+    report.notes += output.notes
+    report.damage = {
+        "packets": damage.packets + output.broken_reads,
+        "corrupt_frames": damage.corrupt_frames,
+        "made_up_times": damage.made_up_times,
+        "missing_s": float(_missing(info, span, damage, output)),
+    }
+
+
+def _missing(info: VideoInfo, span: Span, damage: Damage, output: Output) -> Fraction:
+    """Return how many seconds the source ends before the end that its container claims."""
+    if span.end is not None or info.duration is None or damage.video_end is None:
+        return Fraction(0)
+    ends = max(damage.video_end, output.copied_end)
+    short = info.start + info.duration - ends
+    return short if short > _LEAST_MISSING_S else Fraction(0)

@@ -1,0 +1,137 @@
+"""A path → what is known of the source, before any of it is rendered."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from vidseg._av import (
+    MICROSECOND,
+    colour_of,
+    content_light_level,
+    display_matrix,
+    mastering_display,
+    open_source,
+    orientation_of,
+)
+from vidseg.errors import InputError, VidsegError
+from vidseg.frames import StreamInfo, VideoInfo
+
+_MOST_PACKETS_BEFORE_A_PICTURE = 2000
+
+
+def probe(path: Path, kind: type[VidsegError] = InputError) -> VideoInfo:
+    """Return what is known of the video in `path`; decodes its first picture.
+
+    Raises `kind` where the file can't be opened, has no video stream (cover art doesn't count), or no
+    picture of it can be decoded.
+    """
+    with open_source(path, kind) as container:
+        stream = main_video(container, path, kind)
+        first = _first_picture(container, stream)
+        if first is None:
+            raise kind(f"{path}: none of its video could be decoded ({_codec(stream)})")
+        return _describe(path, container, stream, first)
+
+
+def main_video(container: InputContainer, path: Path, kind: type[VidsegError] = InputError) -> VideoStream:
+    """Return the stream to render: FFmpeg's best video stream that is no cover art.
+
+    Raises `kind` where there is none, or its decoder is missing.
+    """
+    moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not moving:
+        held = ", ".join(sorted({s.type for s in container.streams})) or "no streams"
+        raise kind(f"{path}: holds no video, only {held}")
+    best = container.streams.best("video")
+    stream = next((s for s in moving if best is not None and s.index == best.index), moving[0])
+    if stream.codec_context is None:
+        raise kind(f"{path}: its video codec can't be decoded by this FFmpeg")
+    return stream
+
+
+def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+    stream.thread_type = "SLICE"  # frame threads would wait for more packets than one picture needs
+    try:
+        for count, packet in enumerate(container.demux(stream)):
+            try:
+                frames = stream.decode(packet)
+            except av.FFmpegError:
+                continue
+            if frames:
+                return frames[0]
+            if count > _MOST_PACKETS_BEFORE_A_PICTURE:
+                return None
+    except av.FFmpegError:
+        return None
+    return None
+
+
+def _describe(path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
+    context = stream.codec_context
+    matrix = display_matrix(first)
+    time_base = stream.time_base or Fraction(1, 1000)
+    return VideoInfo(
+        path=str(path),
+        container=container.format.name,
+        codec=_codec(stream),
+        width=first.width,
+        height=first.height,
+        pix_fmt=first.format.name,
+        colour=colour_of(first),
+        time_base=time_base,
+        average_rate=stream.guessed_rate or stream.average_rate,
+        start=(stream.start_time or 0) * time_base,
+        container_start=(container.start_time or 0) * MICROSECOND,
+        duration=_duration(container, stream, time_base),
+        frame_count=stream.frames,
+        sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+        orientation=orientation_of(matrix),
+        display_matrix=matrix,
+        mastering_display=mastering_display(first),
+        content_light_level=content_light_level(first),
+        streams=tuple(_stream(s) for s in container.streams),
+        video_index=stream.index,
+        metadata=dict(container.metadata),
+        chapters=len(container.chapters()),
+        interlaced=first.interlaced_frame or context.field_order not in (0, 1),
+    )
+
+
+def _duration(container: InputContainer, stream: VideoStream, time_base: Fraction) -> Fraction | None:
+    if stream.duration:
+        return stream.duration * time_base
+    if container.duration:
+        return container.duration * MICROSECOND
+    return None
+
+
+def _codec(stream: Stream) -> str:
+    return stream.codec_context.name if stream.codec_context is not None else "unknown"
+
+
+def _stream(stream: Stream) -> StreamInfo:
+    return StreamInfo(
+        index=stream.index,
+        kind="data" if stream.type == "unknown" else stream.type,
+        codec=_codec(stream),
+        language=stream.metadata.get("language"),
+        title=stream.metadata.get("title"),
+        detail=_detail(stream),
+        attached_picture=bool(stream.disposition & Disposition.attached_pic),
+    )
+
+
+def _detail(stream: Stream) -> str:
+    context = stream.codec_context
+    if context is None:
+        return ""
+    if stream.type == "video":
+        return f"{context.width}x{context.height} {context.pix_fmt}"  # type: ignore[attr-defined]
+    if stream.type == "audio":
+        return f"{context.sample_rate} Hz {context.layout.name}"  # type: ignore[attr-defined]
+    return ""

@@ -1,0 +1,77 @@
+"""What a run did: read, written, copied, converted, dropped, damaged, and how long it took."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Report:
+    """The account of one run; `vidseg … --report FILE.json` writes it.
+
+    Times are in seconds. `streams` lists every stream of the source with its fate; `notes` are the
+    sentences the user was told; `damage` counts what could not be read (all zero for a sound source).
+    `stage_s` is the time each stage was busy; stages overlap, so they add up to more than `wall_s`.
+    """
+
+    source: str
+    output: str
+    kind: str
+    container: str = ""
+    source_codec: str = ""
+    output_codec: str = ""
+    pix_fmt: str = ""
+    width: int = 0
+    height: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    start_s: float = 0.0
+    end_s: float = 0.0
+    model: str = ""
+    device: str = ""
+    streams: list[dict[str, object]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    damage: dict[str, float] = field(default_factory=dict)
+    stage_s: dict[str, float] = field(default_factory=dict)
+    wall_s: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the source was damaged, so that something of it is missing or guessed."""
+        return any(self.damage.values())
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON, UTF-8, indented."""
+        path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+class Stopwatch:
+    """Adds up the seconds that named stages were busy."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def add(self, stage: str, since: float) -> float:
+        """Add the time since `since` to `stage`; return now, both as `time.perf_counter` tells."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - since
+        return now
+
+    def through(self, stage: str, items: Iterable[T]) -> Iterator[T]:
+        """Yield `items`, adding the time each took to come to `stage`."""
+        iterator = iter(items)
+        while True:
+            since = time.perf_counter()
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self.add(stage, since)
+            yield item
