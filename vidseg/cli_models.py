@@ -28,10 +28,7 @@ def models() -> None:
 @models.command("list", epilog="Example: vidseg models list")
 def list_models() -> None:
     """List every model with its size, licence and whether it is on this machine."""
-    rows = [("NAME", "SIZE", "PARTS", "LICENCE", "STATE")]
-    rows += [
-        (m.name, _size(m), "yes" if m.has_parts else "no", m.licence, _state(m)) for m in MODELS.values()
-    ]
+    rows = [("NAME", "SIZE", "PARTS", "LICENCE", "STATE"), *map(_row, MODELS.values())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -1,19 +1,22 @@
 """The cache of converted models: each TensorFlow.js model is converted once per converter version."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from vidseg.errors import ModelError
-from vidseg.models.download import sha256_of
-from vidseg.models.store import Say, cache_dir
+from vidseg.models.download import Say, sha256_of
+from vidseg.models.store import cache_dir
 from vidseg.models.tfjs import TfjsModel
 
 TFLITE = "model.tflite"
@@ -21,8 +24,8 @@ SAVED_MODEL = "saved_model"
 RESULT = "result.json"
 """What the converter leaves in the folder it is given."""
 
-PERSON_OUTPUT = "float_segments"
-PARTS_OUTPUT = "float_part_heatmaps"
+_OUTPUTS = ["float_segments", "float_part_heatmaps"]
+"""BodyPix's outputs in use: the person's logits, and those of the body parts where they are asked for."""
 
 _RECIPE = 1
 """Number of the way vidseg converts; to be raised with every change of `convert.py`."""
@@ -45,25 +48,20 @@ class Converted:
 def ensure_converted(source: TfjsModel, *, name: str, parts: bool, say: Say | None = None) -> Converted:
     """Return the converted form of `source`, from the cache or made now, which takes some seconds.
 
-    `name` is what `say` calls it; `parts` asks for the network that also scores body parts. Two processes
-    that convert the same model at once both succeed. Raises `ModelError` where the model can't be converted
-    or the cache can't be written.
+    `name` is what `say` calls it; `parts` asks for the network that also scores body parts. Of several
+    processes that want the same model at once, one converts it and the others wait. Raises `ModelError`
+    where the model can't be converted or the cache can't be written.
     """
     source.check_weights()
-    outputs = [PERSON_OUTPUT, PARTS_OUTPUT] if parts else [PERSON_OUTPUT]
     folder = _folder(source, parts)
-    found = _load(folder)
-    if found is None:
-        if say is not None:
-            what = f"{name} with body parts" if parts else name
-            say(f"converting {what} for this machine (once, some seconds)")
-        _convert_into(source.json_path, outputs, folder)
+    try:
         found = _load(folder)
-    if found is None:
+        return found if found is not None else _made(source.json_path, folder, name, parts, say)
+    except OSError as error:
         raise ModelError(
-            f"{folder}: the converted model is damaged as soon as it is written: is the disk sound?"
-        )
-    return found
+            f"{source.json_path}: the converted model can't be kept in {folder.parent} "
+            f"({error.strerror or error}): make room, or set VIDSEG_CACHE_DIR to another folder"
+        ) from error
 
 
 def is_converted(source: TfjsModel) -> bool:
@@ -95,23 +93,33 @@ def _load(folder: Path) -> Converted | None:
     return found if intact else None
 
 
-def _convert_into(source: Path, outputs: list[str], folder: Path) -> None:
+def _made(source: Path, folder: Path, name: str, parts: bool, say: Say | None) -> Converted:
     """Convert into a temporary folder and give it its name at the end, so that none is ever half-made."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as name:
-            made = Path(name) / "model"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_name(f".{folder.name}.lock")):
+        if (found := _load(folder)) is not None:  # another process was converting it meanwhile
+            return found
+        if say is not None:
+            what = f"{name} with body parts" if parts else name
+            say(f"converting {what} for this machine (once, some seconds)")
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as temporary:
+            made = Path(temporary) / "model"
             made.mkdir()
-            _seal(made, _run_converter(source, made, outputs))
-            shutil.rmtree(folder, ignore_errors=True)  # what is there is damaged, or was not there before
+            _seal(made, _run_converter(source, made, _OUTPUTS if parts else _OUTPUTS[:1]))
+            shutil.rmtree(folder, ignore_errors=True)  # what is there is damaged
             made.rename(folder)
-    except OSError as error:
-        if _load(folder) is not None:  # another process was faster
-            return
-        raise ModelError(
-            f"{source}: the converted model can't be kept in {folder.parent} ({error.strerror or error}): "
-            "make room, or set VIDSEG_CACHE_DIR to another folder"
-        ) from error
+        found = _load(folder)
+    if found is None:
+        raise ModelError(f"{folder}: damaged as soon as it was written: is the disk sound?")
+    return found
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of this name; the system releases it however the process ends."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _seal(folder: Path, result: dict[str, Any]) -> None:

