@@ -49,6 +49,7 @@ def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
 def _pruned_graph(source: Path, outputs: list[str]) -> tuple[Any, str]:
     """Return the frozen GraphDef that computes `outputs`, and its input's name."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["TFDF_DISABLE_WELCOME_MESSAGE"] = "1"  # which needs IPython where stdout is no terminal
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the converter's dependencies use what others deprecated
         import tensorflow as tf

@@ -100,7 +100,10 @@ def node_names(path: Path) -> str:
     tf = _tensorflow()
     with quiet_start(), tf.device("/CPU:0"):
         network, _ = _load(tf, path)
-    return " ".join(operation.name for operation in network.graph.get_operations()).lower()
+    graph = network.graph.as_graph_def()
+    # What was saved as a function inside of a function shows its nodes in the library only.
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    return " ".join(node.name for node in nodes).lower()
 
 
 def _load(tf: Any, path: Path) -> tuple[Any, list[int | None]]:

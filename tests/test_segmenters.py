@@ -1,0 +1,516 @@
+"""Segmenters: one contract over all of them, and what each says against the original implementation."""
+
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.tfjs import write_bodypix
+from vidseg.errors import DeviceError, DownloadError, ModelError
+from vidseg.models import MODELS, Converted, ensure_converted, locate, read_tfjs
+from vidseg.segmenters import Segmenter, devices, open_segmenter
+from vidseg.segmenters.bodypix import SCALINGS, BodyPix, grid_size
+from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.segmenters.litert import LiteRtRuntime
+from vidseg.segmenters.savedmodel import TensorFlowRuntime
+from vidseg.segmenters.selfie import SCALING, Selfie, logits
+from vidseg.settings import SegmentSettings
+
+Opener = Callable[[pytest.FixtureRequest], Segmenter]
+
+
+def picture(width: int, height: int, count: int = 1, seed: int = 0) -> NDArray[np.uint8]:
+    """Smooth random pictures, uint8 [count, height, width, 3]."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (count, -(-height // 8), -(-width // 8), 3), np.uint8)
+    return np.ascontiguousarray(coarse.repeat(8, 1).repeat(8, 2)[:, :height, :width])
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The json of a small graph with ResNet50's node names and stride 32."""
+    return write_bodypix(tmp_path_factory.mktemp("tiny"), stride=32, architecture="resnet50", shards=2)
+
+
+@pytest.fixture(scope="session")
+def tiny_converted(tiny: Path) -> Converted:
+    """The small graph as it runs, with body parts."""
+    return ensure_converted(read_tfjs(tiny), name="tiny", parts=True)
+
+
+def real(name: str, parts: bool = False) -> Converted:
+    """A model with real weights as it runs; fetched from the test-data folder."""
+    return ensure_converted(read_tfjs(locate(MODELS[name])), name=name, parts=parts)
+
+
+def on_tensorflow(made: Converted, parts: bool = False) -> Segmenter:
+    """A converted model on TensorFlow's CPU kernels."""
+    runtime = TensorFlowRuntime(made.saved_model, SCALINGS[made.architecture], gpu=None)
+    return BodyPix("tensorflow", runtime, stride=made.stride, parts=parts)
+
+
+def open_selfie(name: str) -> Segmenter:
+    """A selfie model; skips where its weights can't be fetched."""
+    try:
+        return open_segmenter(SegmentSettings(model=name))
+    except DownloadError as error:
+        pytest.skip(f"no {name} weights: {error}")
+
+
+def _weights(name: str, *parts: str) -> Opener:
+    return lambda _: open_segmenter(SegmentSettings(model=name, device="cpu", parts=parts))
+
+
+def _tiny(request: pytest.FixtureRequest) -> Segmenter:
+    path = request.getfixturevalue("tiny")
+    request.getfixturevalue("tiny_converted")
+    return open_segmenter(SegmentSettings(model=str(path), device="cpu", parts=("face",)))
+
+
+_REAL = (pytest.mark.weights, pytest.mark.tensorflow)  # TensorFlow converts
+
+IMPLEMENTATIONS = [
+    pytest.param(lambda _: FakeSegmenter(), id="fake"),
+    pytest.param(_tiny, id="tiny-parts", marks=pytest.mark.tensorflow),
+    pytest.param(_weights("bodypix-050-s16"), id="s16", marks=_REAL),
+    pytest.param(_weights("bodypix-050-s8"), id="s8", marks=_REAL),
+    pytest.param(_weights("bodypix-050-s16", "hands"), id="s16-parts", marks=_REAL),
+    pytest.param(lambda _: on_tensorflow(real("bodypix-050-s16")), id="s16-tensorflow", marks=_REAL),
+    pytest.param(lambda _: open_selfie("selfie"), id="selfie"),
+    pytest.param(lambda _: open_selfie("selfie-landscape"), id="selfie-landscape"),
+]
+
+
+@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
+def segmenter(request: pytest.FixtureRequest) -> Iterator[Segmenter]:
+    """Each implementation in turn."""
+    opened = request.param(request)
+    yield opened
+    opened.close()
+
+
+# The contract
+
+
+def test_describes_itself(segmenter: Segmenter) -> None:
+    assert isinstance(segmenter, Segmenter)
+    assert segmenter.name
+    assert segmenter.device.startswith("CPU (")
+    assert segmenter.traits.batch_size >= 1
+    assert 64 <= segmenter.traits.whole_side <= 1024
+
+
+@pytest.mark.parametrize("region", [(1920, 1080), (1080, 1920), (161, 121), (640, 480), (37, 300)])
+def test_input_size_keeps_the_shape(segmenter: Segmenter, region: tuple[int, int]) -> None:
+    width, height = segmenter.input_size(*region, segmenter.traits.whole_side)
+    if segmenter.traits.fixed_size is not None:
+        assert (width, height) == segmenter.traits.fixed_size
+        return
+    assert abs(np.log(width / height) - np.log(region[0] / region[1])) < 0.3
+    assert width <= 2.2 * region[0] + 32
+    assert height <= 2.2 * region[1] + 32
+
+
+def test_scores_of_a_batch(segmenter: Segmenter) -> None:
+    """One grid of finite float32 logits per frame, parts where and only where the traits say so."""
+    width, height = segmenter.input_size(320, 240, 160)
+    batch = picture(width, height, 3)
+    before = batch.copy()
+    scores = segmenter.segment(batch)
+    arrays = [scores.person] if scores.parts is None else [scores.person, scores.parts]
+    for array in arrays:
+        assert len(array) == 3
+        assert array.dtype == np.float32
+        assert array.flags.c_contiguous
+        assert np.isfinite(array).all()
+    assert (scores.parts is not None) == segmenter.traits.has_parts
+    np.testing.assert_array_equal(batch, before)
+
+
+def test_batch_equals_single_frames(segmenter: Segmenter) -> None:
+    width, height = segmenter.input_size(640, 360, 128)
+    batch = picture(width, height, 8)
+    together = segmenter.segment(batch)
+    for index in range(8):
+        alone = segmenter.segment(batch[index : index + 1])
+        np.testing.assert_allclose(alone.person[0], together.person[index], atol=1e-4)
+        if alone.parts is not None and together.parts is not None:
+            np.testing.assert_allclose(alone.parts[0], together.parts[index], atol=1e-4)
+
+
+def test_size_may_change_between_calls(segmenter: Segmenter) -> None:
+    """The region of interest changes its shape; earlier sizes and results leave no trace."""
+    sizes = [segmenter.input_size(*region, 128) for region in ((640, 360), (360, 640), (640, 360))]
+    first, other, again = (segmenter.segment(picture(*size)).person for size in sizes)
+    np.testing.assert_array_equal(first, again)
+    if segmenter.traits.fixed_size is None:
+        assert first.shape != other.shape
+
+
+def test_scores_stay_what_they_were(segmenter: Segmenter) -> None:
+    """A result is the caller's own, not a view of memory that the next call overwrites."""
+    width, height = segmenter.input_size(320, 240, 128)
+    scores = segmenter.segment(picture(width, height, seed=1))
+    before = scores.person.copy()
+    segmenter.segment(picture(width, height, seed=2))
+    np.testing.assert_array_equal(scores.person, before)
+
+
+def test_view_of_a_larger_picture(segmenter: Segmenter) -> None:
+    """Frames need not lie in memory without gaps."""
+    width, height = segmenter.input_size(320, 240, 128)
+    wide = picture(width + 16, height)
+    view = wide[:, :, 8:-8]
+    scores = segmenter.segment(view)
+    np.testing.assert_array_equal(scores.person, segmenter.segment(np.ascontiguousarray(view)).person)
+
+
+# Input sizes of BodyPix
+
+
+@pytest.mark.parametrize(
+    ("region", "side", "stride", "expected"),
+    [
+        ((1920, 1080), 368, 16, (657, 369)),
+        ((1080, 1920), 368, 16, (369, 657)),
+        ((1920, 1080), 368, 8, (657, 369)),
+        ((1920, 1080), 368, 32, (641, 353)),
+        ((640, 480), 480, 16, (641, 481)),
+        ((100, 100), 368, 16, (193, 193)),
+        ((10, 10), 368, 16, (17, 17)),
+    ],
+)
+def test_grid_size(region: tuple[int, int], side: int, stride: int, expected: tuple[int, int]) -> None:
+    """Multiples of the stride plus one, near the side asked for, small regions at most doubled."""
+    assert grid_size(*region, side, stride) == expected
+
+
+# Against the original implementation
+
+
+def original_logits(
+    json_path: Path, frames: NDArray[np.uint8], stride: int, architecture: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What tf-bodypix's own `predict_single` says of frames: person and part logits."""
+    with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+        warnings.simplefilter("ignore")  # its dependencies use what others deprecated
+        patch.setenv("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # else it wants IPython
+        patch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # the converter would leave it so for other tests
+        from tf_bodypix.model import load_model
+
+        theirs = load_model(
+            str(json_path), output_stride=stride, architecture_name=architecture, internal_resolution=1.0
+        )
+        results = [theirs.predict_single(frame) for frame in frames]
+    assert all(tuple(result.model_input_size) == frames.shape[1:3] for result in results)
+    person = np.stack([np.asarray(result.segments_logits)[0, ..., 0] for result in results])
+    parts = np.stack([np.asarray(result.part_heatmap_logits)[0] for result in results])
+    return person, parts
+
+
+def frames_of(path: Path, width: int, height: int, count: int) -> NDArray[np.uint8]:
+    """A photo, cut at several places to `width` x `height`; uint8 [count, height, width, 3] RGB."""
+    import cv2
+
+    photo = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    small = cv2.resize(photo, (width + 8 * count, height))
+    return np.stack([small[:, 8 * i : 8 * i + width] for i in range(count)])
+
+
+@pytest.mark.weights
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("stride", [16, 8])
+@pytest.mark.parametrize("runtime", ["litert", "tensorflow"])
+def test_logits_equal_the_originals(stride: int, runtime: str, test_data: Path) -> None:
+    """Same input, same logits as tf-bodypix, on both runtimes."""
+    name = f"bodypix-050-s{stride}"
+    frame = next(iter(sorted((test_data / "gt" / "davis").rglob("*.jpg"))))
+    frames = frames_of(frame, 321, 257, 2)
+    theirs, _ = original_logits(locate(MODELS[name]), frames, stride, "mobilenet_v1")
+    ours = _weights(name)(None) if runtime == "litert" else on_tensorflow(real(name))  # type: ignore[arg-type]
+    np.testing.assert_allclose(ours.segment(frames).person, theirs, atol=1e-3)
+    assert theirs.max() > 0 > theirs.min()
+    ours.close()
+
+
+@pytest.mark.weights
+@pytest.mark.tensorflow
+def test_part_logits_equal_the_originals(test_data: Path) -> None:
+    frame = next(iter(sorted((test_data / "gt" / "davis").rglob("*.jpg"))))
+    frames = frames_of(frame, 321, 257, 1)
+    person, parts = original_logits(locate(MODELS["bodypix-050-s16"]), frames, 16, "mobilenet_v1")
+    ours = open_segmenter(SegmentSettings(device="cpu", parts=("face",))).segment(frames)
+    assert ours.parts is not None
+    np.testing.assert_allclose(ours.person, person, atol=1e-3)
+    np.testing.assert_allclose(ours.parts, parts, atol=1e-3)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("runtime", ["litert", "tensorflow"])
+def test_resnet_is_scaled_as_the_original_does(tiny: Path, tiny_converted: Converted, runtime: str) -> None:
+    """ResNet50 takes pixels less ImageNet's means, not the range [-1, 1]; stride 32 as well."""
+    assert (tiny_converted.stride, tiny_converted.architecture) == (32, "resnet50")
+    frames = picture(129, 97, 2)
+    person, parts = original_logits(tiny, frames, 32, "resnet50")
+    if runtime == "litert":
+        ours = open_segmenter(SegmentSettings(model=str(tiny), device="cpu", parts=("face",)))
+    else:
+        ours = on_tensorflow(tiny_converted, parts=True)
+    scores = ours.segment(frames)
+    np.testing.assert_allclose(scores.person, person, atol=1e-3)
+    assert scores.parts is not None
+    np.testing.assert_allclose(scores.parts, parts, atol=1e-3)
+    assert np.ptp(person) > 0.1
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("kind", ["uint8", "uint16"])
+def test_quantised_weights(kind: str, tmp_path: Path) -> None:
+    """Weights stored in one or two bytes give nearly the logits of the floats they stand for."""
+    from vidseg.models.convert import convert
+
+    results = []
+    for quantised in (None, kind):
+        folder = tmp_path / str(quantised)
+        path = write_bodypix(folder, quantised=quantised)
+        read_tfjs(path).check_weights()
+        facts = convert(path, folder, ["float_segments"])
+        assert facts == {"stride": 16, "architecture": "mobilenet"}
+        runtime = LiteRtRuntime(folder / "model.tflite", SCALINGS["mobilenet"])
+        results.append(BodyPix("small", runtime, stride=16, parts=False).segment(picture(97, 65)).person)
+    tolerance = 0.3 if kind == "uint8" else 2e-3
+    np.testing.assert_allclose(results[1], results[0], atol=tolerance)
+    assert np.ptp(results[0]) > 3 * tolerance
+
+
+@pytest.mark.parametrize("name", ["selfie", "selfie-landscape"])
+def test_selfie_logits_are_those_of_its_mask(name: str) -> None:
+    """The logits say what the bare interpreter's soft mask says, for RGB in [0, 1]."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    ours = open_selfie(name)
+    width, height = ours.input_size(1, 1, 1)
+    assert (width, height) == {"selfie": (256, 256), "selfie-landscape": (256, 144)}[name]
+    batch = picture(width, height)
+    bare = Interpreter(model_path=str(locate(MODELS[name])))
+    bare.allocate_tensors()
+    bare.set_tensor(bare.get_input_details()[0]["index"], (batch / 255).astype(np.float32))
+    bare.invoke()
+    mask = bare.get_tensor(bare.get_output_details()[0]["index"])[..., 0]
+    person = ours.segment(batch).person
+    np.testing.assert_allclose(1 / (1 + np.exp(-person)), np.clip(mask, 1e-4, 1 - 1e-4), atol=1e-5)
+
+
+def test_logits_of_certainty_are_finite() -> None:
+    values = logits(np.array([0, 0.5, 1], np.float32))
+    np.testing.assert_allclose(values, [-9.2102, 0, 9.2102], atol=1e-2)
+
+
+# Speed and imports
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+@pytest.mark.weights
+@pytest.mark.tensorflow
+def test_litert_runs_as_fast_as_its_bare_interpreter() -> None:
+    """Scaling, filling and fetching add less than a tenth to the network's own time."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    made = real("bodypix-050-s16")
+    ours = open_segmenter(SegmentSettings(device="cpu"))
+    frames = picture(321, 321)
+    bare = Interpreter(model_path=str(made.tflite), num_threads=1)
+    bare.resize_tensor_input(bare.get_input_details()[0]["index"], frames.shape)
+    bare.allocate_tensors()
+    for attempt in range(4):  # a busy machine can spoil one comparison, not four of best times
+        best = [
+            min(_seconds(call) for _ in range(15)) for call in (bare.invoke, lambda: ours.segment(frames))
+        ]
+        if best[1] < 1.1 * best[0] or attempt == 3:
+            break
+    assert best[1] < 1.1 * best[0]
+
+
+@pytest.mark.weights
+@pytest.mark.tensorflow
+def test_converted_model_imports_no_tensorflow() -> None:
+    """A run on the CPU with a converted model starts without TensorFlow and the converter, and in silence."""
+    real("bodypix-050-s16")
+    code = """
+import sys
+import numpy as np
+from vidseg.segmenters import open_segmenter
+from vidseg.settings import SegmentSettings
+segmenter = open_segmenter(SegmentSettings(device="cpu"), say=lambda line: sys.exit(line))
+segmenter.segment(np.zeros((2, 65, 65, 3), np.uint8))
+heavy = {"tensorflow", "tensorflowjs", "tfjs_graph_converter", "tf_bodypix", "requests", "pooch"}
+print(heavy & {name.partition(".")[0] for name in sys.modules})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+    assert done.stderr == ""
+
+
+# Devices
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "expected"),
+    [("auto", 0, None), ("auto", 2, 0), ("cpu", 2, None), ("gpu", 1, 0), ("gpu:1", 2, 1)],
+)
+def test_device_chosen(
+    device: str, count: int, expected: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "gpu_count", lambda: count)
+    assert devices.choose_gpu(device) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "message"),
+    [
+        ("gpu", 0, r"--device gpu: no GPU was found: .*pip install 'vidseg\[gpu\]'"),
+        ("gpu:2", 2, r"--device gpu:2: there are 2 GPUs: use gpu:0 to gpu:1"),
+        ("gpu:1", 1, r"--device gpu:1: there is 1 GPU: use gpu:0"),
+    ],
+)
+def test_absent_gpu_is_an_error(
+    device: str, count: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU that is asked for is never silently replaced; it is found out before any download."""
+    monkeypatch.setattr(devices, "gpu_count", lambda: count)
+    monkeypatch.delenv("VIDSEG_MODEL_DIR", raising=False)
+    monkeypatch.setenv("VIDSEG_MODEL_URL", "http://127.0.0.1:9")
+    with pytest.raises(DeviceError, match=message):
+        open_segmenter(SegmentSettings(model="bodypix-100-s8", device=device))
+
+
+def test_no_driver_means_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_TRACES", ("/nowhere",))
+    assert devices.gpu_count() == 0
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, 3), (100, 0)])
+def test_driver_is_asked(monkeypatch: pytest.MonkeyPatch, status: int, expected: int) -> None:
+    """The driver's own count is taken, if it can be initialised."""
+
+    class Driver:
+        def cuInit(self, flags: int) -> int:  # noqa: N802  # CUDA's name
+            return status
+
+        def cuDeviceGetCount(self, count: Any) -> int:  # noqa: N802  # CUDA's name
+            count._obj.value = 3
+            return 0
+
+    monkeypatch.setattr(devices, "_TRACES", ("/",))
+    monkeypatch.setattr("ctypes.CDLL", lambda name: Driver())
+    assert devices.gpu_count() == expected
+
+
+@pytest.mark.weights
+@pytest.mark.tensorflow
+def test_gpu_that_tensorflow_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``auto`` says why it runs on the CPU; ``gpu`` fails with what to install."""
+    monkeypatch.setattr(devices, "gpu_count", lambda: 1)
+    lines: list[str] = []
+    opened = open_segmenter(SegmentSettings(device="auto"), say=lines.append)
+    assert opened.device == "CPU (LiteRT, 1 thread)"
+    assert "running on the CPU: " in lines[-1]
+    with pytest.raises(DeviceError, match=r"pip install 'vidseg\[gpu\]'"):
+        open_segmenter(SegmentSettings(device="gpu"))
+
+
+def test_selfie_runs_on_the_cpu_only_and_knows_no_parts() -> None:
+    with pytest.raises(DeviceError, match="selfie runs on the CPU only"):
+        open_segmenter(SegmentSettings(model="selfie", device="gpu"))
+    with pytest.raises(ModelError, match="selfie knows no body parts: use a bodypix model"):
+        open_segmenter(SegmentSettings(model="selfie", parts=("face",)))
+
+
+# Models given by path
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("form", ["json", "folder", "tflite", "saved_model"])
+def test_model_given_by_path(form: str, tiny: Path, tiny_converted: Converted) -> None:
+    """A model is recognised in each of its forms, with its stride and its scaling."""
+    path = {
+        "json": tiny,
+        "folder": tiny.parent,
+        "tflite": tiny_converted.tflite,
+        "saved_model": tiny_converted.saved_model,
+    }[form]
+    frames = picture(129, 97)
+    expected = on_tensorflow(tiny_converted, parts=True).segment(frames)
+    opened = open_segmenter(SegmentSettings(model=str(path), parts=("hands",)))
+    assert opened.input_size(1000, 1000, 320) == (321, 321)
+    scores = opened.segment(frames)
+    np.testing.assert_allclose(scores.person, expected.person, atol=1e-4)
+    assert scores.parts is not None
+
+
+@pytest.mark.parametrize("name", ["selfie", "selfie-landscape"])
+def test_selfie_given_by_path(name: str) -> None:
+    """A mask as large as the input is a selfie model's."""
+    known = open_selfie(name)
+    opened = open_segmenter(SegmentSettings(model=str(locate(MODELS[name]))))
+    assert isinstance(opened, Selfie)
+    batch = picture(*opened.input_size(1, 1, 1))
+    np.testing.assert_array_equal(opened.segment(batch).person, known.segment(batch).person)
+    with pytest.raises(ModelError, match="gives no body parts"):
+        open_segmenter(SegmentSettings(model=str(locate(MODELS[name])), parts=("face",)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.tflite", None, "no such model file or folder"),
+        ("bad.tflite", b"no flatbuffer", "LiteRT can't load it"),
+        ("bad.json", b"<html>", "not json"),
+        ("folder/", None, "neither a TensorFlow.js model"),
+    ],
+)
+def test_path_that_is_no_model(name: str, content: bytes | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    elif name.endswith("/"):
+        path.mkdir()
+    with pytest.raises(ModelError, match=message):
+        open_segmenter(SegmentSettings(model=str(path)))
+
+
+def test_tflite_file_and_gpu(tmp_path: Path) -> None:
+    (tmp_path / "mine.tflite").write_bytes(b"")
+    with pytest.raises(DeviceError, match=r"mine\.tflite is a \.tflite file, which runs on the CPU only"):
+        open_segmenter(SegmentSettings(model=str(tmp_path / "mine.tflite"), device="gpu"))
+
+
+@pytest.mark.tensorflow
+def test_saved_model_that_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "saved_model.pb").write_bytes(b"damaged")
+    with pytest.raises(ModelError, match="TensorFlow can't load it"):
+        open_segmenter(SegmentSettings(model=str(tmp_path), device="cpu"))
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(ModelError, match="unknown model 'selfy': did you mean selfie"):
+        open_segmenter(SegmentSettings(model="selfy"))
+
+
+def test_scaling_table_of_selfie() -> None:
+    """0 and 255 become 0 and 1, per channel."""
+    table = SCALING.table()
+    assert table.shape == (1, 256, 3)
+    np.testing.assert_allclose(table[0, [0, 255]], [[0, 0, 0], [1, 1, 1]], atol=1e-7)
