@@ -1,0 +1,121 @@
+"""Who may import whom: the table in CONTRIBUTING.md holds, and what is slow to start is not started."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.media import write_clip
+
+PROJECT = Path(__file__).resolve().parent.parent
+PACKAGE = PROJECT / "vidseg"
+SAME_LEVEL = {("parts", "errors"), ("segmenters", "models"), ("track", "segmenters")}
+"""Imports between modules of one level that are meant."""
+ONLY_IN = {
+    "av": ("_av", "probe", "decode", "encode", "mux/", "background"),
+    "tensorflow": ("segmenters/savedmodel", "models/convert"),
+    "tensorflowjs": ("models/convert",),
+    "tfjs_graph_converter": ("models/convert",),
+    "tf_bodypix": (),
+    "ai_edge_litert": ("segmenters/litert",),
+    "ray": ("distributed",),
+}
+"""Libraries, and the files (or folders, with a slash) that may import them."""
+
+
+@cache
+def levels() -> dict[str, int]:
+    """Return module → level, from the table in CONTRIBUTING.md."""
+    text = (PROJECT / "CONTRIBUTING.md").read_text("utf-8")
+    return {name: int(level) for level, name in re.findall(r"^\| (\d) \| `(\w+)` \|", text, re.MULTILINE)}
+
+
+def sources() -> list[Path]:
+    """Return every file of the package, but for the one that only holds its version."""
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+def place(path: Path) -> str:
+    """Return a file's place in the package without its suffix: ``segmenters/base``."""
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def module_of(dotted: str) -> str | None:
+    """Return the module of the table that ``vidseg.…`` means; `None` for the package itself."""
+    return dotted.split(".")[1] if "." in dotted else None
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the dotted name of everything that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{place(path)}:{node.lineno}: write the import in full"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_table_lists_every_module() -> None:
+    """A new module finds its place in the table, a deleted one leaves it."""
+    found = {place(path).split("/")[0] for path in sources()}
+    assert found == set(levels())
+
+
+@pytest.mark.parametrize("path", sources(), ids=place)
+def test_imports_point_upwards(path: Path) -> None:
+    """A module knows only modules of levels above its own."""
+    own = place(path).split("/")[0]
+    for dotted in imports(path):
+        other = module_of(dotted) if dotted.startswith("vidseg") else None
+        if other is None or other in ("__version__", own):
+            continue
+        assert levels()[other] < levels()[own] or (own, other) in SAME_LEVEL, f"{own} imports {dotted}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=place)
+def test_libraries_stay_in_their_places(path: Path) -> None:
+    """PyAV, TensorFlow and the like are touched where the architecture says, so that they can be replaced."""
+    for dotted in imports(path):
+        library = dotted.split(".")[0]
+        allowed = ONLY_IN.get(library)
+        here = place(path)
+        assert allowed is None or any(
+            here == file or (file.endswith("/") and here.startswith(file)) for file in allowed
+        ), f"{here} imports {library}"
+
+
+def test_tensorflow_waits_for_its_first_use() -> None:
+    """Importing TensorFlow at the top of a module would cost every run three seconds."""
+    for path in sources():
+        top = ast.parse(path.read_text("utf-8")).body
+        names = [alias.name for node in top if isinstance(node, ast.Import) for alias in node.names]
+        names += [node.module or "" for node in top if isinstance(node, ast.ImportFrom)]
+        assert not [name for name in names if name.split(".")[0] in ("tensorflow", "tensorflowjs", "ray")]
+
+
+def loaded_by(arguments: list[str]) -> set[str]:
+    """Run ``vidseg`` with `arguments` in a process of its own and return the top-level modules it loaded."""
+    code = (
+        "import sys\nfrom vidseg.__main__ import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "print('LOADED', *{name.split('.')[0] for name in sys.modules})"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=PROJECT, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    return set(run.stdout.rpartition("LOADED")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["render", "--help"], ["probe"]], ids=" ".join)
+def test_small_commands_load_no_network(arguments: list[str], tmp_path: Path) -> None:
+    """Help and probe answer at once."""
+    clip = [str(write_clip(tmp_path / "a.mp4"))] if arguments == ["probe"] else []
+    loaded = loaded_by([*arguments, *clip])
+    assert "vidseg" in loaded
+    assert not loaded & {"tensorflow", "tensorflowjs", "tfjs_graph_converter", "tf_bodypix", "ray"}

@@ -1,0 +1,108 @@
+"""What README.md tells people to type works."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from samples.make import make_all
+from tests.media import read_frames
+from vidseg.models import find, model_named
+
+PROJECT = Path(__file__).resolve().parent.parent
+README = (PROJECT / "README.md").read_text("utf-8")
+_FAKE = """
+import sys
+import vidseg.pipeline
+from vidseg.segmenters.fake import FakeSegmenter
+vidseg.pipeline.open_segmenter = lambda *_, **__: FakeSegmenter()
+"""
+_COMMAND = "from vidseg.__main__ import main\nmain()"
+
+
+def blocks(language: str) -> list[str]:
+    """Return the fenced blocks of README in `language`."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Return the lines of README's blocks for a shell."""
+    return [line for block in blocks("bash") for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the files that the recipes name."""
+    folder = tmp_path_factory.mktemp("desk")
+    for path, name in zip(make_all(folder, small=True), ("clip.mp4", "beach.jpg", "waves.mp4"), strict=True):
+        path.rename(folder / name)
+    return folder
+
+
+def has_weights() -> bool:
+    """Whether the default model is at hand without a network."""
+    return find(model_named("bodypix-050-s16")) is not None
+
+
+def run(code: str, arguments: list[str], folder: Path) -> str:
+    """Run Python code, with a segmenter that needs no weights where there are none; return its output."""
+    prelude = "" if has_weights() else _FAKE
+    done = subprocess.run(
+        [sys.executable, "-c", prelude + code, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+    )
+    if done.returncode == 1 and "selfie" in arguments and "fetch" in done.stderr:
+        pytest.skip("the selfie weights can't be fetched here")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if line.startswith("vidseg ")])
+def test_recipes_work(line: str, desk: Path) -> None:
+    """Each command succeeds, and a clip that it writes has as many frames as were asked for."""
+    words = shlex.split(line)[1:]
+    if "fetch" in words and not has_weights():
+        pytest.skip("no weights at hand, and tests don't download")
+    run(_COMMAND, words, desk)
+    if "-o" in words:
+        frames = read_frames(desk / words[words.index("-o") + 1])
+        assert len(frames) == (18 if "--end" in words else 30)
+        assert frames[0].rgb.shape == (180, 320, 3)
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_python_works(code: str, desk: Path) -> None:
+    """The example runs as it stands."""
+    assert run(code, [], desk).strip() == "30 frames"
+
+
+def test_other_commands_exist() -> None:
+    """Whatever else is to be typed is a script of the project, or pip."""
+    for line in commands():
+        program = shlex.split(line)[0]
+        assert program in ("vidseg", "pip") or (PROJECT / program).stat().st_mode & 0o111, line
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    """Files that the documents link to or show are there."""
+    for target in re.findall(r"\]\(([^)#]+)\)", (PROJECT / name).read_text("utf-8")):
+        assert target.startswith("https://") or (PROJECT / target).is_file(), f"{name}: {target}"
+
+
+def test_options_are_real() -> None:
+    """Every option that the documents mention is one of the commands'."""
+    helps = [
+        run(_COMMAND, [*words, "--help"], PROJECT)
+        for words in (["render"], ["matte"], ["probe"], ["models", "list"], ["models", "fetch"])
+    ]
+    for option in set(re.findall(r"`(--[a-z-]+)", README)):
+        assert any(option in text for text in helps), option
