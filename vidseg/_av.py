@@ -29,8 +29,8 @@ _SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # ITU-T H.273 → SWS
 
 def reason(error: BaseException) -> str:
     """Return what went wrong, in a few words, without the path that FFmpeg appends."""
-    if isinstance(error, OSError) and error.strerror:
-        return str(error.strerror)
+    if words := getattr(error, "strerror", None):
+        return str(words)
     text = str(error).splitlines()
     return text[0] if text else type(error).__name__
 
@@ -211,13 +211,30 @@ def _sign(value: int) -> int:
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     """Return the frame's display matrix as nine integers, or `None` where it has none."""
     data = _side_data(frame, "DISPLAYMATRIX")
-    return None if data is None else struct.unpack("<9i", data[:36])
+    return _matrix_of_rotation(frame.rotation) if data is None else struct.unpack("<9i", data[:36])
 
 
 def _side_data(frame: VideoFrame, name: str) -> bytes | None:
-    # A loop, since the mapping's look-up raises for types that this PyAV doesn't name.
-    sides: Iterable[Any] = frame.side_data
+    try:
+        sides: Iterable[Any] = frame.side_data
+    except ValueError:  # one of a kind that this PyAV has no name for hides all the others
+        return None
     return next((bytes(side) for side in sides if side.type.name == name), None)
+
+
+def _matrix_of_rotation(degrees: int) -> tuple[int, ...] | None:
+    """Return the display matrix of a counter-clockwise rotation by a multiple of 90°, `None` for none."""
+    one = 1 << 16
+    corner = {
+        90: (0, -one, one, 0),
+        -90: (0, one, -one, 0),
+        180: (-one, 0, 0, -one),
+        -180: (-one, 0, 0, -one),
+    }
+    if degrees not in corner:
+        return None
+    a, b, c, d = corner[degrees]
+    return (a, b, 0, c, d, 0, 0, 0, 1 << 30)
 
 
 def mastering_display(frame: VideoFrame) -> str | None:

@@ -26,6 +26,7 @@ from vidseg.frames import (
     Planes,
     VideoInfo,
     as_plane,
+    at_chroma_size,
     reduced,
     rgb_to_yuv_matrix,
     yuv_to_rgb_matrix,
@@ -203,9 +204,8 @@ def planes_from_rgb(rgb: NDArray[np.float32], colour: Colour, layout: PixelForma
     planes: list[Plane] = []
     for index in range(3):
         plane = np.ascontiguousarray(full[..., index])
-        size = layout.plane_size(index, rgb.shape[1], rgb.shape[0])
-        if size != (rgb.shape[1], rgb.shape[0]):
-            plane = cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        if index:
+            plane = at_chroma_size(plane, layout)
         planes.append(as_plane(np.clip(np.rint(plane), 0, layout.peak).astype(layout.dtype)))
     return tuple(planes)
 

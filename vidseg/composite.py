@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from vidseg.frames import Box, Frame, PixelFormat, Plane, Planes, as_plane
+from vidseg.frames import Box, Frame, PixelFormat, Plane, Planes, as_plane, at_chroma_size
 
 
 def box_of(alpha: Plane) -> Box | None:
@@ -15,11 +15,7 @@ def box_of(alpha: Plane) -> Box | None:
 
 def alpha_planes(alpha: Plane, layout: PixelFormat) -> Planes:
     """Return the alpha at luma and chroma size: ([H, W], [h, w], [h, w]); chroma is the mean of its luma."""
-    height, width = alpha.shape
-    size = layout.plane_size(1, width, height)
-    if size == (width, height):
-        return alpha, alpha, alpha
-    small = as_plane(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
+    small = as_plane(at_chroma_size(alpha, layout))
     return alpha, small, small
 
 

@@ -307,3 +307,18 @@ def reduced(plane: Plane, width: int, height: int) -> Plane:
     if (columns, rows) != (width, height):
         plane = as_plane(cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR))
     return plane
+
+
+def at_chroma_size(plane: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:
+    """Return a luma-sized plane [H, W] at the size of `layout`'s chroma: each sample the mean of its luma.
+
+    An odd last column or row counts twice, as decoders pad it. Keeps the type; may return `plane` itself.
+    """
+    rows, columns = plane.shape
+    width, height = layout.plane_size(1, columns, rows)
+    if (width, height) == (columns, rows):
+        return plane
+    missing_x, missing_y = (width << layout.shift_x) - columns, (height << layout.shift_y) - rows
+    if missing_x or missing_y:
+        plane = cv2.copyMakeBorder(plane, 0, missing_y, 0, missing_x, cv2.BORDER_REPLICATE)
+    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)

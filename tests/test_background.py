@@ -1,0 +1,191 @@
+"""Backgrounds: colours that come out right, fits, turns, loops, and a blur without the people in it."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.media import write_clip
+from tests.planes import frame_of, info_of
+from vidseg.background import Canvas, open_background
+from vidseg.errors import BackgroundError
+from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, as_plane, small_rgb
+
+CLEAR = as_plane(np.zeros((48, 64), np.uint8))
+
+
+def canvas_for(
+    *,
+    width: int = 64,
+    height: int = 48,
+    colour: Colour | None = None,
+    format_name: str = "yuv420p",
+    fit: str = "cover",
+    orientation: Orientation | None = None,
+    aspect: Fraction = Fraction(1),
+) -> Canvas:
+    info = info_of(width, height, orientation=orientation, aspect=aspect)
+    return Canvas(info, WORKING_FORMATS[format_name], colour or Colour(), fit)  # type: ignore[arg-type]
+
+
+def shown(spec: str | Path, canvas: Canvas, time: int = 0) -> np.ndarray:
+    """Return the background as RGB in coded orientation."""
+    info = canvas.info
+    black = np.zeros((info.height, info.width, 3), np.uint8)
+    frame = frame_of(black, canvas.layout.name, colour=canvas.colour, pts=time)
+    with closing(open_background(str(spec), canvas)) as background:
+        planes = background.planes(frame, as_plane(np.zeros((info.height, info.width), np.uint8)))
+    made = Frame(planes, 0, frame.time_base, 1, canvas.layout, canvas.colour)
+    return small_rgb(made, Box(0, 0, info.width, info.height), info.width, info.height).astype(int)
+
+
+@pytest.mark.parametrize("matrix", [1, 6, 9])
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("format_name", ["yuv420p", "yuv422p10le", "yuv444p"])
+def test_a_colour_comes_out_as_itself(matrix: int, full_range: bool, format_name: str) -> None:
+    canvas = canvas_for(colour=Colour(full_range, matrix), format_name=format_name)
+    assert np.abs(shown("#00b140", canvas) - (0, 0xB1, 0x40)).max() <= 2
+
+
+def test_colours_have_names() -> None:
+    assert np.abs(shown("rebeccapurple", canvas_for()) - (0x66, 0x33, 0x99)).max() <= 2
+
+
+def halves(path: Path, size: tuple[int, int] = (120, 90)) -> Path:
+    """Write a picture that is red on the left and blue on the right."""
+    picture = np.zeros((size[1], size[0], 3), np.uint8)
+    picture[:, : size[0] // 2] = (220, 30, 30)
+    picture[:, size[0] // 2 :] = (30, 30, 220)
+    Image.fromarray(picture).save(path)
+    return path
+
+
+def test_cover_fills_the_frame_and_contain_leaves_bars(tmp_path: Path) -> None:
+    wide = halves(tmp_path / "wide.png", (200, 50))
+    covered = shown(wide, canvas_for(fit="cover"))
+    assert covered.sum(axis=2).min() > 200
+    contained = shown(wide, canvas_for(fit="contain"))
+    assert contained[:8].max() < 6
+    assert contained[24, 10, 0] > 200
+    stretched = shown(wide, canvas_for(fit="stretch"))
+    assert stretched[0, 2, 0] > 200
+    assert stretched[-1, -3, 2] > 200
+
+
+def test_on_a_turned_source_the_background_stands_upright_for_the_viewer(tmp_path: Path) -> None:
+    """The background is seen through the display matrix: red must be on the viewer's left."""
+    orientation = Orientation(1, mirrored=True)
+    coded = shown(halves(tmp_path / "p.png"), canvas_for(orientation=orientation))
+    upright = orientation.upright(coded)
+    assert upright.shape[:2] == (64, 48)
+    assert upright[30, 4, 0] > 200
+    assert upright[30, -4, 2] > 200
+
+
+def test_oblong_pixels_do_not_squash_the_background(tmp_path: Path) -> None:
+    """A square in the picture spans half as many columns as rows where pixels are twice as wide as high."""
+    picture = np.zeros((96, 128, 3), np.uint8)
+    picture[24:72, 40:88] = 255
+    Image.fromarray(picture).save(tmp_path / "square.png")
+    coded = shown(tmp_path / "square.png", canvas_for(width=64, height=96, aspect=Fraction(2)))
+    white = coded[..., 1] > 128
+    assert white.any(axis=0).sum() == pytest.approx(white.any(axis=1).sum() / 2, abs=1)
+
+
+def test_exif_orientation_of_a_photo_is_honoured(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    path = halves(tmp_path / "p.png")
+    Image.open(path).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    assert shown(tmp_path / "turned.jpg", canvas_for())[20, 4, 2] > 200
+
+
+def colours(tmp_path: Path, name: str, **options: object) -> Path:
+    """Write a 10 fps clip whose picture is a new grey every frame: 40, 80, 120, 160, 200."""
+    path = tmp_path / name
+    write_clip(
+        path,
+        rate=10,
+        frames=5,
+        picture=lambda number: np.full((64, 96, 3), 40 + 40 * number, np.uint8),
+        **options,  # type: ignore[arg-type]
+    )
+    return path
+
+
+def greys(path: Path, canvas: Canvas, count: int) -> Iterator[int]:
+    with closing(open_background(str(path), canvas)) as background:
+        for number in range(count):
+            frame = frame_of(np.zeros((48, 64, 3), np.uint8), pts=number)
+            made = Frame(background.planes(frame, CLEAR), 0, Fraction(1, 30), 1, canvas.layout, canvas.colour)
+            yield int(small_rgb(made, Box(0, 0, 64, 48), 1, 1)[0, 0, 1])
+
+
+def test_a_video_plays_at_its_own_speed_and_loops(tmp_path: Path) -> None:
+    """10 fps behind 30 fps: every picture stays for three frames, and after the last comes the first."""
+    seen = list(greys(colours(tmp_path, "b.mp4"), canvas_for(), 33))
+    expected = [40 + 40 * (number // 3 % 5) for number in range(33)]
+    assert np.abs(np.array(seen) - expected).max() <= 3
+
+
+def test_a_video_of_another_range_keeps_its_colours(tmp_path: Path) -> None:
+    clip = colours(tmp_path, "full.mp4", colour=Colour(True, 6, 6, 6))
+    seen = list(greys(clip, canvas_for(colour=Colour(False, 1)), 15))
+    assert np.abs(np.array(seen) - [40 + 40 * (number // 3) for number in range(15)]).max() <= 3
+
+
+def test_blur_keeps_the_person_out_of_the_surroundings() -> None:
+    """A plain blur would smear the bright person into the dark wall around it."""
+    rgb = np.full((120, 160, 3), 40, np.uint8)
+    rgb[30:90, 50:110] = 250
+    alpha = as_plane(np.zeros((120, 160), np.uint8))
+    alpha[30:90, 50:110] = 255
+    frame = frame_of(rgb)
+    with closing(open_background("blur:60", canvas_for(width=160, height=120))) as background:
+        luma = background.planes(frame, alpha)[0]
+    outside = luma[alpha == 0]
+    wall = frame.planes[0][0, 0]
+    assert np.abs(outside.astype(int) - int(wall)).max() <= 3
+
+
+def test_blur_is_strong_where_there_is_nobody() -> None:
+    checker = np.indices((120, 160)).sum(axis=0) % 2 * 255
+    frame = frame_of(np.repeat(checker[..., None], 3, axis=2).astype(np.uint8))
+    with closing(open_background("blur:30", canvas_for(width=160, height=120))) as background:
+        luma = background.planes(frame, as_plane(np.zeros((120, 160), np.uint8)))[0]
+    assert luma.std() < 3
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("nowhere.jpg", "no such file"),
+        ("#12", "not a colour; write #RRGGBB"),
+        ("blurple2", "no such file, and no colour either"),
+        ("blur:none", "blur strength must lie in"),
+        ("blur:0", "blur strength must lie in"),
+        (".", "is a folder"),
+    ],
+)
+def test_what_is_no_background_is_refused_in_a_sentence(spec: str, message: str) -> None:
+    with pytest.raises(BackgroundError, match=message):
+        open_background(spec, canvas_for())
+
+
+def test_a_text_file_is_no_background(tmp_path: Path) -> None:
+    path = tmp_path / "notes.mp4"
+    path.write_text("hello")
+    with pytest.raises(BackgroundError, match="not a media file"):
+        open_background(str(path), canvas_for())
+
+
+def test_a_truncated_photo_is_refused(tmp_path: Path) -> None:
+    path = halves(tmp_path / "p.png", (600, 400))
+    Image.open(path).save(tmp_path / "p.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "p.jpg").read_bytes()[:2000])
+    with pytest.raises(BackgroundError, match="can't be read"):
+        open_background(str(tmp_path / "cut.jpg"), canvas_for())

@@ -1,0 +1,77 @@
+"""One thread ahead: order, errors, closing, stalls."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from vidseg.errors import StalledError
+from vidseg.prefetch import prefetch
+
+
+def test_items_come_in_order_from_another_thread() -> None:
+    names: list[str] = []
+
+    def source() -> Iterator[int]:
+        for number in range(50):
+            names.append(threading.current_thread().name)
+            yield number
+
+    assert list(prefetch(source(), 3, name="numbers")) == list(range(50))
+    assert set(names) == {"numbers"}
+
+
+def test_it_never_runs_further_ahead_than_its_depth() -> None:
+    made: list[int] = []
+
+    def source() -> Iterator[int]:
+        for number in range(20):
+            made.append(number)
+            yield number
+
+    items = prefetch(source(), 2)
+    next(items)
+    time.sleep(0.2)
+    assert len(made) <= 4  # one taken, two queued, one in the hand
+    items.close()
+
+
+def test_an_error_comes_after_the_items_before_it() -> None:
+    def source() -> Iterator[int]:
+        yield 1
+        raise KeyError("broken")
+
+    items = prefetch(source(), 4)
+    assert next(items) == 1
+    with pytest.raises(KeyError, match="broken"):
+        next(items)
+
+
+def test_closing_joins_the_thread_and_closes_the_source_there() -> None:
+    closed_in: list[str] = []
+
+    def source() -> Iterator[int]:
+        try:
+            while True:
+                yield 0
+        finally:
+            closed_in.append(threading.current_thread().name)
+
+    items = prefetch(source(), 2, name="endless")
+    next(items)
+    items.close()
+    assert closed_in == ["endless"]
+    assert "endless" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_stall_ends_the_run_instead_of_hanging() -> None:
+    release = threading.Event()
+
+    def source() -> Iterator[int]:
+        release.wait(10)
+        yield 0
+
+    with pytest.raises(StalledError, match=r"the slow stage gave nothing for 0\.1 s"):
+        next(prefetch(source(), 1, name="slow", stall_s=0.1))
+    release.set()
