@@ -220,6 +220,17 @@ def test_damaged_cache_file_is_fetched_anew(bucket: BucketServer, damage: str) -
     assert [path.rpartition("/")[2] for path in bucket.requests] == [shard.name]
 
 
+def test_progress_is_shown_on_a_terminal(
+    bucket: BucketServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a bar the file arrives as well (pooch takes a tqdm bar without a total for no bar, or fails)."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    locate(MODEL, say=lambda line: None)
+    assert find(MODEL) is not None
+    shown = capsys.readouterr().err
+    assert "group1-shard1of2.bin: 100%" in shown
+
+
 def test_changed_upstream_is_not_taken_for_the_same(bucket: BucketServer) -> None:
     """A damaged file is not replaced by something else than was first fetched."""
     shard = cached_shard()
@@ -469,12 +480,11 @@ def test_conversion_of_another_machine_is_used_without_the_converter(
     source = read_tfjs(write_bodypix(tmp_path / "model"))
     made = ensure_converted(source, name="mine", parts=False)
 
-    def absent(name: str) -> str:
-        raise converted_module.PackageNotFoundError(name)
-
-    monkeypatch.setattr(converted_module, "version", absent)
+    monkeypatch.setattr(converted_module, "_converter_version", lambda: None)
     assert ensure_converted(source, name="mine", parts=False) == made
     assert len(conversions) == 1
+    with pytest.raises(ModelError, match="mine has to be converted first, but tfjs-graph-converter is not"):
+        ensure_converted(source, name="mine", parts=True)
 
 
 def test_two_want_the_same_conversion(
@@ -496,13 +506,12 @@ def test_two_want_the_same_conversion(
     assert not list((tmp_path / "cache").rglob(".converting-*"))
 
 
-def test_conversion_that_cannot_be_kept(
-    conversions: list[list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_space(*_: object) -> dict[str, Any]:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(converted_module, "_run_converter", no_space)
+def test_conversion_that_fills_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow reports a full disk in words of its own; the user is told what to do about it."""
+    said = json.dumps({"error": "InternalError: file.pb; No space left on device"})
+    done = subprocess.CompletedProcess([], 0, f"chatter\n{said}\n", "")
+    monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     with pytest.raises(ModelError, match=r"can't be kept in .*No space left on device.*VIDSEG_CACHE_DIR"):
         ensure_converted(read_tfjs(write_bodypix(tmp_path / "model")), name="mine", parts=False)
 

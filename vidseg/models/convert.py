@@ -8,18 +8,19 @@ conversion. `vidseg.models.converted` starts it and keeps the results.
 import argparse
 import json
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
-from vidseg.models.converted import RESULT, SAVED_MODEL, TFLITE
+from vidseg.models.converted import SAVED_MODEL, TFLITE
 
 _PROBE_SIDE = 257
 """A multiple of every stride in use, plus one: the size at which the stride is read off the graph."""
 
 
 def main() -> None:
-    """Convert as the command line says, and leave a `RESULT` in the output folder, also of a failure."""
+    """Convert as the command line says; the last line of the output is the result in json, or an error."""
     parser = argparse.ArgumentParser(description="Convert a TensorFlow.js graph model.")
     parser.add_argument("source", type=Path, help="the model's json")
     parser.add_argument("folder", type=Path, help="where the results go; must exist")
@@ -29,7 +30,7 @@ def main() -> None:
         result = convert(arguments.source, arguments.folder, arguments.outputs)
     except Exception as error:  # whatever it was, the parent reports it as one line
         result = {"error": f"{type(error).__name__}: {error}"}
-    (arguments.folder / RESULT).write_text(json.dumps(result), "utf-8")
+    sys.stdout.write(f"\n{json.dumps(result)}\n")
 
 
 def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:

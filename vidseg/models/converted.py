@@ -1,5 +1,6 @@
 """The cache of converted models: each TensorFlow.js model is converted once per converter version."""
 
+import errno
 import fcntl
 import json
 import os
@@ -21,8 +22,9 @@ from vidseg.models.tfjs import TfjsModel
 
 TFLITE = "model.tflite"
 SAVED_MODEL = "saved_model"
-RESULT = "result.json"
 """What the converter leaves in the folder it is given."""
+
+_RESULT = "result.json"
 
 _OUTPUTS = ["float_segments", "float_part_heatmaps"]
 """BodyPix's outputs in use: the person's logits, and those of the body parts where they are asked for."""
@@ -72,18 +74,24 @@ def is_converted(source: TfjsModel) -> bool:
 def _folder(source: TfjsModel, parts: bool) -> Path:
     stem = f"{source.sha256()[:32]}-{'parts' if parts else 'person'}-{_RECIPE}"
     base = cache_dir() / "converted"
+    number = _converter_version()
+    # Where nothing can be converted, what another machine has converted is as good, whatever the version.
+    made = sorted(base.glob(f"{stem}-*")) if number is None else []
+    return made[-1] if made else base / f"{stem}-{number}"
+
+
+def _converter_version() -> str | None:
+    """Return the installed converter's version; it is not published for every kind of machine."""
     try:
-        return base / f"{stem}-{version('tfjs-graph-converter')}"
+        return version("tfjs-graph-converter")
     except PackageNotFoundError:
-        # Nothing can be converted here, but what another machine converted is as good.
-        made = sorted(base.glob(f"{stem}-*"))
-        return made[-1] if made else base / f"{stem}-none"
+        return None
 
 
 def _load(folder: Path) -> Converted | None:
     """Return what `folder` holds, or `None` where it is absent, incomplete or damaged."""
     try:
-        result = json.loads((folder / RESULT).read_text("utf-8"))
+        result = json.loads((folder / _RESULT).read_text("utf-8"))
         intact = all(sha256_of(folder / name) == known for name, known in result["sha256"].items())
         found = Converted(
             folder / TFLITE, folder / SAVED_MODEL, int(result["stride"]), result["architecture"]
@@ -95,6 +103,11 @@ def _load(folder: Path) -> Converted | None:
 
 def _made(source: Path, folder: Path, name: str, parts: bool, say: Say | None) -> Converted:
     """Convert into a temporary folder and give it its name at the end, so that none is ever half-made."""
+    if _converter_version() is None:
+        raise ModelError(
+            f"{name} has to be converted first, but tfjs-graph-converter is not installed: set "
+            "VIDSEG_CACHE_DIR to a cache where another machine has done it, or use --model selfie"
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_name(f".{folder.name}.lock")):
         if (found := _load(folder)) is not None:  # another process was converting it meanwhile
@@ -126,7 +139,7 @@ def _seal(folder: Path, result: dict[str, Any]) -> None:
     """Record the checksums of what was converted beside it."""
     names = [TFLITE, f"{SAVED_MODEL}/saved_model.pb"]
     result["sha256"] = {name: sha256_of(folder / name) for name in names}
-    (folder / RESULT).write_text(json.dumps(result, indent=1), "utf-8")
+    (folder / _RESULT).write_text(json.dumps(result, indent=1), "utf-8")
 
 
 def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
@@ -139,12 +152,20 @@ def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, 
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, errors="replace", cwd=folder
     )
-    try:
-        result: dict[str, Any] = json.loads((folder / RESULT).read_text("utf-8"))
-    except FileNotFoundError:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        result = {"error": f"the converter ended with status {done.returncode}: {last}"}
+    result = _result(done)
     if "error" in result:
         reason = " ".join(str(result["error"]).split())
+        if os.strerror(errno.ENOSPC) in reason:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise ModelError(f"{source}: can't be converted ({reason[:300]})")
+    return result
+
+
+def _result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return what the converter said last, or its last words where it died before it could say anything."""
+    try:
+        result: dict[str, Any] = json.loads((done.stdout.splitlines() or [""])[-1])
+    except ValueError:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        result = {"error": f"the converter ended with status {done.returncode}: {last}"}
     return result

@@ -107,7 +107,9 @@ def _retrieve(url: str, target: Path, known_sha256: str | None, progress: bool) 
 def _bar(url: str) -> Any:
     from tqdm import tqdm
 
-    return tqdm(desc=url.rpartition("/")[2], unit="B", unit_scale=True, file=sys.stderr, leave=False)
+    # pooch sets the total; without one from the start it takes the bar for absent.
+    name = url.rpartition("/")[2]
+    return tqdm(desc=name, total=1, unit="B", unit_scale=True, file=sys.stderr)
 
 
 def _reason(error: Exception, target: Path) -> str | None:

@@ -62,10 +62,18 @@ def _with_pip(folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or not wheels:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")]
-        reason = errors[-1].removeprefix("ERROR:").strip() if errors else f"status {done.returncode}"
-        raise DownloadError(f"pip can't fetch {WHEEL}: {reason}: {WAYS_OUT}")
+        raise DownloadError(f"pip can't fetch {WHEEL}: {_pip_reason(done)}: {WAYS_OUT}")
     return wheels[0]
+
+
+def _pip_reason(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the line of pip's output that says why: its last error, or the end of its traceback."""
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    if not errors:
+        return f"it ended with status {done.returncode}"
+    last = lines[-1] if errors[-1] == "ERROR: Exception:" else errors[-1]
+    return last.removeprefix("ERROR:").strip()
 
 
 def _with_index(folder: Path, index_url: str, progress: bool) -> Path:
