@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -46,7 +47,9 @@ def av_errors(kind: type[VidsegError], what: str) -> Iterator[None]:
         raise kind(f"{what}: {reason(error)}") from error
 
 
-def open_source(path: Path, kind: type[VidsegError] = InputError) -> InputContainer:
+def open_source(
+    path: Path, kind: type[VidsegError] = InputError, *, hwaccel: str | None = None
+) -> InputContainer:
     """Open a local media file for reading. The caller closes it, in the thread that opened it.
 
     Only the file itself is read: playlists and protocol names inside it can't reach further.
@@ -59,7 +62,13 @@ def open_source(path: Path, kind: type[VidsegError] = InputError) -> InputContai
     if path.stat().st_size == 0:
         raise kind(f"{path}: the file is empty")
     try:
-        return av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        return av.open(
+            f"file:{path}",
+            "r",
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+            hwaccel=None if hwaccel is None else HWAccel(hwaccel, allow_software_fallback=False),
+        )
     except av.InvalidDataError as error:
         raise kind(f"{path}: not a media file, or damaged beyond opening ({reason(error)})") from error
     except (av.FFmpegError, OSError) as error:

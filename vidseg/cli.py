@@ -121,6 +121,7 @@ _encode_options = _options(
     ),
 )
 _run_options = _options(
+    click.option("--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."),
     click.option("--start", type=Seconds(), help="Begin here: seconds or [HH:]MM:SS."),
     click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
     click.option("--overwrite", is_flag=True, help="Replace the output if it exists."),
@@ -256,6 +257,7 @@ def _settings(options: dict[str, Any], *, decontaminate: bool = True, **given: A
         start=options["start"],
         end=options["end"],
         overwrite=options["overwrite"],
+        hwaccel=options["hwaccel"],
         report=options["report"],
         segment=SegmentSettings(
             model=options["model"],

@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec.hwaccel import hwdevices_available
 from av.container import InputContainer
 from av.filter import Graph
 from av.video.frame import VideoFrame
@@ -13,7 +14,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from vidseg._av import Packet, colour_of, open_source, planes_of, reason, to_working, working_format
-from vidseg.errors import InputError
+from vidseg.errors import InputError, SettingsError
 from vidseg.frames import Frame, PixelFormat, VideoInfo
 
 _MOST_ERRORS_IN_A_ROW = 1000
@@ -27,14 +28,13 @@ class Damage:
     """What of a source could not be read, counted while decoding.
 
     `packets` that would not decode, `corrupt_frames` that the decoder itself called damaged,
-    `made_up_times` of frames that came without a usable time, `video_packets` read, and `video_end`,
-    the end of the last frame in seconds of the source's clock.
+    `made_up_times` of frames that came without a usable time, and `video_end`, the end of the last frame
+    in seconds of the source's clock.
     """
 
     packets: int = 0
     corrupt_frames: int = 0
     made_up_times: int = 0
-    video_packets: int = 0
     video_end: Fraction | None = None
 
 
@@ -50,16 +50,40 @@ class Span:
         return (self.start is None or time >= self.start) and (self.end is None or time < self.end)
 
 
-def decode(info: VideoInfo, span: Span, damage: Damage) -> Iterator[Frame]:
+def hardware_trouble(path: Path, hwaccel: str) -> str | None:
+    """Return why the hardware decoder `hwaccel` can't decode `path`, `None` where it can; decodes a picture.
+
+    Raises `SettingsError` for a name that this FFmpeg doesn't know.
+    """
+    known = hwdevices_available()
+    if hwaccel not in known:
+        raise SettingsError(f"--hwaccel {hwaccel}: this FFmpeg knows {', '.join(known) or 'none'}")
+    try:
+        with open_source(path, hwaccel=hwaccel) as container:
+            next(container.decode(container.streams.best("video")))  # type: ignore[arg-type]
+    except (
+        av.FFmpegError,
+        InputError,
+        RuntimeError,
+        NotImplementedError,
+        ValueError,
+        StopIteration,
+    ) as error:
+        return reason(error)
+    return None
+
+
+def decode(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = None) -> Iterator[Frame]:
     """Yield the frames of `info.path` whose presentation time lies in `span`, in order.
 
     Frames are in the working format nearest to the source's (see `vidseg._av.working_format`), in coded
-    orientation, with strictly increasing `pts` in `info.time_base`. Interlaced material is deinterlaced
-    by bwdif, one frame for one frame. Adds to `damage`. Raises `InputError` where the file can't be
-    opened, its picture size changes on the way, or nothing in it decodes any more.
+    orientation, with strictly increasing `pts` in `info.time_base`. Interlaced material is deinterlaced by
+    bwdif, one frame for one frame. `hwaccel` decodes in hardware (see `hardware_trouble`). Adds to
+    `damage`. Raises `InputError` where the file can't be opened, its picture size changes on the way, or
+    nothing in it decodes any more.
     """
     path = Path(info.path)
-    with open_source(path) as container:
+    with open_source(path, hwaccel=hwaccel) as container:
         stream = container.streams[info.video_index]
         assert isinstance(stream, VideoStream)  # probe chose it
         stream.thread_type = "AUTO"
@@ -77,13 +101,7 @@ def decode(info: VideoInfo, span: Span, damage: Damage) -> Iterator[Frame]:
                 yield frame
         else:
             return
-    yield from decode_from_beginning(info, span, damage)
-
-
-def decode_from_beginning(info: VideoInfo, span: Span, damage: Damage) -> Iterator[Frame]:
-    """Yield what `decode` does, without trusting the file's index: everything before the span is decoded."""
-    damage.video_packets = 0
-    for frame in decode(info, Span(None, span.end), damage):
+    for frame in decode(info, Span(None, span.end), damage, hwaccel):
         if span.holds(frame.time):
             yield frame
 
@@ -109,7 +127,6 @@ def _packets(container: InputContainer, stream: VideoStream, path: Path, damage:
         try:
             for packet in container.demux(stream):
                 errors = 0
-                damage.video_packets += packet.size > 0
                 yield packet
             return
         except av.EOFError:

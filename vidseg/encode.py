@@ -1,5 +1,6 @@
 """Frames → packets: which codec writes them, with which settings, in which pixel format."""
 
+import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -166,9 +167,10 @@ def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
 
 
 def _fineness(name: str) -> tuple[int, int]:
-    """Return (bits, chroma resolution as 420, 422 or 444)."""
-    bits = 12 if "12" in name else 10 if "10" in name else 8
-    return bits, 444 if "444" in name else 422 if "422" in name else 420
+    """Return (bits, chroma samples for 4 x 4 of luma) of a pixel format."""
+    parts = av.VideoFormat(name, 4, 4).components
+    chroma = next((part.width * part.height for part in parts if part.is_chroma), 0)
+    return max((part.bits for part in parts), default=8), chroma
 
 
 def _special_options(name: str, pix_fmt: str, info: VideoInfo, options: dict[str, str]) -> None:
@@ -198,6 +200,8 @@ class Encoder:
         self.size = (info.width, info.height)
         self.coded_size = _coded_size(self.size, chosen)
         self._reformatter = VideoReformatter()
+        if chosen.name == "svt-av1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors only: the library prints its settings otherwise
         with av_errors(OutputError, f"the encoder {chosen.library} can't be had"):
             rate = info.average_rate or Fraction(25)
             stream = container.add_stream(chosen.library, rate=_sane_rate(rate), options=chosen.options)

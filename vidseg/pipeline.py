@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from vidseg._av import library_versions
-from vidseg.decode import Damage, Span, decode
+from vidseg.decode import Damage, Span, decode, hardware_trouble
 from vidseg.encode import Encoder, plan
 from vidseg.errors import InputError
 from vidseg.frames import Frame, Mask, VideoInfo
@@ -60,11 +60,9 @@ def render(
         output = stack.enter_context(
             Output(settings.output, info, settings.encode.audio, overwrite=settings.overwrite)
         )
-        frames = stack.enter_context(
-            closing(
-                prefetch(watch.through("decode", decode(info, span, damage)), FRAMES_AHEAD, name="decode")
-            )
-        )
+        decoded = decode(info, span, damage, _hwaccel(settings, output))
+        watched = prefetch(watch.through("decode", decoded), FRAMES_AHEAD, name="decode")
+        frames = stack.enter_context(closing(watched))
         first = next(frames, None)
         if first is None:
             raise InputError(f"{info.path}: there are no frames {_between(settings)}")
@@ -116,6 +114,19 @@ def expected_frames(info: VideoInfo, span: Span) -> int | None:
     finish = info.start + info.duration
     end = finish if span.end is None else min(span.end, finish)
     return max(0, round((end - begin) * info.average_rate)) or None
+
+
+def _hwaccel(settings: RenderSettings, output: Output) -> str | None:
+    """Return the hardware decoder to use, `None` with a note where the one asked for doesn't work."""
+    if settings.hwaccel is None:
+        return None
+    trouble = hardware_trouble(settings.source, settings.hwaccel)
+    if trouble is not None:
+        output.notes.append(
+            f"--hwaccel {settings.hwaccel} doesn't work here ({trouble}); decoded in software"
+        )
+        return None
+    return settings.hwaccel
 
 
 def _between(settings: RenderSettings) -> str:

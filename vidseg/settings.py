@@ -105,6 +105,8 @@ class RenderSettings:
     start: Fraction | None = None
     end: Fraction | None = None
     overwrite: bool = False
+    hwaccel: str | None = None
+    """Hardware decoder of FFmpeg's, such as ``cuda`` or ``vaapi``; `None`: decode in software."""
     report: Path | None = None
     segment: SegmentSettings = field(default_factory=SegmentSettings)
     matte: MatteSettings = field(default_factory=MatteSettings)

@@ -16,7 +16,17 @@ from av.stream import Disposition, Stream
 from vidseg._av import MICROSECOND, Packet, av_errors, check_target, open_source
 from vidseg.errors import OutputError
 from vidseg.frames import VideoInfo
-from vidseg.mux.tracks import Cut, Dropped, Track, audio_track, copy_description, subtitle_track
+from vidseg.mux.timecode import moved_timecode
+from vidseg.mux.tracks import (
+    CopiedCover,
+    Cut,
+    Dropped,
+    Track,
+    audio_track,
+    copy_description,
+    subtitle_track,
+    takes,
+)
 from vidseg.settings import AudioMode
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -78,6 +88,7 @@ class Output:
         container, source = self.container, self._source
         container.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS})
         copy_description(source.streams[self._info.video_index], video)
+        self._move_timecode(video)
         for stream in source.streams:
             if stream.index != self._info.video_index:
                 self._adopt(stream)
@@ -114,6 +125,16 @@ class Output:
                 raise OutputError(f"{self.target}: appeared meanwhile; use --overwrite to replace it")
             self._temporary.replace(self.target)
         self._finished = True
+
+    def _move_timecode(self, video: Stream) -> None:
+        """Let the timecode, wherever the source keeps it, count from the cut."""
+        rate = self._info.average_rate
+        if not self._cut.origin or rate is None:
+            return
+        for tags in (video.metadata, self.container.metadata):
+            if "timecode" in tags:
+                elapsed = self._cut.origin - self._info.start
+                tags["timecode"] = moved_timecode(tags["timecode"], elapsed, rate)
 
     def _temporary_name(self) -> Path:
         """Make an empty hidden file beside the target, so that the last step is a rename on one disk."""
@@ -159,7 +180,7 @@ class Output:
         elif stream.type == "subtitle":
             self._keep(subtitle_track(self.container, stream), name)  # type: ignore[arg-type]
         elif stream.type == "video" and stream.disposition & Disposition.attached_pic:
-            self._drop(stream, f"{name} (cover art) is dropped")
+            self._keep_cover(stream, name)
         elif stream.type == "attachment":
             self._attach(stream, name)
         elif stream.type == "video":
@@ -189,6 +210,23 @@ class Output:
         mimetype = stream.mimetype or stream.metadata.get("mimetype", "application/octet-stream")  # type: ignore[attr-defined]
         self.container.add_attachment(stream.metadata.get("filename", "attachment"), mimetype, stream.data)  # type: ignore[attr-defined]
         self.fates.append((stream.index, "copied"))
+
+    def _keep_cover(self, stream: Stream, name: str) -> None:
+        """Copy cover art: as a still stream in mp4 and mov, as an attachment in mkv."""
+        if self.format == "matroska":
+            kind = stream.codec_context.name if stream.codec_context is not None else "jpeg"
+            kind = {"mjpeg": "jpeg"}.get(kind, kind)
+            file_name = stream.metadata.get("filename", f"cover.{'jpg' if kind == 'jpeg' else kind}")
+            if data := _first_packet(Path(self._info.path), stream.index):
+                self.container.add_attachment(
+                    file_name, stream.metadata.get("mimetype", f"image/{kind}"), data
+                )
+                self.fates.append((stream.index, "copied"))
+                return
+        elif takes(self.format, stream):
+            self._keep(CopiedCover(self.container, stream), name)
+            return
+        self._drop(stream, f"{name} (cover art) is dropped: {self.target.suffix} files don't hold it")
 
     def _chapters(self, source: InputContainer) -> list[dict[str, object]]:
         """Return the source's chapters moved to the output's clock and clipped to the cut."""
@@ -250,6 +288,15 @@ class Output:
             return False
         self._feed = iter(())
         return True
+
+
+def _first_packet(path: Path, index: int) -> bytes:
+    """Return the data of a stream's first packet, empty where there is none."""
+    with open_source(path) as source:
+        for packet in source.demux(source.streams[index]):
+            if packet.stream_index == index:
+                return bytes(packet)
+    return b""
 
 
 def _is_chapter_text(stream: Stream) -> bool:

@@ -179,6 +179,16 @@ class CopiedTrack:
         return []
 
 
+class CopiedCover(CopiedTrack):
+    """Cover art: one picture that belongs to the whole file, whatever is cut."""
+
+    def feed(self, packet: Packet, cut: Cut) -> list[Packet]:
+        """Return the picture, at time 0."""
+        packet.pts = packet.dts = 0
+        packet.stream = self._target
+        return [packet]
+
+
 def _clip_start(packet: Packet, start: Fraction) -> None:
     assert packet.pts is not None
     late = round(start / packet.time_base) - packet.pts
