@@ -70,7 +70,7 @@ def cut_out() -> CutOut:
 
 def _bend(time: float, width: int, height: int) -> tuple[Image, Image]:
     """Return the portrait's x and y for each pixel of a `width` x `height` frame at `time` seconds."""
-    scale = min(0.8 * height / (_BOTTOM - _HEAD_TOP), 0.75 * width / _SPREAD)
+    scale = min(0.68 * height / (_BOTTOM - _HEAD_TOP), 0.75 * width / _SPREAD)
     scale *= 1 + 0.02 * sin(2 * pi * time / 2.9)
     middle = width * (0.5 + 0.09 * sin(2 * pi * time / 4))
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))

@@ -62,24 +62,15 @@ class _Pen:
     def box(self, left: float, top: float, right: float, bottom: float, colour: _Colour) -> None:
         cv2.rectangle(self.canvas, self.point(left, top), self.point(right, bottom), colour, -1)
 
-    def leaf(self, x: float, y: float, length: float, angle: float, colour: _Colour) -> None:
-        size = round(length * self.height / 100)
-        tip = self.point(x, y)
-        centre = (
-            round(tip[0] + size * np.cos(np.radians(angle))),
-            round(tip[1] + size * np.sin(np.radians(angle))),
-        )
-        cv2.ellipse(self.canvas, centre, (size, max(1, size // 4)), angle, 0, 360, colour, -1)
-
 
 def room(width: int, height: int) -> Image:
-    """Return a room with a window, books and a plant, out of focus: RGB float32 [height, width, 3]."""
+    """Return a room with a window, books and a cabinet, out of focus: RGB float32 [height, width, 3]."""
     canvas = _gradient([(0, (176, 160, 142)), (1, (132, 116, 104))], width, height)
     canvas *= (0.96 + 0.08 * _clouds(width, height, 3, stretch=1))[..., None]
     pen = _Pen(canvas)
     _window(pen)
     _shelf(pen)
-    _plant(pen)
+    _cabinet(pen)
     canvas = cv2.GaussianBlur(canvas, (0, 0), height / 220)  # type: ignore[assignment]
     light = _glow(width, height, 0.25, 0.35, 1.1)
     return np.clip(canvas * (0.72 + 0.42 * light)[..., None], 0, 255).astype(np.float32)
@@ -111,12 +102,14 @@ def _shelf(pen: _Pen) -> None:
             left += thick + (0.15 if random.random() < 0.9 else 3.0)
 
 
-def _plant(pen: _Pen) -> None:
-    random = np.random.default_rng(8)
-    for angle in np.linspace(-160, -20, 15):
-        green = int(random.integers(80, 130))
-        pen.leaf(12, 82, random.uniform(9, 15), float(angle), (green // 2, green, green // 2))
-    pen.box(8.5, 81, 15.5, 100, (168, 104, 78))
+def _cabinet(pen: _Pen) -> None:
+    pen.box(2, 78, 30, 100, (112, 84, 62))
+    for left in (3, 16.5):
+        pen.box(left, 80, left + 12.5, 97, (128, 98, 74))
+    for left in (13.5, 17.5):
+        pen.box(left, 87, left + 1, 90, (206, 190, 160))
+    pen.box(6, 74.5, 13, 76.2, (150, 62, 58))
+    pen.box(5.5, 76.2, 13.4, 78, (70, 100, 120))
 
 
 # -- hills at sunset ---------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def test_the_clip_has_a_person_who_moves_and_a_sound(tmp_path: Path) -> None:
     assert len(frames) == len(truth) == 30
     assert frames[0].rgb.shape == (180, 320, 3)
     share = [(alpha > 127).mean() for alpha in truth]
-    assert 0.15 < min(share) <= max(share) < 0.5
+    assert 0.1 < min(share) <= max(share) < 0.5
     assert np.mean((truth[0] > 127) != (truth[20] > 127)) > 0.03
     times = [packet.pts for packet in audio_packets(clip) if packet.pts is not None]
     assert 0.95 < times[-1] < 1.05
