@@ -367,13 +367,21 @@ print(heavy & {name.partition(".")[0] for name in sys.modules})
 
 
 @pytest.mark.parametrize(
-    ("device", "count", "expected"),
-    [("auto", 0, None), ("auto", 2, 0), ("cpu", 2, None), ("gpu", 1, 0), ("gpu:1", 2, 1)],
+    ("device", "count", "libraries", "expected"),
+    [
+        ("auto", 0, True, None),
+        ("auto", 2, True, 0),
+        ("auto", 2, False, None),
+        ("cpu", 2, True, None),
+        ("gpu", 1, False, 0),
+        ("gpu:1", 2, True, 1),
+    ],
 )
 def test_device_chosen(
-    device: str, count: int, expected: int | None, monkeypatch: pytest.MonkeyPatch
+    device: str, count: int, libraries: bool, expected: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(devices, "gpu_count", lambda: count)
+    monkeypatch.setattr(devices, "has_cuda_libraries", lambda: libraries)
     assert devices.choose_gpu(device) == expected
 
 
@@ -418,17 +426,23 @@ def test_driver_is_asked(monkeypatch: pytest.MonkeyPatch, status: int, expected:
     assert devices.gpu_count() == expected
 
 
-@pytest.mark.weights
 @pytest.mark.tensorflow
-def test_gpu_that_tensorflow_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("form", "device"), [("json", "CPU (LiteRT, 1 thread)"), ("saved_model", "CPU (TensorFlow)")]
+)
+def test_gpu_that_tensorflow_cannot_use(
+    form: str, device: str, tiny: Path, tiny_converted: Converted, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``auto`` says why it runs on the CPU; ``gpu`` fails with what to install."""
+    path = tiny if form == "json" else tiny_converted.saved_model
     monkeypatch.setattr(devices, "gpu_count", lambda: 1)
+    monkeypatch.setattr(devices, "has_cuda_libraries", lambda: True)
     lines: list[str] = []
-    opened = open_segmenter(SegmentSettings(device="auto"), say=lines.append)
-    assert opened.device == "CPU (LiteRT, 1 thread)"
-    assert "running on the CPU: " in lines[-1]
+    chosen = SegmentSettings(model=str(path), device="auto", parts=("face",))
+    assert open_segmenter(chosen, say=lines.append).device == device
+    assert lines[-1].startswith("running on the CPU: GPU 0")
     with pytest.raises(DeviceError, match=r"pip install 'vidseg\[gpu\]'"):
-        open_segmenter(SegmentSettings(device="gpu"))
+        open_segmenter(SegmentSettings(model=str(path), device="gpu", parts=("face",)))
 
 
 def test_selfie_runs_on_the_cpu_only_and_knows_no_parts() -> None:
@@ -436,6 +450,14 @@ def test_selfie_runs_on_the_cpu_only_and_knows_no_parts() -> None:
         open_segmenter(SegmentSettings(model="selfie", device="gpu"))
     with pytest.raises(ModelError, match="selfie knows no body parts: use a bodypix model"):
         open_segmenter(SegmentSettings(model="selfie", parts=("face",)))
+
+
+def test_resolution_of_a_fixed_input() -> None:
+    """A setting without effect is not passed over in silence."""
+    open_selfie("selfie")
+    lines: list[str] = []
+    open_segmenter(SegmentSettings(model="selfie", resolution=480), say=lines.append)
+    assert lines == ["--resolution 480 has no effect: selfie takes 256x256 only"]
 
 
 # Models given by path

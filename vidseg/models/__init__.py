@@ -2,6 +2,7 @@
 
 from vidseg.models.catalogue import MODELS, Model, model_named
 from vidseg.models.converted import Converted, ensure_converted, is_converted
+from vidseg.models.download import Say
 from vidseg.models.store import cache_dir, find, local_size, locate, published_at
 from vidseg.models.tfjs import TfjsModel, find_json, read_tfjs
 
@@ -9,6 +10,7 @@ __all__ = [
     "MODELS",
     "Converted",
     "Model",
+    "Say",
     "TfjsModel",
     "cache_dir",
     "ensure_converted",

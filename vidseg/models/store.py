@@ -116,9 +116,11 @@ def _is_cached(path: Path, model: Model) -> bool:
     if not is_intact(path):
         return False
     try:
-        return all(is_intact(shard) for shard in read_tfjs(path).shards)
+        source = read_tfjs(path)
+        source.check_weights()
     except ModelError:
         return False
+    return all(is_intact(shard) for shard in source.shards)
 
 
 def _fetch_tfjs(model: Model, path: Path, say: Say | None) -> None:

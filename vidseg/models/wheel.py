@@ -1,7 +1,9 @@
 """Take the selfie weights out of the mediapipe wheel, without installing it."""
 
+import errno
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -73,6 +75,8 @@ def _pip_reason(done: subprocess.CompletedProcess[str]) -> str:
     if not errors:
         return f"it ended with status {done.returncode}"
     last = lines[-1] if errors[-1] == "ERROR: Exception:" else errors[-1]
+    if os.strerror(errno.ENOSPC) in last:
+        return "the disk is full (VIDSEG_CACHE_DIR names another place)"
     return last.removeprefix("ERROR:").strip()
 
 

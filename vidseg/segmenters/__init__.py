@@ -1,10 +1,11 @@
 """Networks that find people: one protocol, several models, two runtimes."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from vidseg.errors import DeviceError, ModelError
-from vidseg.models import MODELS, Model, TfjsModel, ensure_converted, locate, model_named, read_tfjs
+from vidseg.models import MODELS, Model, Say, TfjsModel, ensure_converted, locate, model_named, read_tfjs
 from vidseg.segmenters.base import Scores, Segmenter, Traits
 from vidseg.segmenters.bodypix import SCALINGS, BodyPix
 from vidseg.segmenters.custom import looks_like_path, open_saved_model, open_tflite, tfjs_at
@@ -16,8 +17,6 @@ from vidseg.settings import SegmentSettings
 
 __all__ = ["Scores", "Segmenter", "Traits", "open_segmenter"]
 
-Say = Callable[[str], None]
-
 
 def open_segmenter(settings: SegmentSettings, *, say: Say | None = None) -> Segmenter:
     """Open the model that `settings` name, fetching and converting it first where that has not been done.
@@ -26,15 +25,24 @@ def open_segmenter(settings: SegmentSettings, *, say: Say | None = None) -> Segm
     conversion. Raises `ModelError` for a model that is unknown or damaged or knows no body parts where
     they are asked for, `DownloadError` where it can't be fetched, `DeviceError` for an absent GPU.
     """
+    opened = _open(settings, say)
+    fixed = opened.traits.fixed_size
+    if fixed is not None and settings.resolution is not None and say is not None:
+        size = f"{fixed[0]}x{fixed[1]}"
+        say(f"--resolution {settings.resolution} has no effect: {opened.name} takes {size} only")
+    return opened
+
+
+def _open(settings: SegmentSettings, say: Say | None) -> Segmenter:
     if settings.model not in MODELS and looks_like_path(settings.model):
         return _open_path(Path(settings.model).expanduser(), settings, say)
     model = model_named(settings.model)
-    if model.is_bodypix:
-        # The device first: an absent GPU should not be found out after a download.
-        gpu = choose_gpu(settings.device)
-        source = read_tfjs(locate(model, say=say))
-        return _open_tfjs(source, model.name, model.architecture, gpu, settings, say)
-    return _open_selfie(model, settings, say)
+    if not model.is_bodypix:
+        return _open_selfie(model, settings, say)
+    # The device first: an absent GPU should not be found out after a download.
+    gpu = choose_gpu(settings.device)
+    source = read_tfjs(locate(model, say=say))
+    return _open_tfjs(source, model.name, model.architecture, gpu, settings, say)
 
 
 def _open_selfie(model: Model, settings: SegmentSettings, say: Say | None) -> Segmenter:
@@ -46,12 +54,14 @@ def _open_selfie(model: Model, settings: SegmentSettings, say: Say | None) -> Se
 
 
 def _open_path(path: Path, settings: SegmentSettings, say: Say | None) -> Segmenter:
+    parts = bool(settings.parts)
     source = tfjs_at(path)
     if source is not None:
         return _open_tfjs(source, str(path), None, choose_gpu(settings.device), settings, say)
     if path.suffix == ".tflite":
-        return open_tflite(path, settings.device, parts=bool(settings.parts))
-    return open_saved_model(path, choose_gpu(settings.device), parts=bool(settings.parts))
+        return open_tflite(path, settings.device, parts=parts)
+    on_device = partial(open_saved_model, path, parts=parts)
+    return _on_gpu_or_cpu(on_device, choose_gpu(settings.device), settings.device, say)
 
 
 def _open_tfjs(
@@ -65,13 +75,25 @@ def _open_tfjs(
     parts = bool(settings.parts)
     made = ensure_converted(source, name=name, parts=parts, say=say)
     scaling = SCALINGS[architecture or made.architecture]
-    if gpu is not None:
-        try:
-            on_gpu = TensorFlowRuntime(made.saved_model, scaling, gpu=gpu)
-            return BodyPix(name, on_gpu, stride=made.stride, parts=parts, batch_size=GPU_BATCH)
-        except DeviceError as error:
-            if settings.device != "auto":
-                raise
-            if say is not None:
-                say(f"running on the CPU: {error}")
-    return BodyPix(name, LiteRtRuntime(made.tflite, scaling), stride=made.stride, parts=parts)
+
+    def on_device(gpu: int | None) -> Segmenter:
+        if gpu is None:
+            return BodyPix(name, LiteRtRuntime(made.tflite, scaling), stride=made.stride, parts=parts)
+        runtime = TensorFlowRuntime(made.saved_model, scaling, gpu=gpu)
+        return BodyPix(name, runtime, stride=made.stride, parts=parts, batch_size=GPU_BATCH)
+
+    return _on_gpu_or_cpu(on_device, gpu, settings.device, say)
+
+
+def _on_gpu_or_cpu(
+    on_device: Callable[[int | None], Segmenter], gpu: int | None, device: str, say: Say | None
+) -> Segmenter:
+    """Open on `gpu`; where TensorFlow can't use it and it was not asked for by name, on the CPU."""
+    try:
+        return on_device(gpu)
+    except DeviceError as error:
+        if gpu is None or device != "auto":
+            raise
+        if say is not None:
+            say(f"running on the CPU: {error}")
+    return on_device(None)

@@ -1,6 +1,8 @@
 """Which GPUs there are, asked of the driver, since importing TensorFlow to ask takes seconds."""
 
 import ctypes
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from vidseg.errors import DeviceError
@@ -23,16 +25,30 @@ def gpu_count() -> int:
     return count.value
 
 
+def has_cuda_libraries() -> bool:
+    """Whether cuDNN, without which TensorFlow uses no GPU, is installed, by pip or on the system."""
+    with suppress(ModuleNotFoundError):  # of the parent package, where nothing of CUDA is installed
+        if find_spec("nvidia.cudnn") is not None:
+            return True
+    try:
+        ctypes.CDLL("libcudnn.so.9")
+    except OSError:
+        return False
+    return True
+
+
 def choose_gpu(device: str) -> int | None:
     """Return the number of the GPU that ``--device`` calls for, `None` for the CPU.
 
-    ``auto`` takes the first GPU where there is one. Raises `DeviceError` for a GPU that is not there.
+    ``auto`` takes the first GPU, where there is one and the libraries to use it; so a machine with a plain
+    install does not import TensorFlow only to find that it can't. Raises `DeviceError` for a GPU that is
+    asked for and not there.
     """
     if device == "cpu":
         return None
     count = gpu_count()
     if device == "auto":
-        return 0 if count else None
+        return 0 if count and has_cuda_libraries() else None
     number = int(device.partition(":")[2] or 0)
     if count == 0:
         raise DeviceError(
