@@ -139,10 +139,9 @@ def working_format(name: str) -> PixelFormat:
     suffix = "" if bits <= 8 else "10le" if bits <= 10 else "12le"
     if described.is_rgb or described.has_palette:
         return WORKING_FORMATS["yuv444p" + suffix]
-    chroma = [part for part in parts if part.is_chroma]
-    if not chroma:
+    if len(parts) < 3:
         return WORKING_FORMATS["yuv420p" + suffix]
-    wide, tall = chroma[0].width == 16, chroma[0].height == 16
+    wide, tall = parts[1].width == 16, parts[1].height == 16
     # 4:1:1, 4:1:0 and 4:4:0 have no working format of their own: the next finer one loses nothing.
     sub = "444" if wide else "422" if tall else "420"
     return WORKING_FORMATS[f"yuv{sub}p{suffix}"]
@@ -255,8 +254,8 @@ def mastering_display(frame: VideoFrame) -> str | None:
     if data is None:
         return None
     numbers = struct.unpack("<22i", data[:88])
-    if not (numbers[20] and numbers[21]):
-        return None
+    if not (any(numbers[0:16:2]) and any(numbers[16:20:2])):
+        return None  # x265 wants chromaticities and luminance; the flags after them call odd values absent
     ratios = [Fraction(numbers[i], numbers[i + 1] or 1) for i in range(0, 20, 2)]
     red, green, blue, white = (tuple(round(r * 50000) for r in ratios[i : i + 2]) for i in (0, 2, 4, 6))
     low, high = (round(r * 10000) for r in ratios[8:10])

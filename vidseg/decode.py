@@ -60,7 +60,7 @@ def hardware_trouble(path: Path, hwaccel: str) -> str | None:
         raise SettingsError(f"--hwaccel {hwaccel}: this FFmpeg knows {', '.join(known) or 'none'}")
     try:
         with open_source(path, hwaccel=hwaccel) as container:
-            next(container.decode(container.streams.best("video")))  # type: ignore[arg-type]
+            next(container.decode(container.streams.best("video")))
     except (
         av.FFmpegError,
         InputError,

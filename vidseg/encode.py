@@ -145,7 +145,7 @@ def _pixel_format(info: VideoInfo, settings: EncodeSettings, name: str, kind: Ki
         return settings.pix_fmt
     source = av.VideoFormat(info.pix_fmt, 16, 16)
     bits = max((part.bits for part in source.components), default=8)
-    chroma = next((part for part in source.components if part.is_chroma), None)
+    chroma = source.components[1] if len(source.components) >= 3 else None
     # Packed RGB is kept as 4:2:0: 4:4:4 H.264 plays almost nowhere, and --pix-fmt can still ask for it.
     finest = source.is_rgb or source.has_palette or chroma is None or kind == "matte"
     sub = "420" if finest else "444" if chroma.width == 16 else "422" if chroma.height == 16 else "420"  # type: ignore[union-attr]
@@ -169,7 +169,7 @@ def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
 def _fineness(name: str) -> tuple[int, int]:
     """Return (bits, chroma samples for 4 x 4 of luma) of a pixel format."""
     parts = av.VideoFormat(name, 4, 4).components
-    chroma = next((part.width * part.height for part in parts if part.is_chroma), 0)
+    chroma = parts[1].width * parts[1].height if len(parts) >= 3 else 0
     return max((part.bits for part in parts), default=8), chroma
 
 
@@ -199,6 +199,7 @@ class Encoder:
         self.colour = colour
         self.size = (info.width, info.height)
         self.coded_size = _coded_size(self.size, chosen)
+        self.notes = self._size_notes()
         self._reformatter = VideoReformatter()
         if chosen.name == "svt-av1":
             os.environ.setdefault("SVT_LOG", "1")  # errors only: the library prints its settings otherwise
@@ -258,6 +259,15 @@ class Encoder:
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
             return self.stream.encode(None)
 
+    def _size_notes(self) -> list[str]:
+        if self.coded_size == self.size:
+            return []
+        (width, height), (wide, high) = self.size, self.coded_size
+        return [
+            f"{self.plan.name} needs even sides: {width}x{height} becomes {wide}x{high}, the last line repeated; "
+            "--codec vp9 or ffv1 keeps the size"
+        ]
+
     def _pad(self, frame: VideoFrame) -> None:
         """Repeat the last column and row where the coded picture is larger than the source's."""
         if self.coded_size == self.size:
@@ -286,10 +296,10 @@ def _coded_size(size: tuple[int, int], chosen: Plan) -> tuple[int, int]:
     """Return the size to encode at: H.264, HEVC and AV1 need even sides where chroma is halved."""
     if chosen.name in ("vp9", "ffv1", "prores", "dnxhd"):
         return size
-    described = av.VideoFormat(chosen.pix_fmt, 16, 16)
-    chroma = next((part for part in described.components if part.is_chroma), None)
-    if chroma is None:
+    parts = av.VideoFormat(chosen.pix_fmt, 16, 16).components
+    if len(parts) < 3:
         return size
+    chroma = parts[1]
     width, height = size
     return width + (width % 2 if chroma.width < 16 else 0), height + (height % 2 if chroma.height < 16 else 0)
 

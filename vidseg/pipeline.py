@@ -71,6 +71,7 @@ def render(
         stack.enter_context(closing(painter))
         encoder = Encoder(output.container, chosen, info, first.format, colour)
         encoder.open()
+        output.notes += encoder.notes
         output.start(encoder.stream, cut)
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(settings.segment, say=say)))
