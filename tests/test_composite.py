@@ -63,3 +63,13 @@ def test_nothing_is_written_to_the_frame_or_the_background() -> None:
         plane.flags.writeable = False
     alpha = as_plane(RANDOM.integers(0, 256, (16, 16), np.uint8))
     blended(frame, other.planes, alpha)
+
+
+def test_a_person_one_column_wide_and_four_high() -> None:
+    """OpenCV takes an array of four rows and one column for a scalar, and then refuses to mix types."""
+    frame, other = picture("yuv444p", 8, 8), picture("yuv444p", 8, 8)
+    alpha = as_plane(np.zeros((8, 8), np.uint8))
+    alpha[2:6, 3] = 255
+    expected = other.planes[0].copy()
+    expected[2:6, 3] = frame.planes[0][2:6, 3]
+    assert np.array_equal(blended(frame, other.planes, alpha)[0], expected)

@@ -56,5 +56,5 @@ def _copy_around(source: Plane, target: Plane, part: tuple[slice, slice]) -> Non
 def _blend(foreground: Plane, background: Plane, alpha: Plane, peak: int, out: Plane) -> None:
     scale = 1.0 / peak
     front = cv2.multiply(foreground, alpha, scale=scale)
-    back = cv2.multiply(background, cv2.subtract(np.full(1, peak, np.float64), alpha), scale=scale)
+    back = cv2.multiply(background, np.subtract(alpha.dtype.type(peak), alpha), scale=scale)
     np.copyto(out, cv2.add(front, back))
