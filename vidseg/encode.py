@@ -82,6 +82,10 @@ CODECS: dict[str, Codec] = {
 }
 """Every codec `--codec` knows. Default rate factors are visually near-lossless at a sensible size."""
 
+_X26_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
 _DEFAULT_CODEC = {".webm": "vp9"}
 
 
@@ -118,6 +122,8 @@ def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, kind: Kind = "p
         if known is not None:
             value = known[1] if given is None else given
             options[known[0]] = f"{value:g}" if isinstance(value, float | int) else value
+    if name in ("x264", "x265") and options["preset"] not in _X26_PRESETS:
+        raise OutputError(f"{name} has no preset {options['preset']!r}; it has {', '.join(_X26_PRESETS)}")
     _special_options(name, pix_fmt, info, options)
     return Plan(
         name, codec.library, pix_fmt, options, "hvc1" if name == "x265" and suffix != ".mkv" else None
@@ -264,8 +270,8 @@ class Encoder:
             return []
         (width, height), (wide, high) = self.size, self.coded_size
         return [
-            f"{self.plan.name} needs even sides: {width}x{height} becomes {wide}x{high}, the last line repeated; "
-            "--codec vp9 or ffv1 keeps the size"
+            f"{self.plan.name} needs even sides: {width}x{height} becomes {wide}x{high}, its last line "
+            "repeated; --codec vp9 or ffv1 keeps the size"
         ]
 
     def _pad(self, frame: VideoFrame) -> None:

@@ -1,0 +1,169 @@
+"""The command line as a user meets it: exit codes, one-line errors, help, progress."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.media import Audio, write_clip
+
+FAKE = (
+    "from vidseg import cli, pipeline\n"
+    "from vidseg.segmenters.fake import FakeSegmenter\n"
+    "pipeline.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
+    "cli.main()\n"
+)
+
+
+def vidseg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, with the fake network in place of a real one."""
+    command = [sys.executable, "-c", FAKE, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """A short clip with sound."""
+    return write_clip(tmp_path / "in.mp4", frames=12, audio=[Audio()])
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the only line of an error, and check that it is one."""
+    assert done.returncode == 1, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("vidseg: ")
+    return lines[0]
+
+
+def test_a_render_succeeds_quietly(clip: Path) -> None:
+    done = vidseg("render", clip, "-o", clip.parent / "out.mp4", "-b", "red", "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_render_names_the_device_and_the_result(clip: Path) -> None:
+    done = vidseg(
+        "render", clip, "-o", clip.parent / "out.mp4", "-b", "red", "--report", clip.parent / "r.json"
+    )
+    assert "fake on CPU" in done.stderr
+    assert "12 frames" in done.stderr
+    report = json.loads((clip.parent / "r.json").read_text())
+    assert report["frames_in"] == report["frames_out"] == 12
+    assert report["model"] == "fake"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda folder: folder / "missing.mp4", "no such file"),
+        (lambda folder: folder, "is a folder"),
+        (lambda folder: _text(folder / "notes.mp4"), "not a media file"),
+        (lambda folder: _empty(folder / "empty.mp4"), "the file is empty"),
+        (lambda folder: _sound(folder / "talk.m4a"), "holds no video, only audio"),
+    ],
+)
+def test_what_is_no_video_ends_in_one_line(tmp_path: Path, make: object, message: str) -> None:
+    source = make(tmp_path)  # type: ignore[operator]
+    said = one_line(vidseg("render", source, "-o", tmp_path / "out.mp4", "-b", "red"))
+    assert message in said
+    assert str(source) in said
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def _text(path: Path) -> Path:
+    path.write_text("not a video\n" * 50)
+    return path
+
+
+def _empty(path: Path) -> Path:
+    path.touch()
+    return path
+
+
+def _sound(path: Path) -> Path:
+    import av
+
+    with av.open(str(path), "w", format="mp4") as out:
+        stream = out.add_stream("aac", rate=48000, layout="mono")
+        frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+        frame.sample_rate = 48000
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-b", "nowhere.jpg"], "nowhere.jpg: no such file"),
+        (["-b", "#zz"], "not a colour"),
+        (["-b", "red", "-o", "/nowhere/out.mp4"], "the folder /nowhere doesn't exist"),
+        (["-b", "red", "-o", "out.gif"], "can't tell a container"),
+        (["-b", "red", "--codec", "divx"], "unknown codec 'divx'; known are x264"),
+        (["-b", "red", "--codec", "vp9", "-o", "out.mov"], "don't hold vp9"),
+        (["-b", "red", "--codec", "h264-nvenc"], "the hardware or its driver is absent; use --codec x264"),
+        (["-b", "red", "--pix-fmt", "rgb565"], "doesn't take --pix-fmt rgb565; it takes yuv420p"),
+        (["-b", "red", "--preset", "warp"], "x264 has no preset 'warp'; it has ultrafast"),
+        (["-b", "red", "--threshold", "2"], "--threshold must lie in"),
+        (["-b", "red", "--smooth", "nan"], "--smooth must lie in"),
+        (["-b", "red", "--device", "tpu"], "--device must be auto, cpu, gpu or gpu:N"),
+        (["-b", "red", "--start", "5", "--end", "4"], "--end must come after --start"),
+        (["-b", "red", "--parts", "tail"], "unknown body part 'tail'"),
+        (["-b", "red", "--hwaccel", "abacus"], "this FFmpeg knows"),
+    ],
+)
+def test_wrong_values_end_in_one_line(clip: Path, options: list[str], message: str) -> None:
+    target = [] if "-o" in options else ["-o", str(clip.parent / "out.mp4")]
+    said = one_line(vidseg("render", clip, *target, *options))
+    assert message in said
+    assert [p.name for p in clip.parent.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--fit", "crop"], ["--start", "noon"], ["--resolution", "big"], ["--bogus"], ["--crf", "low"]],
+)
+def test_wrong_usage_exits_with_2(clip: Path, options: list[str]) -> None:
+    done = vidseg("render", clip, "-o", clip.parent / "out.mp4", "-b", "red", *options)
+    assert done.returncode == 2
+    assert "Error" in done.stderr
+
+
+def test_a_damaged_source_is_rendered_and_exits_with_3(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mkv", frames=90)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    done = vidseg("render", cut, "-o", tmp_path / "out.mp4", "-b", "red")
+    assert done.returncode == 3
+    assert "the source is damaged (missing s: " in done.stderr
+    assert (tmp_path / "out.mp4").exists()
+
+
+def test_probe_tells_what_a_file_holds(clip: Path) -> None:
+    done = vidseg("probe", clip)
+    assert "h264 96x64 yuv420p, 30.000 fps" in done.stdout
+    assert "stream 1: audio aac 48000 Hz stereo" in done.stdout
+    told = json.loads(vidseg("probe", clip, "--json").stdout)
+    assert (told["width"], told["height"], told["frame_count"]) == (96, 64, 12)
+
+
+@pytest.mark.parametrize("command", ["render", "matte", "probe", "models"])
+def test_every_command_has_help(command: str) -> None:
+    done = vidseg(command, "--help")
+    assert done.returncode == 0
+    assert "Usage:" in done.stdout
+
+
+def test_help_is_quick() -> None:
+    """The best of three, since other work runs on the machine too."""
+    took = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "vidseg", "--help"], capture_output=True, check=True)
+        took.append(time.perf_counter() - begun)
+    assert min(took) < 1.0
