@@ -50,7 +50,7 @@ def _times(path: Path) -> list[Fraction]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         packets = [p for p in container.demux(stream) if p.size]
-        if any(p.pts is None for p in packets):  # AVI counts in decoding order; its first frame is at 0
+        if container.format.name == "avi":  # it counts in decoding order; its first frame is at 0
             return [number * stream.time_base for number in range(len(packets))]
         return sorted(p.pts * p.time_base for p in packets)
 
@@ -161,5 +161,5 @@ def test_a_real_person_is_found_and_an_empty_wall_is_not(media_file: MediaFile, 
     with av.open(str(tmp_path / "matte.mkv")) as out:
         matte = next(out.decode(video=0)).to_ndarray(format="gray")
     height, width = matte.shape
-    assert matte[height * 2 // 5 : height * 3 // 5, width * 9 // 20 : width * 11 // 20].mean() > 230
+    assert matte[height * 2 // 5 : height * 3 // 5, width // 2 : width * 3 // 5].mean() > 230
     assert np.mean(matte[: height // 3, : width // 5]) < 10
