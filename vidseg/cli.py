@@ -1,142 +1,33 @@
 """The command line: arguments → settings → call → exit code."""
 
 import json
-import re
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 import vidseg
 from vidseg.cli_models import models
+from vidseg.cli_options import (
+    encode_options,
+    matte_options,
+    output_option,
+    run_options,
+    segment_options,
+    settings_of,
+    source_argument,
+)
 from vidseg.errors import VidsegError
-from vidseg.settings import DEFAULT_MODEL, EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 EXIT_ERROR, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
 
-_SEGMENT, _MATTE, _ENCODE = SegmentSettings(), MatteSettings(), EncodeSettings()
 _LINE_EVERY_S = 5.0
-
-
-class Seconds(click.ParamType[Fraction]):
-    """A time: seconds, or [HH:]MM:SS, with decimals."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
-        """Return exact seconds."""
-        if isinstance(value, Fraction):
-            return value
-        match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is no time; write seconds (12.5) or [HH:]MM:SS (1:02:03.5)", param, ctx)
-        hours, minutes, seconds = match.groups()
-        return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds.rstrip(".") or 0)
-
-
-def _options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
-    def apply(function: F) -> F:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return apply
-
-
-_segment_options = _options(
-    click.option(
-        "--model",
-        default=DEFAULT_MODEL,
-        show_default=True,
-        help="Network: a name of `vidseg models list`, or a path.",
-    ),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, gpu or gpu:N."),
-    click.option(
-        "--batch-size", type=int, help="Frames per call of the network.  [default: what the device likes]"
-    ),
-    click.option(
-        "--resolution", default="auto", show_default=True, help="Short side given to the network, or auto."
-    ),
-    click.option("--parts", help="Comma-separated body parts or groups to keep, or to blur with -b blur."),
-)
-_matte_options = _options(
-    click.option(
-        "--threshold",
-        type=float,
-        default=_MATTE.threshold,
-        show_default=True,
-        help="Probability at the edge.",
-    ),
-    click.option(
-        "--smooth",
-        type=float,
-        default=_MATTE.smooth,
-        show_default=True,
-        metavar="SECONDS",
-        help="Window that steadies masks; 0 is off.",
-    ),
-    click.option(
-        "--feather",
-        type=float,
-        default=_MATTE.feather,
-        show_default=True,
-        metavar="PIXELS",
-        help="Extra softness of the edge.",
-    ),
-    click.option(
-        "--grow",
-        type=float,
-        default=_MATTE.grow,
-        show_default=True,
-        metavar="PIXELS",
-        help="Move the edge out, or in if negative.",
-    ),
-)
-_encode_options = _options(
-    click.option(
-        "--codec",
-        default="auto",
-        show_default=True,
-        help="x264, x265, svt-av1, vp9, prores, dnxhd, ffv1, h264-nvenc, …",
-    ),
-    click.option("--crf", type=float, help="Quality, lower is better.  [default: 18 for x264]"),
-    click.option("--preset", help="Speed of the encoder.  [default: medium for x264]"),
-    click.option("--pix-fmt", help="Pixel format.  [default: the source's]"),
-    click.option(
-        "--audio",
-        type=click.Choice(["copy", "transcode", "none"]),
-        default="copy",
-        show_default=True,
-        help="What becomes of the audio.",
-    ),
-)
-_run_options = _options(
-    click.option("--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."),
-    click.option("--start", type=Seconds(), help="Begin here: seconds or [HH:]MM:SS."),
-    click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
-    click.option("--overwrite", is_flag=True, help="Replace the output if it exists."),
-    click.option(
-        "--report",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Write an account of the run here (.json).",
-    ),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks."),
-)
-_source = click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
-_output = click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -158,8 +49,8 @@ Examples:
   vidseg render talk.mp4 -o out.mp4 -b blur --parts face
 """
 )
-@_source
-@_output
+@source_argument
+@output_option
 @click.option(
     "-b",
     "--background",
@@ -174,10 +65,10 @@ Examples:
     help="How the background fills the frame.",
 )
 @click.option("--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges.")
-@_segment_options
-@_matte_options
-@_encode_options
-@_run_options
+@segment_options
+@matte_options
+@encode_options
+@run_options
 def render(background: str, fit: str, no_decontaminate: bool, **options: Any) -> None:
     """Put the people of INPUT before a new background, with the original audio."""
     _run(options, kind="picture", background=background, fit=fit, decontaminate=not no_decontaminate)
@@ -191,20 +82,20 @@ Examples:
   vidseg matte talk.mp4 -o hole.mov --codec prores --invert
 """
 )
-@_source
-@_output
+@source_argument
+@output_option
 @click.option("--invert", is_flag=True, help="White for the background, black for the people.")
-@_segment_options
-@_matte_options
-@_encode_options
-@_run_options
+@segment_options
+@matte_options
+@encode_options
+@run_options
 def matte(invert: bool, **options: Any) -> None:
     """Write the people's alpha as a grey video: white where they are."""
     _run(options, kind="matte", invert=invert)
 
 
 @cli.command()
-@_source
+@source_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def probe(source: Path, as_json: bool) -> None:
     """Show what is known of INPUT."""
@@ -229,7 +120,7 @@ def _run(options: dict[str, Any], **given: Any) -> None:
     """Build settings from the command line's options, render, and leave with 3 if the source was damaged."""
     from vidseg import pipeline
 
-    settings = _settings(options, **given)
+    settings = settings_of(options, **given)
     quiet = options["quiet"]
     with _ProgressLine(quiet) as line:
         report = pipeline.render(settings, progress=line.update, say=line.say)
@@ -242,46 +133,6 @@ def _run(options: dict[str, Any], **given: Any) -> None:
             f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done", err=True
         )
         sys.exit(EXIT_DAMAGED)
-
-
-def _settings(options: dict[str, Any], *, decontaminate: bool = True, **given: Any) -> RenderSettings:
-    resolution = options["resolution"]
-    if resolution != "auto" and not resolution.isdigit():
-        raise click.BadParameter(
-            f"{resolution!r} is neither auto nor a number of pixels", param_hint="--resolution"
-        )
-    parts = tuple(name for name in (options["parts"] or "").split(",") if name.strip())
-    return RenderSettings(
-        source=options["source"],
-        output=options["output"],
-        start=options["start"],
-        end=options["end"],
-        overwrite=options["overwrite"],
-        hwaccel=options["hwaccel"],
-        report=options["report"],
-        segment=SegmentSettings(
-            model=options["model"],
-            device=options["device"],
-            batch_size=options["batch_size"],
-            resolution=None if resolution == "auto" else int(resolution),
-            parts=parts,
-        ),
-        matte=MatteSettings(
-            threshold=options["threshold"],
-            smooth=options["smooth"],
-            feather=options["feather"],
-            grow=options["grow"],
-            decontaminate=decontaminate,
-        ),
-        encode=EncodeSettings(
-            codec=options["codec"],
-            crf=options["crf"],
-            preset=options["preset"],
-            pix_fmt=options["pix_fmt"],
-            audio=options["audio"],
-        ),
-        **given,
-    )
 
 
 class _ProgressLine:

@@ -1,0 +1,169 @@
+"""Options that several commands share, and the settings made of them."""
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from vidseg.settings import DEFAULT_MODEL, EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MATTE = MatteSettings()
+
+
+class Seconds(click.ParamType[Fraction]):
+    """A time: seconds, or [HH:]MM:SS, with decimals."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """Return exact seconds."""
+        if isinstance(value, Fraction):
+            return value
+        match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no time; write seconds (12.5) or [HH:]MM:SS (1:02:03.5)", param, ctx)
+        hours, minutes, seconds = match.groups()
+        return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds.rstrip(".") or 0)
+
+
+def grouped(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Return one decorator that applies several, the first of them outermost."""
+
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+segment_options = grouped(
+    click.option(
+        "--model",
+        default=DEFAULT_MODEL,
+        show_default=True,
+        help="Network: a name of `vidseg models list`, or a path.",
+    ),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, gpu or gpu:N."),
+    click.option(
+        "--batch-size", type=int, help="Frames per call of the network.  [default: what the device likes]"
+    ),
+    click.option(
+        "--resolution", default="auto", show_default=True, help="Short side given to the network, or auto."
+    ),
+    click.option("--parts", help="Comma-separated body parts or groups to keep, or to blur with -b blur."),
+)
+matte_options = grouped(
+    click.option(
+        "--threshold",
+        type=float,
+        default=_MATTE.threshold,
+        show_default=True,
+        help="Probability at the edge.",
+    ),
+    click.option(
+        "--smooth",
+        type=float,
+        default=_MATTE.smooth,
+        show_default=True,
+        metavar="SECONDS",
+        help="Window that steadies masks; 0 is off.",
+    ),
+    click.option(
+        "--feather",
+        type=float,
+        default=_MATTE.feather,
+        show_default=True,
+        metavar="PIXELS",
+        help="Extra softness of the edge.",
+    ),
+    click.option(
+        "--grow",
+        type=float,
+        default=_MATTE.grow,
+        show_default=True,
+        metavar="PIXELS",
+        help="Move the edge out, or in if negative.",
+    ),
+)
+encode_options = grouped(
+    click.option(
+        "--codec",
+        default="auto",
+        show_default=True,
+        help="x264, x265, svt-av1, vp9, prores, dnxhd, ffv1, h264-nvenc, …",
+    ),
+    click.option("--crf", type=float, help="Quality, lower is better.  [default: 18 for x264]"),
+    click.option("--preset", help="Speed of the encoder.  [default: medium for x264]"),
+    click.option("--pix-fmt", help="Pixel format.  [default: the source's]"),
+    click.option(
+        "--audio",
+        type=click.Choice(["copy", "transcode", "none"]),
+        default="copy",
+        show_default=True,
+        help="What becomes of the audio.",
+    ),
+)
+run_options = grouped(
+    click.option("--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."),
+    click.option("--start", type=Seconds(), help="Begin here: seconds or [HH:]MM:SS."),
+    click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
+    click.option("--overwrite", is_flag=True, help="Replace the output if it exists."),
+    click.option(
+        "--report",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write an account of the run here (.json).",
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks."),
+)
+source_argument = click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+output_option = click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write."
+)
+
+
+def settings_of(options: dict[str, Any], *, decontaminate: bool = True, **given: Any) -> RenderSettings:
+    """Return the settings that a command's options ask for; `given` are fields of `RenderSettings`."""
+    resolution = options["resolution"]
+    if resolution != "auto" and not resolution.isdigit():
+        raise click.BadParameter(
+            f"{resolution!r} is neither auto nor a number of pixels", param_hint="--resolution"
+        )
+    parts = tuple(name for name in (options["parts"] or "").split(",") if name.strip())
+    return RenderSettings(
+        source=options["source"],
+        output=options["output"],
+        start=options["start"],
+        end=options["end"],
+        overwrite=options["overwrite"],
+        hwaccel=options["hwaccel"],
+        report=options["report"],
+        segment=SegmentSettings(
+            model=options["model"],
+            device=options["device"],
+            batch_size=options["batch_size"],
+            resolution=None if resolution == "auto" else int(resolution),
+            parts=parts,
+        ),
+        matte=MatteSettings(
+            threshold=options["threshold"],
+            smooth=options["smooth"],
+            feather=options["feather"],
+            grow=options["grow"],
+            decontaminate=decontaminate,
+        ),
+        encode=EncodeSettings(
+            codec=options["codec"],
+            crf=options["crf"],
+            preset=options["preset"],
+            pix_fmt=options["pix_fmt"],
+            audio=options["audio"],
+        ),
+        **given,
+    )
