@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
+import numpy as np
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.video.frame import VideoFrame
@@ -13,12 +14,16 @@ from av.video.stream import VideoStream
 
 from vidseg._av import Packet, av_errors, new_frame, planes_of, reason, sws_matrix, tag_colour
 from vidseg.errors import OutputError
-from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Planes, VideoInfo
-from vidseg.settings import EncodeSettings, Kind
+from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Plane, Planes, VideoInfo, as_plane
+from vidseg.settings import Content, EncodeSettings
 
 _420 = ("yuv420p", "yuv420p10le")
 _ALL_8_10 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
 _ALL = tuple(WORKING_FORMATS)
+_WITH_ALPHA = (
+    *("yuva420p", "yuva422p", "yuva444p", "yuva420p10le", "yuva422p10le", "yuva444p10le"),
+    *("yuva422p12le", "yuva444p12le"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,9 @@ class Codec:
 
     `library`: FFmpeg's encoder. `formats`: pixel formats it takes, the best-known first. `quality`: the
     option that carries a constant rate factor, with its default; `preset`: likewise for speed.
-    `containers`: file extensions that hold it.
+    `containers`: file extensions that hold it; `alpha`: pixel formats with alpha, and `alpha_containers`
+    the extensions from which others read that alpha; `grey`: formats for mattes alone, the usual one first;
+    `untagged`: containers that don't say whether code values are of full or video range.
     """
 
     library: str
@@ -37,12 +44,18 @@ class Codec:
     preset: tuple[str, str] | None = None
     options: dict[str, str] = field(default_factory=dict)
     hardware: bool = False
+    alpha: tuple[str, ...] = ()
+    alpha_containers: tuple[str, ...] = ()
+    grey: tuple[str, ...] = ()
+    untagged: tuple[str, ...] = ()
 
 
 _MP4 = (".mp4", ".m4v", ".mov", ".mkv")
 
 CODECS: dict[str, Codec] = {
-    "x264": Codec("libx264", _ALL_8_10, _MP4, ("crf", 18), ("preset", "medium")),
+    "x264": Codec(
+        "libx264", _ALL_8_10, _MP4, ("crf", 18), ("preset", "medium"), grey=("yuv420p", "gray", "gray10le")
+    ),
     "x265": Codec(
         "libx265", _ALL, _MP4, ("crf", 20), ("preset", "medium"), {"x265-params": "log-level=error"}
     ),
@@ -56,13 +69,42 @@ CODECS: dict[str, Codec] = {
         ("crf", 24),
         ("cpu-used", "4"),
         {"b": "0", "deadline": "good", "row-mt": "1"},
+        alpha=("yuva420p",),
+        alpha_containers=(".webm", ".mkv"),
     ),
     "prores": Codec(
-        "prores_ks", ("yuv422p10le", "yuv444p10le"), (".mov", ".mkv"), None, None, {"vendor": "apl0"}
+        "prores_ks",
+        ("yuv422p10le", "yuv444p10le"),
+        (".mov", ".mkv"),
+        options={"vendor": "apl0"},
+        alpha=("yuva444p10le",),
+        alpha_containers=(".mov", ".mkv"),
+        untagged=(".mov", ".mkv"),
     ),
-    "dnxhd": Codec("dnxhd", ("yuv422p", "yuv422p10le", "yuv444p10le"), (".mov", ".mkv")),
+    "dnxhd": Codec(
+        "dnxhd",
+        ("yuv422p", "yuv422p10le", "yuv444p10le"),
+        (".mov", ".mkv"),
+        untagged=(".mov", ".mkv"),
+    ),
     "ffv1": Codec(
-        "ffv1", _ALL, (".mkv", ".mov"), None, None, {"level": "3", "slicecrc": "1", "slices": "16"}
+        "ffv1",
+        _ALL,
+        (".mkv", ".mov"),
+        options={"level": "3", "slicecrc": "1", "slices": "16"},
+        alpha=_WITH_ALPHA,
+        alpha_containers=(".mkv",),
+        grey=("gray", "gray10le", "gray12le", "gray16le", *_ALL),
+        untagged=(".mov",),
+    ),
+    "qtrle": Codec("qtrle", ("rgb24",), (".mov",), alpha=("argb",), alpha_containers=(".mov",)),
+    "png": Codec(
+        "png",
+        ("rgb24", "rgb48be"),
+        (".mov", ".mkv"),
+        alpha=("rgba", "rgba64be"),
+        alpha_containers=(".mov", ".mkv"),
+        grey=("gray", "gray16be", "rgb24"),
     ),
     "h264-nvenc": Codec(
         "h264_nvenc", ("yuv420p", "yuv444p"), _MP4, ("cq", 20), ("preset", "p5"), hardware=True
@@ -87,6 +129,13 @@ _X26_PRESETS = (
     *("medium", "slow", "slower", "veryslow", "placebo"),
 )
 _DEFAULT_CODEC = {".webm": "vp9"}
+_DEFAULT_ALPHA_CODEC = {".webm": "vp9", ".mov": "prores", ".mkv": "ffv1"}
+
+ALPHA_OUTPUTS = (
+    "ProRes 4444 (.mov), FFV1 (.mkv), VP9 (.webm), --codec qtrle or png (.mov), pictures (out/%05d.png), "
+    "or two files (--pair)"
+)
+"""What holds transparency, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +149,26 @@ class Plan:
     tag: str | None = None
 
 
-def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, kind: Kind = "picture") -> Plan:
+def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content = "picture") -> Plan:
     """Choose codec, pixel format and options for an output whose name ends in `suffix`.
 
-    Raises `OutputError` where the codec is unknown, not held by the container, or lacks the format.
+    Raises `OutputError` where the codec is unknown, not held by the container, or lacks the format, where
+    alpha would be lost, or the range of a matte couldn't be told.
     """
-    name = _codec_name(info, settings, suffix, kind)
+    name = _codec_name(info, settings, suffix, content)
     codec = CODECS[name]
     if suffix not in codec.containers:
         raise OutputError(
             f"{suffix} files don't hold {name}; use {' or '.join(codec.containers)}, or another --codec"
         )
-    pix_fmt = _pixel_format(info, settings, name, kind)
+    if content == "cutout" and suffix not in codec.alpha_containers:
+        raise OutputError(f"{name} in {suffix} would lose the transparency; use {ALPHA_OUTPUTS}")
+    if content == "matte" and settings.range == "full" and suffix in codec.untagged:
+        raise OutputError(
+            f"{name} in {suffix} can't say that a matte is of full range; use --range video, or --codec ffv1 "
+            "in .mkv"
+        )
+    pix_fmt = _pixel_format(info, settings, name, content)
     options = dict(codec.options)
     for given, known, flag in (
         (settings.crf, codec.quality, "--crf"),
@@ -130,33 +187,44 @@ def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, kind: Kind = "p
     )
 
 
-def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, kind: Kind) -> str:
+def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content) -> str:
     if settings.codec != "auto":
         if settings.codec not in CODECS:
             raise OutputError(f"unknown codec {settings.codec!r}; known are {', '.join(CODECS)}")
         return settings.codec
     if suffix not in {".mp4", ".m4v", ".mov", ".mkv", ".webm"}:
         raise OutputError(f"can't tell a container from the ending {suffix!r}; use .mp4, .mkv, .mov or .webm")
+    if content == "cutout":
+        if suffix not in _DEFAULT_ALPHA_CODEC:
+            raise OutputError(f"{suffix} files hold no transparency; use {ALPHA_OUTPUTS}")
+        return _DEFAULT_ALPHA_CODEC[suffix]
     deep = "10" in (settings.pix_fmt or info.pix_fmt) or "12" in (settings.pix_fmt or info.pix_fmt)
-    return _DEFAULT_CODEC.get(suffix) or ("x265" if deep and kind == "picture" else "x264")
+    return _DEFAULT_CODEC.get(suffix) or ("x265" if deep and content not in ("matte", "parts") else "x264")
 
 
-def _pixel_format(info: VideoInfo, settings: EncodeSettings, name: str, kind: Kind) -> str:
-    formats = CODECS[name].formats
+def _pixel_format(info: VideoInfo, settings: EncodeSettings, name: str, content: Content) -> str:
+    codec = CODECS[name]
+    formats = codec.formats
+    if content == "cutout":
+        formats = codec.alpha
+    elif content == "matte" and codec.grey:
+        formats = (*codec.grey, *codec.formats)
     if settings.pix_fmt is not None:
         if settings.pix_fmt not in formats:
             raise OutputError(
                 f"{name} doesn't take --pix-fmt {settings.pix_fmt}; it takes {', '.join(formats)}"
             )
         return settings.pix_fmt
+    if content == "matte" and codec.grey:
+        return formats[0]
     source = av.VideoFormat(info.pix_fmt, 16, 16)
     bits = max((part.bits for part in source.components), default=8)
     chroma = source.components[1] if len(source.components) >= 3 else None
     # Packed RGB is kept as 4:2:0: 4:4:4 H.264 plays almost nowhere, and --pix-fmt can still ask for it.
-    finest = source.is_rgb or source.has_palette or chroma is None or kind == "matte"
+    finest = source.is_rgb or source.has_palette or chroma is None or content == "matte"
     sub = "420" if finest else "444" if chroma.width == 16 else "422" if chroma.height == 16 else "420"  # type: ignore[union-attr]
-    wanted = f"yuv{sub}p" + ("" if bits <= 8 or kind == "matte" else "10le" if bits <= 10 else "12le")
-    return _nearest(wanted, formats)
+    depth = "" if bits <= 8 or content == "matte" else "10le" if bits <= 10 else "12le"
+    return _nearest(f"yuv{'a' if content == 'cutout' else ''}{sub}p{depth}", formats)
 
 
 def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
@@ -174,7 +242,8 @@ def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
 
 def _fineness(name: str) -> tuple[int, int]:
     """Return (bits, chroma samples for 4 x 4 of luma) of a pixel format."""
-    parts = av.VideoFormat(name, 4, 4).components
+    described = av.VideoFormat(name, 4, 4)
+    parts = described.components
     chroma = parts[1].width * parts[1].height if len(parts) >= 3 else 0
     return max((part.bits for part in parts), default=8), chroma
 
@@ -182,6 +251,8 @@ def _fineness(name: str) -> tuple[int, int]:
 def _special_options(name: str, pix_fmt: str, info: VideoInfo, options: dict[str, str]) -> None:
     if name == "prores":
         options["profile"] = "4444" if "444" in pix_fmt else "hq"
+    elif name == "vp9" and pix_fmt == "yuva420p":
+        options["auto-alt-ref"] = "0"  # libvpx can't hide frames whose transparency comes beside them
     elif name == "dnxhd":
         options["profile"] = (
             "dnxhr_444" if "444" in pix_fmt else "dnxhr_hqx" if "10" in pix_fmt else "dnxhr_hq"
@@ -191,10 +262,25 @@ def _special_options(name: str, pix_fmt: str, info: VideoInfo, options: dict[str
         options["x265-params"] += f":hdr10=1:repeat-headers=1:master-display={info.mastering_display}{light}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Blank:
+    """A fresh frame to paint on: `planes` are writable views of its source-sized part.
+
+    Where the output has an alpha channel, the last of `planes` is alpha, [H, W] in the layout's sample
+    type; it is a view of `alpha`, [H', W'] as large as the coded picture.
+    """
+
+    frame: VideoFrame
+    planes: Planes
+    alpha: Plane | None
+
+
 class Encoder:
     """One video stream of an output container.
 
-    Frames come in the working format `layout`; where the codec wants another one, swscale converts.
+    Frames come in the working format `layout` and in the colours `colour`; where the codec wants another
+    format, swscale converts. Alpha comes beside and keeps its values: only its depth is scaled, exactly
+    from peak to peak, which swscale doesn't do.
     """
 
     def __init__(
@@ -220,7 +306,8 @@ class Encoder:
         context.time_base = info.time_base
         context.sample_aspect_ratio = info.sample_aspect_ratio
         context.flags |= Flags.frame_duration
-        tag_colour(context, colour)
+        self._coded_colour = _coded_colour(colour, chosen.pix_fmt)
+        tag_colour(context, self._coded_colour)
         if chosen.tag is not None:
             context.codec_tag = chosen.tag
         if info.display_matrix is not None:
@@ -242,20 +329,27 @@ class Encoder:
                 f"{self.plan.options}: {reason(error)}; {hint}"
             ) from error
 
-    def blank(self) -> tuple[VideoFrame, Planes]:
-        """Return a fresh frame of `layout`, and writable views of the source-sized part of its planes."""
+    def blank(self) -> Blank:
+        """Return a fresh frame of `layout` to paint on."""
         frame, planes = new_frame(*self.coded_size, self.layout.name, self.layout.dtype)
-        sizes = [self.layout.plane_size(index, *self.size) for index in range(len(planes))]
-        return frame, tuple(
-            plane[:rows, :columns] for plane, (columns, rows) in zip(planes, sizes, strict=True)
+        width, height = self.size
+        views = tuple(
+            _corner(plane, *self.layout.plane_size(i, width, height)) for i, plane in enumerate(planes)
         )
+        if _alpha_place(self.plan.pix_fmt) is None:
+            return Blank(frame, views, None)
+        alpha = as_plane(np.zeros(self.coded_size[::-1], self.layout.dtype))
+        return Blank(frame, (*views, _corner(alpha, width, height)), alpha)
 
-    def encode(self, frame: VideoFrame, pts: int, duration: int, time_base: Fraction) -> list[Packet]:
-        """Encode a frame got from `blank`, shown from `pts` for `duration` `time_base` units."""
+    def encode(self, blank: Blank, pts: int, duration: int, time_base: Fraction) -> list[Packet]:
+        """Encode a painted `blank`, shown from `pts` for `duration` `time_base` units."""
+        frame = blank.frame
         tag_colour(frame, self.colour)
-        self._pad(frame)
+        self._pad(blank)
         if frame.format.name != self.plan.pix_fmt:
             frame = self._converted(frame)
+        if blank.alpha is not None:
+            self._write_alpha(blank.alpha, frame)
         frame.pts, frame.time_base, frame.duration = pts, time_base, duration
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
             return self.stream.encode(frame)
@@ -274,33 +368,77 @@ class Encoder:
             "repeated; --codec vp9 or ffv1 keeps the size"
         ]
 
-    def _pad(self, frame: VideoFrame) -> None:
+    def _pad(self, blank: Blank) -> None:
         """Repeat the last column and row where the coded picture is larger than the source's."""
         if self.coded_size == self.size:
             return
-        for index, plane in enumerate(planes_of(frame, self.layout.dtype)):
-            columns, rows = self.layout.plane_size(index, *self.size)
+        planes = planes_of(blank.frame, self.layout.dtype)
+        for index, plane in enumerate(planes if blank.alpha is None else (*planes, blank.alpha)):
+            columns, rows = self.layout.plane_size(index % 3, *self.size)
             plane[:, columns:] = plane[:, columns - 1 : columns]
             plane[rows:] = plane[rows - 1 : rows]
 
     def _converted(self, frame: VideoFrame) -> VideoFrame:
         matrix = sws_matrix(self.colour, self.size[1])
-        code = 2 if self.colour.full_range else 1
         new = self._reformatter.reformat(
             frame,
             format=self.plan.pix_fmt,
             src_colorspace=matrix,
             dst_colorspace=matrix,
-            src_color_range=code,
-            dst_color_range=code,
+            src_color_range=2 if self.colour.full_range else 1,
+            dst_color_range=2 if self._coded_colour.full_range else 1,
         )
-        tag_colour(new, self.colour)
+        tag_colour(new, self._coded_colour)
         return new
+
+    def _write_alpha(self, alpha: Plane, frame: VideoFrame) -> None:
+        """Write `alpha`, of the layout's depth, into the alpha channel of `frame`."""
+        place = _alpha_place(self.plan.pix_fmt)
+        assert place is not None
+        deep = _depth(self.plan.pix_fmt)
+        values = scaled(alpha, self.layout.peak, (1 << deep) - 1)
+        dtype = np.dtype(np.uint8 if deep == 8 else ">u2" if self.plan.pix_fmt.endswith("be") else "<u2")
+        height, width = alpha.shape
+        channels = 4 if len(frame.planes) == 1 else 1
+        plane = frame.planes[-1]
+        rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : width * channels]
+        rows.reshape(height, width, channels)[..., place if channels == 4 else 0] = values
+
+
+def _corner(plane: Plane, width: int, height: int) -> Plane:
+    return plane[:height, :width]
+
+
+def scaled(plane: Plane, peak: int, new_peak: int) -> Plane:
+    """Return code values of [0, `peak`] spread over [0, `new_peak`], rounded; peak becomes peak."""
+    if peak == new_peak:
+        return plane
+    table = (np.arange(peak + 1, dtype=np.uint64) * (2 * new_peak) + peak) // (2 * peak)
+    return as_plane(table.astype(np.uint8 if new_peak < 256 else np.uint16)[plane])
+
+
+def _alpha_place(pix_fmt: str) -> int | None:
+    """Return which channel of a pixel format is alpha, counted as it is stored; `None` without one."""
+    if pix_fmt == "argb":
+        return 0
+    return 3 if pix_fmt.startswith(("yuva", "rgba")) else None
+
+
+def _depth(pix_fmt: str) -> int:
+    """Return the bits of one sample of alpha."""
+    return av.VideoFormat(pix_fmt, 16, 16).components[-1].bits
+
+
+def _coded_colour(colour: Colour, pix_fmt: str) -> Colour:
+    """Return the tags of a picture in `colour` that becomes `pix_fmt`: RGB is of full range."""
+    if av.VideoFormat(pix_fmt, 16, 16).is_rgb:
+        return Colour(True, 0, colour.primaries, colour.transfer)
+    return colour
 
 
 def _coded_size(size: tuple[int, int], chosen: Plan) -> tuple[int, int]:
     """Return the size to encode at: H.264, HEVC and AV1 need even sides where chroma is halved."""
-    if chosen.name in ("vp9", "ffv1", "prores", "dnxhd"):
+    if chosen.name in ("vp9", "ffv1", "prores", "dnxhd", "qtrle", "png"):
         return size
     parts = av.VideoFormat(chosen.pix_fmt, 16, 16).components
     if len(parts) < 3:

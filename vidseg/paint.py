@@ -1,17 +1,18 @@
-"""A frame and its mask → the planes of the output: people on a background, or their matte."""
+"""A frame and its mask → the planes of the output: people on a background, cut out, or their matte."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from vidseg.background import Background, Canvas, open_background
-from vidseg.composite import composite
-from vidseg.errors import SettingsError
-from vidseg.frames import Colour, Frame, Mask, Plane, Planes, VideoInfo
+from vidseg.background import DEFAULT_BLUR, Background, Blur, Canvas, open_background
+from vidseg.composite import alpha_planes, composite
+from vidseg.frames import Colour, Frame, Mask, PixelFormat, Plane, Planes, VideoInfo
 from vidseg.refine import foreground, refine
 from vidseg.settings import MatteSettings, RenderSettings
 
-_FULL_RANGE_MATTES = ("ffv1",)
+_FULL_RANGE_MATTES = ("ffv1", "png", "qtrle", "tiff", "jpeg", "webp")
 """Codecs whose mattes use the full range of code values; the others' use video range, as editors expect."""
 
 
@@ -19,31 +20,55 @@ class Painter(Protocol):
     """Fills the planes of one output frame after another."""
 
     def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
-        """Fill `out`, writable planes of the frame's own layout and size."""
+        """Fill `out`, writable planes in the layout that `open_painter` gave.
+
+        Alpha is the fourth plane of a cut-out. Where a render writes two outputs, the planes of the first
+        are followed by those of the second.
+        """
 
     def close(self) -> None:
         """Free everything."""
 
 
-def open_painter(
-    settings: RenderSettings, info: VideoInfo, first: Frame, codec: str
-) -> tuple[Painter, Colour]:
-    """Return what paints the output that `settings` ask for, and the output's colour tags.
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What an output's planes are like: their layout, and how their code values mean colours."""
 
-    `first` tells the layout and colours that frames come in. Raises `BackgroundError`.
+    layout: PixelFormat
+    colour: Colour
+
+
+def open_painter(
+    settings: RenderSettings, info: VideoInfo, first: Frame, codecs: Sequence[str]
+) -> tuple[Painter, tuple[Surface, ...]]:
+    """Return what paints the outputs that `settings` ask for, and what each output's planes are like.
+
+    `first` tells the layout and colours that frames come in, `codecs` what writes the outputs. Raises
+    `BackgroundError`.
     """
+    own = Surface(first.format, first.colour)
     if settings.kind == "matte":
-        colour = Colour(full_range=codec in _FULL_RANGE_MATTES)
-        return MattePainter(settings.matte, invert=settings.invert, full_range=colour.full_range), colour
-    if settings.background == "transparent":
-        raise SettingsError(
-            "-b transparent is not built yet; render over black and write the alpha with `vidseg matte`"
-        )
-    hide = bool(settings.segment.parts) and settings.background.partition(":")[0] == "blur"
+        painter, matte = _matte(settings, first, codecs[0])
+        return painter, (matte,)
     canvas = Canvas(info, first.format, first.colour, settings.fit)
+    if settings.background == "transparent":
+        black = open_background("black", canvas) if settings.premultiplied else None
+        cutout = CutoutPainter(settings.matte, black)
+        if not settings.pair:
+            return cutout, (own,)
+        painter, matte = _matte(settings, first, codecs[1])
+        return PairPainter(cutout, painter), (own, matte)
+    hide = bool(settings.segment.parts) and settings.background.partition(":")[0] == "blur"
     background = open_background(settings.background, canvas, whole_blur=hide)
     own_colours = settings.matte.decontaminate and settings.background.partition(":")[0] != "blur"
-    return ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours), first.colour
+    return ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours), (own,)
+
+
+def _matte(settings: RenderSettings, first: Frame, codec: str) -> "tuple[MattePainter, Surface]":
+    chosen = settings.encode.range
+    full = codec in _FULL_RANGE_MATTES if chosen == "auto" else chosen == "full"
+    painter = MattePainter(settings.matte, invert=settings.invert, full_range=full)
+    return painter, Surface(first.format, Colour(full_range=full))
 
 
 class ScenePainter:
@@ -70,6 +95,59 @@ class ScenePainter:
         self._background.close()
 
 
+class CutoutPainter:
+    """People with an alpha plane beside; straight, or, with a black background, multiplied by alpha.
+
+    Where nothing of a person is, straight colours go on as the person's own, ever more blurred: filters
+    that reach across the edge find the right colour there, and nothing of the old room is left in the file.
+    """
+
+    def __init__(self, settings: MatteSettings, black: Background | None) -> None:
+        self.settings = settings
+        self._black = black
+        self._beyond = Blur(DEFAULT_BLUR, whole=False)
+
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
+        """Write colours and, as the last plane, alpha."""
+        alpha = refine(frame, mask, self.settings)
+        self.paint_with(frame, alpha, out[:3])
+        out[3][:] = alpha
+
+    def paint_with(self, frame: Frame, alpha: Plane, out: Planes) -> None:
+        """Write the colours that belong to `alpha`, [H, W] in the frame's sample type."""
+        people = foreground(frame, alpha) if self.settings.decontaminate else frame.planes
+        if self._black is not None:
+            composite(frame, people, alpha, self._black.planes(frame, alpha), out)
+            return
+        beyond = self._beyond.planes(frame, _complement(alpha, frame.format.peak))
+        for index, weight in enumerate(alpha_planes(alpha, frame.format)):
+            out[index][:] = np.where(weight > 0, people[index], beyond[index])
+
+    def close(self) -> None:
+        """Close the black background."""
+        if self._black is not None:
+            self._black.close()
+
+
+class PairPainter:
+    """The people's straight colours for one output, their matte for another."""
+
+    def __init__(self, cutout: CutoutPainter, matte: "MattePainter") -> None:
+        self._cutout = cutout
+        self._matte = matte
+
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
+        """Write the first three planes with colours, the next with the matte."""
+        alpha = refine(frame, mask, self._cutout.settings)
+        self._cutout.paint_with(frame, alpha, out[:3])
+        self._matte.paint_with(frame, alpha, out[3:])
+
+    def close(self) -> None:
+        """Close both."""
+        self._cutout.close()
+        self._matte.close()
+
+
 class MattePainter:
     """The alpha as luma, white for people, with neutral chroma."""
 
@@ -80,7 +158,10 @@ class MattePainter:
 
     def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
         """Write the matte of the frame."""
-        alpha = refine(frame, mask, self._settings)
+        self.paint_with(frame, refine(frame, mask, self._settings), out)
+
+    def paint_with(self, frame: Frame, alpha: Plane, out: Planes) -> None:
+        """Write `alpha`, [H, W] in the frame's sample type."""
         if self._invert:
             alpha = _complement(alpha, frame.format.peak)
         unit = 1 << (frame.format.bits - 8)

@@ -10,10 +10,9 @@ from typing import TypeAlias
 
 from vidseg._av import library_versions
 from vidseg.decode import Damage, Span, decode, hardware_trouble
-from vidseg.encode import Encoder, plan
 from vidseg.errors import InputError
 from vidseg.frames import Frame, Mask, VideoInfo
-from vidseg.mux import Cut, Output
+from vidseg.mux import Cut
 from vidseg.paint import Painter, open_painter
 from vidseg.prefetch import prefetch
 from vidseg.probe import probe
@@ -21,6 +20,7 @@ from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import RenderSettings
+from vidseg.sinks import Sink, open_sink
 from vidseg.smooth import steady
 from vidseg.track import follow
 
@@ -55,41 +55,37 @@ def render(
     watch, damage = Stopwatch(), Damage()
     info = probe(settings.source)
     span = player_span(info, settings.start, settings.end)
-    chosen = plan(info, settings.encode, settings.output.suffix.lower(), settings.kind)
     with ExitStack() as stack:
-        output = stack.enter_context(
-            Output(settings.output, info, settings.encode.audio, overwrite=settings.overwrite)
-        )
-        decoded = decode(info, span, damage, _hwaccel(settings, output))
+        sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
+        decoded = decode(info, span, damage, _hwaccel(settings, sinks[0].notes))
         watched = prefetch(watch.through("decode", decoded), FRAMES_AHEAD, name="decode")
         frames = stack.enter_context(closing(watched))
         first = next(frames, None)
         if first is None:
             raise InputError(f"{info.path}: there are no frames {_between(settings)}")
         cut = _cut(span, first)
-        painter, colour = open_painter(settings, info, first, chosen.name)
+        painter, surfaces = open_painter(settings, info, first, [sink.codec for sink in sinks])
         stack.enter_context(closing(painter))
-        encoder = Encoder(output.container, chosen, info, first.format, colour)
-        encoder.open()
-        output.notes += encoder.notes
-        output.start(encoder.stream, cut)
+        for sink, surface in zip(sinks, surfaces, strict=True):
+            sink.start(surface.layout, surface.colour, cut)
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(settings.segment, say=say)))
-        say(f"{info.path}: {segmenter.name} on {segmenter.device}, {chosen.name} {chosen.pix_fmt}")
+        written = " and ".join(f"{sink.codec} {sink.pix_fmt}" for sink in sinks)
+        say(f"{info.path}: {segmenter.name} on {segmenter.device}, {written}")
         masked = _masked(itertools.chain([first], frames), segmenter, settings, info, watch)
         pairs = stack.enter_context(closing(prefetch(masked, FRAMES_AHEAD, name="segmentation")))
-        report = _new_report(settings, info, segmenter, chosen.name)
+        report = _new_report(settings, info, segmenter, sinks)
         expected = expected_frames(info, span)
         for frame, mask in pairs:
-            _write_one(frame, mask, painter, encoder, output, cut, watch)
+            _write_one(frame, mask, painter, sinks, watch)
             report.frames_out += 1
             if progress is not None:
                 progress(report.frames_out, expected)
         since = time.perf_counter()
-        output.write(encoder.flush())
-        output.finish()
+        for sink in sinks:
+            sink.finish()
         watch.add("mux", since)
-    _account(report, output, damage, info, span, cut)
+    _account(report, sinks, damage, info, span, cut)
     report.stage_s = {name: round(seconds, 3) for name, seconds in watch.seconds.items()}
     report.wall_s = round(time.perf_counter() - begun, 3)
     for note in report.notes:
@@ -117,15 +113,13 @@ def expected_frames(info: VideoInfo, span: Span) -> int | None:
     return max(0, round((end - begin) * info.average_rate)) or None
 
 
-def _hwaccel(settings: RenderSettings, output: Output) -> str | None:
+def _hwaccel(settings: RenderSettings, notes: list[str]) -> str | None:
     """Return the hardware decoder to use, `None` with a note where the one asked for doesn't work."""
     if settings.hwaccel is None:
         return None
     trouble = hardware_trouble(settings.source, settings.hwaccel)
     if trouble is not None:
-        output.notes.append(
-            f"--hwaccel {settings.hwaccel} doesn't work here ({trouble}); decoded in software"
-        )
+        notes.append(f"--hwaccel {settings.hwaccel} doesn't work here ({trouble}); decoded in software")
         return None
     return settings.hwaccel
 
@@ -161,28 +155,23 @@ def _masked(
     yield from watch.through("segment", steady(found, settings.matte.smooth))
 
 
-def _write_one(
-    frame: Frame, mask: Mask, painter: Painter, encoder: Encoder, output: Output, cut: Cut, watch: Stopwatch
-) -> None:
+def _write_one(frame: Frame, mask: Mask, painter: Painter, sinks: list[Sink], watch: Stopwatch) -> None:
     since = time.perf_counter()
-    picture, planes = encoder.blank()
-    painter.paint(frame, mask, planes)
-    since = watch.add("paint", since)
-    shift = round(cut.origin / frame.time_base)
-    packets = encoder.encode(picture, frame.pts - shift, frame.duration, frame.time_base)
-    since = watch.add("encode", since)
-    output.write(packets)
-    watch.add("mux", since)
+    planes = [sink.blank() for sink in sinks]
+    painter.paint(frame, mask, tuple(itertools.chain.from_iterable(planes)))
+    watch.add("paint", since)
+    for sink in sinks:
+        sink.write(frame, watch)
 
 
-def _new_report(settings: RenderSettings, info: VideoInfo, segmenter: Segmenter, codec: str) -> Report:
+def _new_report(settings: RenderSettings, info: VideoInfo, segmenter: Segmenter, sinks: list[Sink]) -> Report:
     return Report(
         source=str(settings.source),
-        output=str(settings.output),
+        output=", ".join(str(target.path) for target in settings.targets),
         kind=settings.kind,
         container=info.container,
         source_codec=info.codec,
-        output_codec=codec,
+        output_codec=", ".join(sink.codec for sink in sinks),
         pix_fmt=info.pix_fmt,
         width=info.width,
         height=info.height,
@@ -192,25 +181,27 @@ def _new_report(settings: RenderSettings, info: VideoInfo, segmenter: Segmenter,
     )
 
 
-def _account(report: Report, output: Output, damage: Damage, info: VideoInfo, span: Span, cut: Cut) -> None:
-    fates = dict(output.fates)
+def _account(
+    report: Report, sinks: list[Sink], damage: Damage, info: VideoInfo, span: Span, cut: Cut
+) -> None:
+    fates = dict(sinks[0].fates)
     report.frames_in = report.frames_out
     report.start_s = float(cut.origin)
     report.end_s = float(damage.video_end or 0)
     report.streams = [{**asdict(s), "fate": fates.get(s.index, "rendered")} for s in info.streams]
-    report.notes += output.notes
+    report.notes += [note for sink in sinks for note in sink.notes]
     report.damage = {
-        "packets": damage.packets + output.broken_reads,
+        "packets": damage.packets + sinks[0].broken_reads,
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
-        "missing_s": float(_missing(info, span, damage, output)),
+        "missing_s": float(_missing(info, span, damage, sinks[0].copied_end)),
     }
 
 
-def _missing(info: VideoInfo, span: Span, damage: Damage, output: Output) -> Fraction:
+def _missing(info: VideoInfo, span: Span, damage: Damage, copied_end: Fraction) -> Fraction:
     """Return how many seconds the source ends before the end that its container claims."""
     if span.end is not None or info.duration is None or damage.video_end is None:
         return Fraction(0)
-    ends = max(damage.video_end, output.copied_end)
+    ends = max(damage.video_end, copied_end)
     short = info.start + info.duration - ends
     return short if short > _LEAST_MISSING_S else Fraction(0)

@@ -1,6 +1,7 @@
 """Everything a user can set, validated once; the only place with defaults."""
 
 import math
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,9 @@ from vidseg.errors import SettingsError
 from vidseg.parts import part_indices
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
-Kind: TypeAlias = Literal["picture", "matte"]
+Kind: TypeAlias = Literal["picture", "matte", "parts"]
+Content: TypeAlias = Literal["picture", "cutout", "foreground", "matte", "parts"]
+Range: TypeAlias = Literal["auto", "full", "video"]
 AudioMode: TypeAlias = Literal["copy", "transcode", "none"]
 
 DEFAULT_MODEL = "bodypix-050-s16"
@@ -82,17 +85,33 @@ class EncodeSettings:
     pix_fmt: str | None = None
     """Pixel format of the output; `None`: the source's where the codec has it."""
     audio: AudioMode = "copy"
+    range: Range = "auto"
+    """Code values of a matte: all of them, or those of video; ``auto``: what the codec's users expect."""
 
     def __post_init__(self) -> None:
         if self.crf is not None:
             _check_range("crf", self.crf, 0, 63)
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One file, or one sequence of pictures, that a render writes.
+
+    `content`: ``picture`` over a background, ``cutout`` with an alpha channel, ``foreground`` the people's
+    colours without it, ``matte``, ``parts`` as coloured areas. `sound`: whether it gets the audio.
+    """
+
+    path: Path
+    content: Content
+    sound: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderSettings:
     """One render: from a source to an output.
 
-    `kind` ``picture`` puts the people before `background`; ``matte`` writes their alpha as a grey video.
+    `kind` ``picture`` puts the people before `background`; ``matte`` writes their alpha as a grey video,
+    ``parts`` a map of their body parts in the colours of `vidseg.parts.COLOURS`.
     `start` and `end` are seconds of the player's clock, half-open; `None`: the clip's ends.
     """
 
@@ -101,6 +120,12 @@ class RenderSettings:
     background: str = "black"
     kind: Kind = "picture"
     invert: bool = False
+    premultiplied: bool = False
+    """Whether a transparent background's colours are multiplied by their alpha; else they are straight."""
+    pair: bool = False
+    """With a transparent background: the people's colours and their matte as two files (see `targets`)."""
+    frame_rate: Fraction | None = None
+    """Frames per second of a source that is a sequence of pictures; must be given there, and only there."""
     fit: Fit = "cover"
     start: Fraction | None = None
     end: Fraction | None = None
@@ -118,3 +143,32 @@ class RenderSettings:
         if self.end is not None and self.end <= (self.start or 0):
             start, end = float(self.start or 0), float(self.end)
             raise SettingsError(f"--end must come after --start: start {start:g} s, end {end:g} s")
+        if self.frame_rate is not None:
+            _check_range("fps", float(self.frame_rate), 0.01, 1000)
+        if self.pair and self.background != "transparent":
+            raise SettingsError(
+                f"--pair writes people and matte without a background; leave out -b {self.background}"
+            )
+        if self.premultiplied and (self.pair or self.background != "transparent"):
+            raise SettingsError("--premultiplied is for -b transparent, written into one file")
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What is written: `output`, or for a pair ``out.fgr.mov`` and ``out.matte.mov`` beside ``out.mov``.
+
+        The sound goes with the foreground, so that an editor doesn't play it twice.
+        """
+        if self.kind != "picture":
+            return (Target(self.output, self.kind),)
+        if self.pair:
+            return (
+                Target(_named(self.output, "fgr"), "foreground"),
+                Target(_named(self.output, "matte"), "matte", sound=False),
+            )
+        return (Target(self.output, "cutout" if self.background == "transparent" else "picture"),)
+
+
+def _named(path: Path, word: str) -> Path:
+    """Return the path with `word` before its ending, or before the number of a sequence's pictures."""
+    stem, number = re.fullmatch(r"(.*?)([._-]?%0?\d*d)?", path.stem).groups()  # type: ignore[union-attr]
+    return path.with_name(f"{stem}.{word}{number or ''}{path.suffix}" if stem else f"{word}{path.name}")

@@ -1,0 +1,60 @@
+"""Sequences of pictures: names such as ``frames/%05d.png``, and the numbers that are there."""
+
+import itertools
+import re
+from fractions import Fraction
+from pathlib import Path
+
+from vidseg.errors import VidsegError
+
+_PLACE = re.compile(r"%(0?)(\d*)d")
+_MOST_SHOWN = 5
+
+
+def is_numbered(path: Path) -> bool:
+    """Whether the path's name stands for a sequence: it holds a place for a number, ``%d`` or ``%05d``."""
+    return _PLACE.search(path.name) is not None
+
+
+def name_of(path: Path, number: int) -> Path:
+    """Return the path of picture `number` of the sequence `path`."""
+    return path.with_name(_PLACE.sub(lambda place: _digits(place, number), path.name, count=1))
+
+
+def _digits(place: re.Match[str], number: int) -> str:
+    width = int(place[2] or 0)
+    return f"{number:0{width}d}" if place[1] else f"{number:{width}d}"
+
+
+def numbers(path: Path) -> list[int]:
+    """Return the numbers of the sequence's pictures that exist, rising; none without a folder."""
+    if not path.parent.is_dir():
+        return []
+    place = _PLACE.search(path.name)
+    assert place is not None, "asked of a sequence only"
+    before, after = path.name[: place.start()], path.name[place.end() :]
+    pattern = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
+    found = (pattern.fullmatch(entry.name) for entry in path.parent.iterdir())
+    return sorted(int(m[1]) for m in found if m and name_of(path, int(m[1])).name == m[0])
+
+
+def first_number(path: Path, kind: type[VidsegError]) -> int:
+    """Return the first number of a sequence to be read. Raises `kind` where it is empty or has gaps."""
+    there = numbers(path)
+    if not there:
+        raise kind(f"{path}: no such pictures, such as {name_of(path, 1)}")
+    count = there[-1] - there[0] + 1 - len(there)
+    if count:
+        gaps = (n for low, high in itertools.pairwise(there) for n in range(low + 1, high))
+        shown = ", ".join(map(str, itertools.islice(gaps, _MOST_SHOWN)))
+        more = f" and {count - _MOST_SHOWN} more" if count > _MOST_SHOWN else ""
+        raise kind(
+            f"{path}: numbers {shown}{more} are missing between {there[0]} and {there[-1]}; "
+            "bring them back, or move one stretch into a folder of its own"
+        )
+    return there[0]
+
+
+def rate_text(rate: Fraction) -> str:
+    """Return a rate as FFmpeg reads it: ``30000/1001``."""
+    return f"{rate.numerator}/{rate.denominator}"

@@ -1,0 +1,113 @@
+"""Where painted frames go: a video file with everything that stays beside its picture."""
+
+import time
+from fractions import Fraction
+from types import TracebackType
+from typing import Protocol, Self
+
+from vidseg.encode import Blank, Encoder, plan
+from vidseg.frames import Colour, Frame, PixelFormat, Planes, VideoInfo
+from vidseg.mux import Cut, Output
+from vidseg.report import Stopwatch
+from vidseg.settings import RenderSettings, Target
+
+
+class Sink(Protocol):
+    """One output being written, as a context manager; left without `finish`, nothing of it remains.
+
+    `notes` and `fates` (stream index, what became of it) are for the report; `copied_end` is the end of
+    the last copied packet in seconds of the source, `broken_reads` counts failed reads of such packets.
+    """
+
+    codec: str
+    pix_fmt: str
+    notes: list[str]
+    fates: list[tuple[int, str]]
+
+    @property
+    def copied_end(self) -> Fraction:
+        """Where copied streams end, in seconds of the source's clock."""
+
+    @property
+    def broken_reads(self) -> int:
+        """How many reads of copied streams failed."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
+        """Get ready for frames in `layout` and `colour`; `cut` is what is kept of the source."""
+
+    def blank(self) -> Planes:
+        """Return fresh writable planes for the next frame; the fourth, where there is one, is alpha."""
+
+    def write(self, frame: Frame, watch: Stopwatch) -> None:
+        """Write what was painted on the last `blank`, at the time of `frame`."""
+
+    def finish(self) -> None:
+        """Complete the output and give it its name."""
+
+
+def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink:
+    """Return the sink for a target. Raises `OutputError` where it can't be written as asked."""
+    return VideoSink(target, settings, info)
+
+
+class VideoSink:
+    """A video file."""
+
+    def __init__(self, target: Target, settings: RenderSettings, info: VideoInfo) -> None:
+        self._plan = plan(info, settings.encode, target.path.suffix.lower(), target.content)
+        self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
+        self._info = info
+        audio = settings.encode.audio if target.sound else "none"
+        self._output = Output(target.path, info, audio, overwrite=settings.overwrite)
+        self.notes, self.fates = self._output.notes, self._output.fates
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._output.__exit__(kind, error, trace)
+
+    @property
+    def copied_end(self) -> Fraction:
+        """Where copied streams end, in seconds of the source's clock."""
+        return self._output.copied_end
+
+    @property
+    def broken_reads(self) -> int:
+        """How many reads of copied streams failed."""
+        return self._output.broken_reads
+
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
+        """Open the encoder and write the file's header."""
+        self._encoder = Encoder(self._output.container, self._plan, self._info, layout, colour)
+        self._encoder.open()
+        self.notes += self._encoder.notes
+        self._cut = cut
+        self._output.start(self._encoder.stream, cut)
+
+    def blank(self) -> Planes:
+        """Return fresh writable planes for the next frame."""
+        self._blank: Blank = self._encoder.blank()
+        return self._blank.planes
+
+    def write(self, frame: Frame, watch: Stopwatch) -> None:
+        """Encode what was painted on the last `blank`, at the time of `frame`."""
+        since = time.perf_counter()
+        shift = round(self._cut.origin / frame.time_base)
+        packets = self._encoder.encode(self._blank, frame.pts - shift, frame.duration, frame.time_base)
+        since = watch.add("encode", since)
+        self._output.write(packets)
+        watch.add("mux", since)
+
+    def finish(self) -> None:
+        """Write what the encoder still holds, close the file and give it its name."""
+        self._output.write(self._encoder.flush())
+        self._output.finish()
