@@ -1,29 +1,129 @@
-"""From a small mask to a full-size alpha, and to the foreground's own colours at its edge. Pure."""
+"""From a small mask to a full-size alpha that follows the picture's edges. Pure.
+
+Full-size work is confined to the band around the edge: everywhere else alpha is 0 or the peak.
+"""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vidseg.colours import snapped
 from vidseg.frames import Frame, Mask, Plane, Planes
 from vidseg.settings import MatteSettings
 
-_STEP_WIDTH = 0.3
+_STEP_WIDTH = 0.5
+"""Span of probability, around the threshold, over which alpha rises from 0 to 1."""
+
+_WINDOW = (3, 3)
+_FLATNESS = 1e-3
+"""Variance of luma, in [0, 1], below which the guided filter takes the picture for flat and just smooths."""
+
+_EVERYWHERE, _NOWHERE, _BAND = 255, 0, 128
+
+_Float = NDArray[np.float32]
 
 
 def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Plane:
     """Return the alpha of `frame`, [H, W] in its sample type, 0 to its peak code value.
 
-    Probability becomes alpha by a soft step around the threshold; `grow` moves the edge by that many
-    pixels of the source, `feather` softens it.
+    The mask's edge is moved to where colours change (see `vidseg.colours`), then brought to full size by a
+    guided filter (He, Sun, Tang 2010; its fast form, He, Sun 2015): near each pixel, probability is a
+    linear function of luma, whose coefficients are found on the small grid and read off between its
+    points. A soft step around the threshold makes it alpha. `grow` moves the edge by that many pixels of
+    the source, `feather` softens it.
     """
-    small = np.clip((mask.person - settings.threshold) / _STEP_WIDTH + 0.5, 0, 1)
-    peak = frame.format.peak
-    size = (mask.box.width, mask.box.height)
-    codes = np.rint(small * peak).astype(frame.format.dtype)
-    inside = _plane(cv2.resize(codes, size, interpolation=cv2.INTER_LINEAR))
+    person = mask.person if mask.picture is None else snapped(mask.person, mask.picture)
+    person = _shifted(person, settings.threshold)
     alpha = _plane(np.zeros((frame.height, frame.width), frame.format.dtype))
-    alpha[mask.box.top : mask.box.bottom, mask.box.left : mask.box.right] = inside
+    box = mask.box
+    inside = alpha[box.top : box.bottom, box.left : box.right]
+    luma = frame.planes[0][box.top : box.bottom, box.left : box.right]
+    _fill(inside, luma, person, frame.format.peak)
     return _feathered(_grown(alpha, settings.grow), settings.feather)
+
+
+def _shifted(person: _Float, threshold: float) -> _Float:
+    """Return probabilities whose odds are changed so that `threshold` becomes one half."""
+    if threshold == 0.5:
+        return person
+    scaled = person * np.float32(1 - threshold)
+    return np.asarray(scaled / (scaled + (1 - person) * np.float32(threshold)), np.float32)
+
+
+def _fill(alpha: Plane, luma: Plane, person: _Float, peak: int) -> None:
+    """Write the alpha of a box, [H, W] 0 to `peak`, where its luma [H, W] and the small `person` lie."""
+    zones = _zones(_stepped(person))
+    height, width = alpha.shape
+    spread = cv2.resize(zones, (width, height), interpolation=cv2.INTER_NEAREST)
+    if peak == 255:
+        alpha[...] = spread
+    else:
+        alpha[spread == _EVERYWHERE] = peak
+    places = np.flatnonzero(spread == _BAND)
+    if not places.size:
+        return
+    slope, offset = _guided(_reduced(luma, person.shape, peak), person)
+    rows, columns = np.divmod(places.astype(np.int32), np.int32(width))
+    brightness = luma[rows, columns] * np.float32(1 / peak)
+    values = _read(slope, offset, rows, columns, (height, width), brightness)
+    alpha[rows, columns] = np.rint(_stepped(values) * np.float32(peak))
+
+
+def _stepped(person: _Float) -> _Float:
+    return np.asarray(np.clip((person - 0.5) / _STEP_WIDTH + 0.5, 0, 1), np.float32)
+
+
+def _zones(step: _Float) -> NDArray[np.uint8]:
+    """Return where alpha is 255, 0, or to be worked out at full size (128): around any soft value."""
+    soft = cv2.inRange(step, 1e-3, 1 - 1e-3)
+    edge = cv2.morphologyEx((step > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    band = cv2.dilate(cv2.bitwise_or(soft, edge), np.ones((3, 3), np.uint8))
+    zones = np.where(step > 0.5, np.uint8(_EVERYWHERE), np.uint8(_NOWHERE))
+    zones[band > 0] = _BAND
+    return zones
+
+
+def _reduced(luma: Plane, shape: tuple[int, int], peak: int) -> _Float:
+    small = np.asarray(cv2.resize(luma, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    return small * np.float32(1 / peak)
+
+
+def _guided(luma: _Float, person: _Float) -> tuple[_Float, _Float]:
+    """Return slope and offset, [h, w], of the line that gives `person` from `luma` around each point."""
+    mean_luma, mean_person = cv2.blur(luma, _WINDOW), cv2.blur(person, _WINDOW)
+    covariance = cv2.blur(luma * person, _WINDOW) - mean_luma * mean_person
+    variance = cv2.blur(luma * luma, _WINDOW) - mean_luma * mean_luma
+    slope = np.asarray(covariance / (variance + np.float32(_FLATNESS)), np.float32)
+    offset = np.asarray(mean_person - slope * mean_luma, np.float32)
+    return np.asarray(cv2.blur(slope, _WINDOW), np.float32), np.asarray(cv2.blur(offset, _WINDOW), np.float32)
+
+
+_RUN = 1024
+
+
+def _read(
+    slope: _Float,
+    offset: _Float,
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    size: tuple[int, int],
+    luma: _Float,
+) -> _Float:
+    """Return slope x luma + offset, [n], the small [h, w] maps interpolated at places of the big grid."""
+    height, width = slope.shape
+    count = len(rows)
+    padded = -(-count // _RUN) * _RUN
+    x, y = np.zeros(padded, np.float32), np.zeros(padded, np.float32)
+    x[:count] = (columns + np.float32(0.5)) * np.float32(width / size[1]) - np.float32(0.5)
+    y[:count] = (rows + np.float32(0.5)) * np.float32(height / size[0]) - np.float32(0.5)
+    both = cv2.remap(
+        cv2.merge([slope, offset]),
+        x.reshape(-1, _RUN),
+        y.reshape(-1, _RUN),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).reshape(-1, 2)[:count]
+    return np.asarray(both[:, 0] * luma + both[:, 1], np.float32)
 
 
 def _grown(alpha: Plane, pixels: float) -> Plane:
@@ -36,6 +136,11 @@ def _grown(alpha: Plane, pixels: float) -> Plane:
 
 def _feathered(alpha: Plane, sigma: float) -> Plane:
     return _plane(cv2.GaussianBlur(alpha, (0, 0), sigma)) if sigma > 0 else alpha
+
+
+def _plane(array: NDArray[np.generic]) -> Plane:
+    """Tell the type checker what OpenCV's stubs don't: the result has the sample type of the input."""
+    return array  # type: ignore[return-value]
 
 
 def foreground(frame: Frame, alpha: Plane) -> Planes:
@@ -74,8 +179,3 @@ def _local_mean(picture: NDArray[np.float32], weight: NDArray[np.float32]) -> ND
     side = max(3, round(max(picture.shape) / 60) | 1)
     total = cv2.blur(weight, (side, side))
     return np.asarray(cv2.blur(picture * weight, (side, side)) / np.maximum(total, 1e-4), np.float32)
-
-
-def _plane(array: NDArray[np.generic]) -> Plane:
-    """Tell the type checker what OpenCV's stubs don't: the result has the sample type of the input."""
-    return array  # type: ignore[return-value]

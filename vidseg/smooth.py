@@ -3,20 +3,34 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.frames import Frame, Mask
 
 _Pair = tuple[Frame, Mask]
+_Sample = TypeVar("_Sample", np.uint8, np.float32)
+
+_PER_SIDE = 2
+"""Neighbours taken on each side; a high frame rate has more, which show the same."""
+
+_SAME = 8.0
+"""Change of brightness, in codes of 256, at which a neighbour's weight has fallen to 1 / e."""
+
+_BLUR = (5, 5)
+
+_LIKENESS = np.exp(-np.square(np.arange(256) / _SAME)).astype(np.float32)
 
 
 def steady(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
     """Yield the same frames in the same order, with masks averaged over `window_s` seconds around each.
 
-    A neighbour's weight falls linearly with its distance in time to 0 at half the window, and with the
-    change of the picture under it. No mask is blended across a cut. A window of 0 passes all through.
+    A neighbour's weight falls linearly with its distance in time, to 0 at half the window, and with the
+    change of the picture under it, so that nothing that moves leaves a ghost. No mask is blended across a
+    cut. A window of 0 passes all through.
     """
     if window_s <= 0:
         yield from pairs
@@ -32,7 +46,7 @@ def steady(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
         while done < len(held) and held[-1][0].time - held[done][0].time >= window_s / 2:
             yield _steadied(held, done, window_s)
             done += 1
-            while held[done - 1][0].time - held[0][0].time >= window_s / 2 and done > 1:
+            while done > 1 and held[done - 1][0].time - held[0][0].time >= window_s / 2:
                 held.popleft()
                 done -= 1
     yield from _flush(held, done, window_s)
@@ -47,19 +61,54 @@ def _steadied(held: deque[_Pair], index: int, window_s: float) -> _Pair:
     frame, mask = held[index]
     total = np.ones_like(mask.person)
     person = mask.person.copy()
-    for other_frame, other in held:
-        distance = abs(float(other_frame.time - frame.time))
-        if other is mask or distance >= window_s / 2 or other.person.shape != mask.person.shape:
-            continue
-        weight = (1 - distance / (window_s / 2)) * _likeness(mask, other)
-        total += weight
-        person += weight * other.person
+    for weight, other in _neighbours(held, index, window_s):
+        _add(person, total, mask, other, weight)
     return frame, replace(mask, person=person / total)
 
 
-def _likeness(one: Mask, other: Mask) -> NDArray[np.float32] | float:
-    """Return weights in [0, 1], float32 [h, w]: 1 where the pictures are alike, near 0 where they differ."""
-    if one.picture is None or other.picture is None:
-        return 1.0
-    difference = np.abs(one.picture.astype(np.float32) - other.picture).sum(-1)
-    return np.asarray(np.exp(-np.square(difference / 30.0)), np.float32)
+def _neighbours(held: deque[_Pair], index: int, window_s: float) -> Iterator[tuple[float, Mask]]:
+    """Yield the neighbours of pair `index` worth blending, each with its weight by time, in (0, 1]."""
+    time = held[index][0].time
+    for side in (range(index - 1, -1, -1), range(index + 1, len(held))):
+        near = []
+        for i in side:
+            weight = 1 - abs(float(held[i][0].time - time)) / (window_s / 2)
+            if weight <= 0:
+                break
+            near.append((weight, held[i][1]))
+        yield from near[:: max(1, -(-len(near) // _PER_SIDE))]
+
+
+def _add(
+    person: NDArray[np.float32], total: NDArray[np.float32], mask: Mask, other: Mask, weight: float
+) -> None:
+    """Add a neighbour's probability to `person` and its weight to `total`, both on the grid of `mask`."""
+    likely, picture = _onto(mask, other.person, other), other.picture
+    if mask.picture is None or picture is None:
+        person += weight * likely
+        total += weight
+        return
+    change = cv2.absdiff(_grey(mask.picture), _onto(mask, _grey(picture), other))
+    likeness = np.float32(weight) * _LIKENESS[cv2.blur(change, _BLUR)]
+    person += likeness * likely
+    total += likeness
+
+
+def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _onto(mask: Mask, array: NDArray[_Sample], other: Mask) -> NDArray[_Sample]:
+    """Return what lies on the grid of `other` on that of `mask`: both cover boxes of one coded picture."""
+    height, width = mask.person.shape
+    if mask.box == other.box and array.shape == (height, width):
+        return array
+    step_x, step_y = mask.box.width / width, mask.box.height / height
+    to_x, to_y = other.person.shape[1] / other.box.width, other.person.shape[0] / other.box.height
+    shift_x = (step_x / 2 + mask.box.left - other.box.left) * to_x - 0.5
+    shift_y = (step_y / 2 + mask.box.top - other.box.top) * to_y - 0.5
+    matrix = np.array([[step_x * to_x, 0, shift_x], [0, step_y * to_y, shift_y]], np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    border = cv2.BORDER_REPLICATE if array.dtype == np.uint8 else cv2.BORDER_CONSTANT
+    # OpenCV keeps the type of its input, which its stubs don't say.
+    return cv2.warpAffine(array, matrix, (width, height), flags=flags, borderMode=border)  # type: ignore[return-value]
