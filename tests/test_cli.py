@@ -11,9 +11,9 @@ import pytest
 from tests.media import Audio, write_clip
 
 FAKE = (
-    "from vidseg import cli, pipeline\n"
+    "from vidseg import cli, pipeline, preview\n"
     "from vidseg.segmenters.fake import FakeSegmenter\n"
-    "pipeline.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
+    "pipeline.open_segmenter = preview.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
     "cli.main()\n"
 )
 

@@ -23,6 +23,7 @@ from vidseg.cli_options import (
     settings_of,
     source_argument,
 )
+from vidseg.cli_preview import preview
 from vidseg.errors import VidsegError
 
 EXIT_ERROR, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
@@ -39,6 +40,7 @@ def cli() -> None:
 cli.add_command(models)
 
 
+cli.add_command(preview)
 @cli.command(
     epilog="""\b
 Examples:
@@ -118,8 +120,6 @@ def probe(source: Path, as_json: bool) -> None:
 
 def _run(options: dict[str, Any], **given: Any) -> None:
     """Build settings from the command line's options, render, and leave with 3 if the source was damaged."""
-    from vidseg import pipeline
-
     settings = settings_of(options, **given)
     quiet = options["quiet"]
     with _ProgressLine(quiet) as line:

@@ -128,14 +128,30 @@ output_option = click.option(
 )
 
 
-def settings_of(options: dict[str, Any], *, decontaminate: bool = True, **given: Any) -> RenderSettings:
-    """Return the settings that a command's options ask for; `given` are fields of `RenderSettings`."""
+def segment_of(options: dict[str, Any]) -> SegmentSettings:
+    """Return what `segment_options` say."""
     resolution = options["resolution"]
     if resolution != "auto" and not resolution.isdigit():
         raise click.BadParameter(
             f"{resolution!r} is neither auto nor a number of pixels", param_hint="--resolution"
         )
-    parts = tuple(name for name in (options["parts"] or "").split(",") if name.strip())
+    return SegmentSettings(
+        model=options["model"],
+        device=options["device"],
+        batch_size=options["batch_size"],
+        resolution=None if resolution == "auto" else int(resolution),
+        parts=tuple(name for name in (options["parts"] or "").split(",") if name.strip()),
+    )
+
+
+def matte_of(options: dict[str, Any], *, decontaminate: bool = True) -> MatteSettings:
+    """Return what `matte_options` say."""
+    names = ("threshold", "smooth", "feather", "grow")
+    return MatteSettings(decontaminate=decontaminate, **{name: options[name] for name in names})
+
+
+def settings_of(options: dict[str, Any], *, decontaminate: bool = True, **given: Any) -> RenderSettings:
+    """Return the settings that a command's options ask for; `given` are fields of `RenderSettings`."""
     return RenderSettings(
         source=options["source"],
         output=options["output"],
@@ -144,20 +160,8 @@ def settings_of(options: dict[str, Any], *, decontaminate: bool = True, **given:
         overwrite=options["overwrite"],
         hwaccel=options["hwaccel"],
         report=options["report"],
-        segment=SegmentSettings(
-            model=options["model"],
-            device=options["device"],
-            batch_size=options["batch_size"],
-            resolution=None if resolution == "auto" else int(resolution),
-            parts=parts,
-        ),
-        matte=MatteSettings(
-            threshold=options["threshold"],
-            smooth=options["smooth"],
-            feather=options["feather"],
-            grow=options["grow"],
-            decontaminate=decontaminate,
-        ),
+        segment=segment_of(options),
+        matte=matte_of(options, decontaminate=decontaminate),
         encode=EncodeSettings(
             codec=options["codec"],
             crf=options["crf"],

@@ -172,3 +172,31 @@ def _named(path: Path, word: str) -> Path:
     """Return the path with `word` before its ending, or before the number of a sequence's pictures."""
     stem, number = re.fullmatch(r"(.*?)([._-]?%0?\d*d)?", path.stem).groups()  # type: ignore[union-attr]
     return path.with_name(f"{stem}.{word}{number or ''}{path.suffix}" if stem else f"{word}{path.name}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewSettings:
+    """One contact sheet: moments of a source with their masks and results."""
+
+    source: Path
+    output: Path
+    background: str = "transparent"
+    """What `RenderSettings.background` takes; ``transparent`` shows people on a checkerboard."""
+    fit: Fit = "cover"
+    rows: int = 6
+    """Moments, evenly spaced, where `at` names none."""
+    at: tuple[Fraction, ...] = ()
+    """Moments in seconds of the player's clock."""
+    width: int = 400
+    """Longer side of each picture in pixels."""
+    overwrite: bool = False
+    segment: SegmentSettings = field(default_factory=SegmentSettings)
+    matte: MatteSettings = field(default_factory=MatteSettings)
+
+    def __post_init__(self) -> None:
+        _check_range("rows", self.rows, 1, 100)
+        _check_range("width", self.width, 64, 4096, " pixels")
+        if len(self.at) > 100:
+            raise SettingsError(f"--at takes 100 times at most, got {len(self.at)}")
+        if self.at and min(self.at) < 0:
+            raise SettingsError(f"--at must not be negative, got {float(min(self.at)):g} s")

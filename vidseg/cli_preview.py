@@ -1,0 +1,99 @@
+"""``vidseg preview``: a contact sheet to judge a clip, a model and a background by."""
+
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidseg.cli_options import (
+    Seconds,
+    matte_of,
+    matte_options,
+    output_option,
+    segment_of,
+    segment_options,
+    source_argument,
+)
+from vidseg.settings import PreviewSettings
+
+
+class Times(click.ParamType[tuple[Fraction, ...]]):
+    """Times with commas between."""
+
+    name = "times"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Fraction, ...]:
+        """Return exact seconds."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(Seconds().convert(word, param, ctx) for word in str(value).split(",") if word.strip())
+
+
+_DEFAULTS = PreviewSettings(source=Path(), output=Path())
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vidseg preview talk.mp4 -o sheet.png
+  vidseg preview talk.mp4 -o sheet.png -b beach.jpg --rows 8
+  vidseg preview talk.mp4 -o sheet.png -b blur --at 0.5,12,1:02.5
+"""
+)
+@source_argument
+@output_option
+@click.option(
+    "-b",
+    "--background",
+    default=_DEFAULTS.background,
+    show_default=True,
+    help="What render takes; transparent shows a checkerboard.",
+)
+@click.option(
+    "--fit",
+    type=click.Choice(["cover", "contain", "stretch"]),
+    default=_DEFAULTS.fit,
+    show_default=True,
+    help="How the background fills the frame.",
+)
+@click.option("--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges.")
+@click.option(
+    "--rows", type=int, default=_DEFAULTS.rows, show_default=True, help="Moments, evenly spaced in the clip."
+)
+@click.option(
+    "--at", type=Times(), default=(), metavar="TIMES", help="These moments instead: 1.5,12,1:02:03."
+)
+@click.option(
+    "--width",
+    type=int,
+    default=_DEFAULTS.width,
+    show_default=True,
+    metavar="PIXELS",
+    help="Longer side of each picture.",
+)
+@segment_options
+@matte_options
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
+def preview(
+    *, source: Path, output: Path, no_decontaminate: bool, quiet: bool, verbose: bool, **options: Any
+) -> None:
+    """Draw a contact sheet of INPUT: moments of it with their masks and results, without a render."""
+    from vidseg.preview import preview as draw
+
+    begun = time.monotonic()
+    settings = PreviewSettings(
+        source=source,
+        output=output,
+        segment=segment_of(options),
+        matte=matte_of(options, decontaminate=not no_decontaminate),
+        **{name: options[name] for name in ("background", "fit", "rows", "at", "width", "overwrite")},
+    )
+    done = draw(settings)
+    if not quiet:
+        click.echo(f"{done}, {time.monotonic() - begun:.1f} s", err=True)
