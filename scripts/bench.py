@@ -175,13 +175,14 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
                 alpha = timed("refine", lambda f=frame, m=mask: refine(f, m, MatteSettings()))
                 own = timed("foreground", lambda f=frame, a=alpha: foreground(f, a))
                 behind = timed("background", lambda f=frame, a=alpha: background.planes(f, a))
-                picture, planes = timed("blank frame", writer.blank)
+                blank = timed("blank frame", writer.blank)
                 timed(
-                    "composite", lambda f=frame, o=own, a=alpha, b=behind, p=planes: composite(f, o, a, b, p)
+                    "composite",
+                    lambda f=frame, o=own, a=alpha, b=behind, p=blank.planes: composite(f, o, a, b, p),
                 )
                 packets = timed(
                     "encode veryfast",
-                    lambda f=frame, p=picture: writer.encode(p, f.pts, f.duration, f.time_base),
+                    lambda f=frame, b=blank: writer.encode(b, f.pts, f.duration, f.time_base),
                 )
                 timed("mux", lambda p=packets: output.write(p))
     return {name: round(1000 * seconds / len(frames), 2) for name, seconds in spent.items()}

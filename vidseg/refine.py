@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.colours import snapped
-from vidseg.frames import Frame, Mask, Plane, Planes
+from vidseg.frames import Frame, Mask, Plane, Planes, reduced
 from vidseg.settings import MatteSettings
 
 _STEP_WIDTH = 0.5
@@ -143,15 +143,22 @@ def _plane(array: NDArray[np.generic]) -> Plane:
     return array  # type: ignore[return-value]
 
 
+_MEANS_SIDE = 480
+"""Longer side, in pixels, of the grid on which colours are averaged: means are smooth, so it is coarse."""
+
+_REACH = 1 / 60
+"""Width of the neighbourhood whose colours are averaged, as a share of the longer side."""
+
+
 def foreground(frame: Frame, alpha: Plane) -> Planes:
     """Return the frame's planes with the foreground's own colour in the edge band, where alpha is mixed.
 
     Planes and pixels outside the band keep their values; no plane of `frame` is written to. The colours
     on both sides of the edge are local means weighted by alpha and its complement (the "blur fusion" of
-    Forte, Approximate Fast Foreground Colour Estimation, 2021).
+    Forte, Approximate Fast Foreground Colour Estimation, 2021), taken on a coarse grid and read in the
+    band only.
     """
-    peak = frame.format.peak
-    return tuple(_own_colour(plane, _at_size(alpha, plane), peak) for plane in frame.planes)
+    return tuple(_own_colour(plane, _at_size(alpha, plane), frame.format.peak) for plane in frame.planes)
 
 
 def _at_size(alpha: Plane, plane: Plane) -> Plane:
@@ -162,20 +169,44 @@ def _at_size(alpha: Plane, plane: Plane) -> Plane:
 
 
 def _own_colour(plane: Plane, alpha: Plane, peak: int) -> Plane:
-    mixed = (alpha > 0) & (alpha < peak)
-    if not mixed.any():
+    band = np.flatnonzero(cv2.inRange(alpha, 1, peak - 1))
+    if not len(band):
         return plane
-    part = alpha.astype(np.float32) / peak
-    picture = plane.astype(np.float32)
-    front = _local_mean(picture, part)
-    back = _local_mean(picture, 1 - part)
-    own = front + part * (picture - part * front - (1 - part) * back)
+    front, back = _two_sides(plane, alpha, peak)
+    rows, columns = np.divmod(band, plane.shape[1])
+    scale_y, scale_x = front.shape[0] / plane.shape[0], front.shape[1] / plane.shape[1]
+    at_x = ((columns + 0.5) * scale_x - 0.5).astype(np.float32)
+    at_y = ((rows + 0.5) * scale_y - 0.5).astype(np.float32)
     result = plane.copy()
-    result[mixed] = np.clip(np.rint(own[mixed]), 0, peak)
+    part = alpha[rows, columns].astype(np.float32) / peak
+    front_here, back_here = _sampled(front, at_x, at_y), _sampled(back, at_x, at_y)
+    own = front_here + part * (plane[rows, columns] - part * front_here - (1 - part) * back_here)
+    result[rows, columns] = np.clip(np.rint(own), 0, peak)
     return result
 
 
-def _local_mean(picture: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    side = max(3, round(max(picture.shape) / 60) | 1)
+def _two_sides(plane: Plane, alpha: Plane, peak: int) -> tuple[_Float, _Float]:
+    """Return the local mean colour of the foreground and of the background on the coarse grid."""
+    rows, columns = plane.shape
+    shrink = max(1.0, max(rows, columns) / _MEANS_SIDE)
+    width, height = max(1, round(columns / shrink)), max(1, round(rows / shrink))
+    lit = reduced(_plane(cv2.multiply(plane, alpha, scale=1 / peak)), width, height).astype(np.float32)
+    whole = reduced(plane, width, height).astype(np.float32)
+    weight = reduced(alpha, width, height).astype(np.float32) / peak
+    side = max(3, round(max(width, height) * _REACH) | 1)
+    return _mean(lit, weight, side), _mean(whole - lit, 1 - weight, side)
+
+
+def _mean(weighted: _Float, weight: _Float, side: int) -> _Float:
     total = cv2.blur(weight, (side, side))
-    return np.asarray(cv2.blur(picture * weight, (side, side)) / np.maximum(total, 1e-4), np.float32)
+    return np.asarray(cv2.blur(weighted, (side, side)) / np.maximum(total, 1e-3), np.float32)
+
+
+def _sampled(grid: _Float, at_x: _Float, at_y: _Float) -> _Float:
+    """Read `grid` at points given in its own pixels, bilinearly; float32 [n] each."""
+    # OpenCV holds a map's sides in 16 bits, so the points are folded into rows.
+    count = len(at_x)
+    fold = (-(-count // _RUN), _RUN)
+    maps = [np.pad(at, (0, fold[0] * _RUN - count)).reshape(fold) for at in (at_x, at_y)]
+    read = cv2.remap(grid, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(read.reshape(-1)[:count], np.float32)
