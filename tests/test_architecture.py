@@ -32,7 +32,7 @@ ONLY_IN = {
 def levels() -> dict[str, int]:
     """Return module → level, from the table in CONTRIBUTING.md."""
     text = (PROJECT / "CONTRIBUTING.md").read_text("utf-8")
-    return {name: int(level) for level, name in re.findall(r"^\| (\d) \| `(\w+)` \|", text, re.MULTILINE)}
+    return {name: int(level) for level, name in re.findall(r"^\| (\d+) \| `(\w+)` \|", text, re.MULTILINE)}
 
 
 def sources() -> list[Path]:

@@ -60,6 +60,8 @@ class Canvas:
     layout: PixelFormat
     colour: Colour
     fit: Fit = "cover"
+    since: Fraction | None = None
+    """When a video background begins, in seconds of the source's clock; `None`: with the first frame."""
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -228,6 +230,9 @@ class Still:
         """Nothing is held open."""
 
 
+_WORTH_SKIPPING_S = 2
+
+
 class Movie:
     """A video behind the frames, played at its own speed from its beginning, again and again."""
 
@@ -236,8 +241,8 @@ class Movie:
         self._info = probe(path, BackgroundError)
         self._fitting = _fitting(self._info.shown_size, canvas.info.shown_size, canvas.fit)
         self._pictures = prefetch(_looped(self._info), 2, name="background")
-        self._origin: Fraction | None = None
-        self._current: Frame | None = None
+        self._origin = canvas.since
+        self._entered = False
         self._coming: tuple[Fraction, Frame] = next(self._pictures)
         self._planes: Planes = ()
 
@@ -246,6 +251,8 @@ class Movie:
         if self._origin is None:
             self._origin = frame.time
         elapsed = frame.time - self._origin
+        if not self._entered:
+            self._enter(elapsed)
         shown = None
         while self._coming[0] <= elapsed:
             shown = self._coming[1]
@@ -253,6 +260,14 @@ class Movie:
         if shown is not None:
             self._planes = self._converted(shown)
         return self._planes
+
+    def _enter(self, elapsed: Fraction) -> None:
+        """Go near to what is shown after `elapsed` seconds, for a render that enters its clip late."""
+        self._entered = True
+        if elapsed > _WORTH_SKIPPING_S:
+            self._pictures.close()
+            self._pictures = prefetch(_looped_near(self._info, elapsed), 2, name="background")
+            self._coming = next(self._pictures)
 
     def close(self) -> None:
         """Stop decoding."""
@@ -298,9 +313,8 @@ def _same_code_values(picture: Frame, canvas: Canvas) -> bool:
     )
 
 
-def _looped(info: VideoInfo) -> Iterator[tuple[Fraction, Frame]]:
-    """Yield (time since the first beginning, frame) for ever."""
-    offset = Fraction(0)
+def _looped(info: VideoInfo, offset: Fraction = Fraction(0)) -> Iterator[tuple[Fraction, Frame]]:
+    """Yield (time since the first beginning, frame) for ever; `offset` is the time of this beginning."""
     while True:
         origin = end = None
         for frame in decode(info, Span(), Damage()):
@@ -309,7 +323,35 @@ def _looped(info: VideoInfo) -> Iterator[tuple[Fraction, Frame]]:
             yield offset + frame.time - origin, frame
         if origin is None or end is None:
             raise BackgroundError(f"{info.path}: none of its video could be decoded")
-        offset += max(end - origin, Fraction(1, 1000))
+        offset += _length(origin, end)
+
+
+def _looped_near(info: VideoInfo, elapsed: Fraction) -> Iterator[tuple[Fraction, Frame]]:
+    """Yield what `_looped` does, without most of what is over before `elapsed`, at times the same."""
+    origin = end = None
+    held: tuple[Fraction, Frame] | None = None
+    for frame in decode(info, Span(), Damage()):
+        origin = frame.time if origin is None else origin
+        end = frame.time + frame.duration * frame.time_base
+        if held is not None and frame.time - origin > elapsed:
+            yield held
+            held = None
+        if frame.time - origin > elapsed:
+            yield frame.time - origin, frame
+        else:
+            held = frame.time - origin, frame
+    if origin is None or end is None:
+        raise BackgroundError(f"{info.path}: none of its video could be decoded")
+    length = _length(origin, end)
+    if elapsed < length:
+        if held is not None:
+            yield held
+        yield from _looped(info, length)
+    yield from _looped(info, elapsed // length * length)
+
+
+def _length(origin: Fraction, end: Fraction) -> Fraction:
+    return max(end - origin, Fraction(1, 1000))
 
 
 class Blur:

@@ -25,6 +25,8 @@ from vidseg.cli_options import (
 )
 from vidseg.cli_preview import preview
 from vidseg.errors import VidsegError
+from vidseg.report import Report
+from vidseg.settings import RenderSettings
 
 EXIT_ERROR, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
 
@@ -38,9 +40,9 @@ def cli() -> None:
 
 
 cli.add_command(models)
-
-
 cli.add_command(preview)
+
+
 @cli.command(
     epilog="""\b
 Examples:
@@ -123,7 +125,7 @@ def _run(options: dict[str, Any], **given: Any) -> None:
     settings = settings_of(options, **given)
     quiet = options["quiet"]
     with _ProgressLine(quiet) as line:
-        report = pipeline.render(settings, progress=line.update, say=line.say)
+        report = _render(settings, options["resumable"], line)
     line.say(f"{settings.output}: {report.frames_out} frames in {report.wall_s:.1f} s")
     if report.damaged:
         lost = ", ".join(
@@ -133,6 +135,18 @@ def _run(options: dict[str, Any], **given: Any) -> None:
             f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done", err=True
         )
         sys.exit(EXIT_DAMAGED)
+
+
+def _render(settings: RenderSettings, resumable: bool, line: "_ProgressLine") -> Report:
+    from vidseg import pipeline, resume
+
+    if not resumable:
+        return pipeline.render(settings, progress=line.update, say=line.say)
+    try:
+        return resume.render(settings, progress=line.update, say=line.say)
+    except KeyboardInterrupt:
+        click.echo("vidseg: interrupted; the same command goes on from here", err=True)
+        sys.exit(EXIT_INTERRUPTED)
 
 
 class _ProgressLine:

@@ -115,6 +115,9 @@ run_options = grouped(
     click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
     click.option("--overwrite", is_flag=True, help="Replace the output if it exists."),
     click.option(
+        "--resumable", is_flag=True, help="Render in segments; the same command goes on after a crash."
+    ),
+    click.option(
         "--report",
         type=click.Path(path_type=Path, dir_okay=False),
         help="Write an account of the run here (.json).",

@@ -1,5 +1,6 @@
 """Frames → packets: which codec writes them, with which settings, in which pixel format."""
 
+import hashlib
 import os
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -20,10 +21,7 @@ from vidseg.settings import Content, EncodeSettings
 _420 = ("yuv420p", "yuv420p10le")
 _ALL_8_10 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
 _ALL = tuple(WORKING_FORMATS)
-_WITH_ALPHA = (
-    *("yuva420p", "yuva422p", "yuva444p", "yuva420p10le", "yuva422p10le", "yuva444p10le"),
-    *("yuva422p12le", "yuva444p12le"),
-)
+_WITH_ALPHA = ("yuva420p", "yuva422p", "yuva444p", "yuva420p10le", "yuva422p10le", "yuva444p10le")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +31,9 @@ class Codec:
     `library`: FFmpeg's encoder. `formats`: pixel formats it takes, the best-known first. `quality`: the
     option that carries a constant rate factor, with its default; `preset`: likewise for speed.
     `containers`: file extensions that hold it; `alpha`: pixel formats with alpha, and `alpha_containers`
-    the extensions from which others read that alpha; `grey`: formats for mattes alone, the usual one first;
-    `untagged`: containers that don't say whether code values are of full or video range.
+    the extensions from which others read that alpha; `grey`: formats for mattes alone;
+    `untagged`: containers that don't say whether code values are of full or video range. `full_range`:
+    whether people expect mattes to use all code values there.
     """
 
     library: str
@@ -48,14 +47,13 @@ class Codec:
     alpha_containers: tuple[str, ...] = ()
     grey: tuple[str, ...] = ()
     untagged: tuple[str, ...] = ()
+    full_range: bool = False
 
 
 _MP4 = (".mp4", ".m4v", ".mov", ".mkv")
 
 CODECS: dict[str, Codec] = {
-    "x264": Codec(
-        "libx264", _ALL_8_10, _MP4, ("crf", 18), ("preset", "medium"), grey=("yuv420p", "gray", "gray10le")
-    ),
+    "x264": Codec("libx264", _ALL_8_10, _MP4, ("crf", 18), ("preset", "medium"), grey=("gray", "gray10le")),
     "x265": Codec(
         "libx265", _ALL, _MP4, ("crf", 20), ("preset", "medium"), {"x265-params": "log-level=error"}
     ),
@@ -94,17 +92,21 @@ CODECS: dict[str, Codec] = {
         options={"level": "3", "slicecrc": "1", "slices": "16"},
         alpha=_WITH_ALPHA,
         alpha_containers=(".mkv",),
-        grey=("gray", "gray10le", "gray12le", "gray16le", *_ALL),
+        grey=("gray", "gray10le", "gray12le", "gray16le"),
         untagged=(".mov",),
+        full_range=True,
     ),
-    "qtrle": Codec("qtrle", ("rgb24",), (".mov",), alpha=("argb",), alpha_containers=(".mov",)),
+    "qtrle": Codec(
+        "qtrle", ("rgb24",), (".mov",), alpha=("argb",), alpha_containers=(".mov",), full_range=True
+    ),
     "png": Codec(
         "png",
         ("rgb24", "rgb48be"),
         (".mov", ".mkv"),
         alpha=("rgba", "rgba64be"),
         alpha_containers=(".mov", ".mkv"),
-        grey=("gray", "gray16be", "rgb24"),
+        grey=("gray", "gray16be"),
+        full_range=True,
     ),
     "h264-nvenc": Codec(
         "h264_nvenc", ("yuv420p", "yuv444p"), _MP4, ("cq", 20), ("preset", "p5"), hardware=True
@@ -147,6 +149,8 @@ class Plan:
     pix_fmt: str
     options: dict[str, str]
     tag: str | None = None
+    full_range: bool = False
+    """Whether a matte uses all code values."""
 
 
 def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content = "picture") -> Plan:
@@ -163,12 +167,8 @@ def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Conten
         )
     if content == "cutout" and suffix not in codec.alpha_containers:
         raise OutputError(f"{name} in {suffix} would lose the transparency; use {ALPHA_OUTPUTS}")
-    if content == "matte" and settings.range == "full" and suffix in codec.untagged:
-        raise OutputError(
-            f"{name} in {suffix} can't say that a matte is of full range; use --range video, or --codec ffv1 "
-            "in .mkv"
-        )
-    pix_fmt = _pixel_format(info, settings, name, content)
+    full_range = content == "matte" and _full_range(settings, codec, suffix)
+    pix_fmt = _pixel_format(info, settings, name, content, full_range)
     options = dict(codec.options)
     for given, known, flag in (
         (settings.crf, codec.quality, "--crf"),
@@ -182,9 +182,26 @@ def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Conten
     if name in ("x264", "x265") and options["preset"] not in _X26_PRESETS:
         raise OutputError(f"{name} has no preset {options['preset']!r}; it has {', '.join(_X26_PRESETS)}")
     _special_options(name, pix_fmt, info, options)
-    return Plan(
-        name, codec.library, pix_fmt, options, "hvc1" if name == "x265" and suffix != ".mkv" else None
-    )
+    tag = "hvc1" if name == "x265" and suffix != ".mkv" else None
+    return Plan(name, codec.library, pix_fmt, options, tag, full_range)
+
+
+def _full_range(settings: EncodeSettings, codec: Codec, suffix: str) -> bool:
+    """Return whether a matte uses all code values. Raises `OutputError` where the file couldn't tell."""
+    grey = settings.pix_fmt is not None and settings.pix_fmt.startswith(("gray", "rgb"))
+    if settings.range == "auto":
+        return grey or (codec.full_range and suffix not in codec.untagged)
+    if settings.range == "video" and (grey or not codec.formats[0].startswith("yuv")):
+        raise OutputError(
+            "grey and RGB pixel formats are of full range; leave out --range video, or use a codec and "
+            "--pix-fmt that begin with yuv"
+        )
+    if settings.range == "full" and suffix in codec.untagged:
+        raise OutputError(
+            f"{codec.library} in {suffix} can't say that a matte is of full range; use --range video, or "
+            "--codec ffv1 in .mkv"
+        )
+    return settings.range == "full"
 
 
 def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content) -> str:
@@ -202,21 +219,23 @@ def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, content:
     return _DEFAULT_CODEC.get(suffix) or ("x265" if deep and content not in ("matte", "parts") else "x264")
 
 
-def _pixel_format(info: VideoInfo, settings: EncodeSettings, name: str, content: Content) -> str:
+def _pixel_format(
+    info: VideoInfo, settings: EncodeSettings, name: str, content: Content, full_range: bool
+) -> str:
     codec = CODECS[name]
     formats = codec.formats
     if content == "cutout":
         formats = codec.alpha
     elif content == "matte" and codec.grey:
-        formats = (*codec.grey, *codec.formats)
+        formats = (*codec.formats, *codec.grey)
     if settings.pix_fmt is not None:
         if settings.pix_fmt not in formats:
             raise OutputError(
                 f"{name} doesn't take --pix-fmt {settings.pix_fmt}; it takes {', '.join(formats)}"
             )
         return settings.pix_fmt
-    if content == "matte" and codec.grey:
-        return formats[0]
+    if content == "matte" and full_range and codec.full_range and codec.grey:
+        return codec.grey[0]
     source = av.VideoFormat(info.pix_fmt, 16, 16)
     bits = max((part.bits for part in source.components), default=8)
     chroma = source.components[1] if len(source.components) >= 3 else None
@@ -233,7 +252,7 @@ def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
         return wanted
 
     def rank(name: str) -> tuple[bool, bool, int]:
-        mine, asked = _fineness(name), _fineness(wanted)
+        mine, asked = _fineness(name), _fineness(wanted.replace("yuva", "yuv"))  # not all have an alpha twin
         short = mine[0] < asked[0] and asked[0] > 8, mine[1] < asked[1]
         return (*short, abs(mine[0] - asked[0]) + abs(mine[1] - asked[1]))
 
@@ -329,6 +348,11 @@ class Encoder:
                 f"{self.plan.options}: {reason(error)}; {hint}"
             ) from error
 
+    @property
+    def header(self) -> str:
+        """A checksum of what the open codec has for the container's header."""
+        return hashlib.sha256(self.stream.codec_context.extradata or b"").hexdigest()
+
     def blank(self) -> Blank:
         """Return a fresh frame of `layout` to paint on."""
         frame, planes = new_frame(*self.coded_size, self.layout.name, self.layout.dtype)
@@ -346,7 +370,9 @@ class Encoder:
         frame = blank.frame
         tag_colour(frame, self.colour)
         self._pad(blank)
-        if frame.format.name != self.plan.pix_fmt:
+        if self.plan.pix_fmt.startswith("gray"):
+            frame = self._grey(frame)
+        elif frame.format.name != self.plan.pix_fmt:
             frame = self._converted(frame)
         if blank.alpha is not None:
             self._write_alpha(blank.alpha, frame)
@@ -391,18 +417,28 @@ class Encoder:
         tag_colour(new, self._coded_colour)
         return new
 
+    def _grey(self, frame: VideoFrame) -> VideoFrame:
+        """Return the luma of a matte of full range in a grey format, scaled from peak to peak."""
+        new = VideoFrame(*self.coded_size, self.plan.pix_fmt)
+        self._fill(new, planes_of(frame, self.layout.dtype)[0], 1, 0)
+        tag_colour(new, self._coded_colour)
+        return new
+
     def _write_alpha(self, alpha: Plane, frame: VideoFrame) -> None:
         """Write `alpha`, of the layout's depth, into the alpha channel of `frame`."""
         place = _alpha_place(self.plan.pix_fmt)
         assert place is not None
-        deep = _depth(self.plan.pix_fmt)
-        values = scaled(alpha, self.layout.peak, (1 << deep) - 1)
-        dtype = np.dtype(np.uint8 if deep == 8 else ">u2" if self.plan.pix_fmt.endswith("be") else "<u2")
-        height, width = alpha.shape
-        channels = 4 if len(frame.planes) == 1 else 1
+        self._fill(frame, alpha, *((4, place) if len(frame.planes) == 1 else (1, 0)))
+
+    def _fill(self, frame: VideoFrame, samples: Plane, channels: int, place: int) -> None:
+        """Write samples of the layout's depth into one of the interleaved channels of the last plane."""
+        bits = _depth(self.plan.pix_fmt)
+        dtype = np.dtype(np.uint8 if bits == 8 else ">u2" if self.plan.pix_fmt.endswith("be") else "<u2")
+        height, width = samples.shape
         plane = frame.planes[-1]
         rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : width * channels]
-        rows.reshape(height, width, channels)[..., place if channels == 4 else 0] = values
+        target = rows.reshape(height, width, channels)
+        target[..., place] = scaled(samples, self.layout.peak, (1 << bits) - 1)
 
 
 def _corner(plane: Plane, width: int, height: int) -> Plane:
@@ -425,7 +461,7 @@ def _alpha_place(pix_fmt: str) -> int | None:
 
 
 def _depth(pix_fmt: str) -> int:
-    """Return the bits of one sample of alpha."""
+    """Return the bits of one sample of the last component: alpha, where there is one."""
     return av.VideoFormat(pix_fmt, 16, 16).components[-1].bits
 
 

@@ -6,14 +6,12 @@ from typing import Protocol
 
 import numpy as np
 
-from vidseg.background import DEFAULT_BLUR, Background, Blur, Canvas, open_background
+from vidseg.background import Background, Canvas, open_background
 from vidseg.composite import alpha_planes, composite
+from vidseg.extend import extended
 from vidseg.frames import Colour, Frame, Mask, PixelFormat, Plane, Planes, VideoInfo
 from vidseg.refine import foreground, refine
 from vidseg.settings import MatteSettings, RenderSettings
-
-_FULL_RANGE_MATTES = ("ffv1", "png", "qtrle", "tiff", "jpeg", "webp")
-"""Codecs whose mattes use the full range of code values; the others' use video range, as editors expect."""
 
 
 class Painter(Protocol):
@@ -39,24 +37,24 @@ class Surface:
 
 
 def open_painter(
-    settings: RenderSettings, info: VideoInfo, first: Frame, codecs: Sequence[str]
+    settings: RenderSettings, info: VideoInfo, first: Frame, full_range: Sequence[bool]
 ) -> tuple[Painter, tuple[Surface, ...]]:
     """Return what paints the outputs that `settings` ask for, and what each output's planes are like.
 
-    `first` tells the layout and colours that frames come in, `codecs` what writes the outputs. Raises
-    `BackgroundError`.
+    `first` tells the layout and colours that frames come in; `full_range`, for each output, whether a
+    matte in it uses all code values. Raises `BackgroundError`.
     """
     own = Surface(first.format, first.colour)
     if settings.kind == "matte":
-        painter, matte = _matte(settings, first, codecs[0])
+        painter, matte = _matte(settings, first, full_range[0])
         return painter, (matte,)
-    canvas = Canvas(info, first.format, first.colour, settings.fit)
+    canvas = Canvas(info, first.format, first.colour, settings.fit, first.time)
     if settings.background == "transparent":
         black = open_background("black", canvas) if settings.premultiplied else None
         cutout = CutoutPainter(settings.matte, black)
         if not settings.pair:
             return cutout, (own,)
-        painter, matte = _matte(settings, first, codecs[1])
+        painter, matte = _matte(settings, first, full_range[1])
         return PairPainter(cutout, painter), (own, matte)
     hide = bool(settings.segment.parts) and settings.background.partition(":")[0] == "blur"
     background = open_background(settings.background, canvas, whole_blur=hide)
@@ -64,11 +62,9 @@ def open_painter(
     return ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours), (own,)
 
 
-def _matte(settings: RenderSettings, first: Frame, codec: str) -> "tuple[MattePainter, Surface]":
-    chosen = settings.encode.range
-    full = codec in _FULL_RANGE_MATTES if chosen == "auto" else chosen == "full"
-    painter = MattePainter(settings.matte, invert=settings.invert, full_range=full)
-    return painter, Surface(first.format, Colour(full_range=full))
+def _matte(settings: RenderSettings, first: Frame, full_range: bool) -> "tuple[MattePainter, Surface]":
+    painter = MattePainter(settings.matte, invert=settings.invert, full_range=full_range)
+    return painter, Surface(first.format, Colour(full_range=full_range))
 
 
 class ScenePainter:
@@ -98,14 +94,13 @@ class ScenePainter:
 class CutoutPainter:
     """People with an alpha plane beside; straight, or, with a black background, multiplied by alpha.
 
-    Where nothing of a person is, straight colours go on as the person's own, ever more blurred: filters
-    that reach across the edge find the right colour there, and nothing of the old room is left in the file.
+    Where nothing of a person is, straight colours go on as the person's own (`vidseg.extend`): filters that
+    reach across the edge find the right colour there, and nothing of the old room is left in the file.
     """
 
     def __init__(self, settings: MatteSettings, black: Background | None) -> None:
         self.settings = settings
         self._black = black
-        self._beyond = Blur(DEFAULT_BLUR, whole=False)
 
     def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
         """Write colours and, as the last plane, alpha."""
@@ -119,9 +114,8 @@ class CutoutPainter:
         if self._black is not None:
             composite(frame, people, alpha, self._black.planes(frame, alpha), out)
             return
-        beyond = self._beyond.planes(frame, _complement(alpha, frame.format.peak))
         for index, weight in enumerate(alpha_planes(alpha, frame.format)):
-            out[index][:] = np.where(weight > 0, people[index], beyond[index])
+            out[index][:] = extended(people[index], weight, frame.format.peak)
 
     def close(self) -> None:
         """Close the black background."""

@@ -2,13 +2,14 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from vidseg._av import library_versions
+from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, decode, hardware_trouble
 from vidseg.errors import InputError
 from vidseg.frames import Frame, Mask, VideoInfo
@@ -54,30 +55,14 @@ def render(
     begun = time.perf_counter()
     watch, damage = Stopwatch(), Damage()
     info = probe(settings.source)
-    span = player_span(info, settings.start, settings.end)
     with ExitStack() as stack:
         sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
-        decoded = decode(info, span, damage, _hwaccel(settings, sinks[0].notes))
-        watched = prefetch(watch.through("decode", decoded), FRAMES_AHEAD, name="decode")
-        frames = stack.enter_context(closing(watched))
-        first = next(frames, None)
-        if first is None:
-            raise InputError(f"{info.path}: there are no frames {_between(settings)}")
-        cut = _cut(span, first)
-        painter, surfaces = open_painter(settings, info, first, [sink.codec for sink in sinks])
-        stack.enter_context(closing(painter))
-        for sink, surface in zip(sinks, surfaces, strict=True):
-            sink.start(surface.layout, surface.colour, cut)
-        if segmenter is None:
-            segmenter = stack.enter_context(closing(open_segmenter(settings.segment, say=say)))
-        written = " and ".join(f"{sink.codec} {sink.pix_fmt}" for sink in sinks)
-        say(f"{info.path}: {segmenter.name} on {segmenter.device}, {written}")
-        masked = _masked(itertools.chain([first], frames), segmenter, settings, info, watch)
-        pairs = stack.enter_context(closing(prefetch(masked, FRAMES_AHEAD, name="segmentation")))
-        report = _new_report(settings, info, segmenter, sinks)
-        expected = expected_frames(info, span)
-        for frame, mask in pairs:
-            _write_one(frame, mask, painter, sinks, watch)
+        hwaccel = choose_hwaccel(settings, sinks[0].notes)
+        chain = open_chain(stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say)
+        report = new_report(settings, info, chain.segmenter, sinks)
+        expected = expected_frames(info, player_span(info, settings.start, settings.end))
+        for frame, mask in chain.pairs:
+            write_one(frame, mask, chain.painter, sinks, watch)
             report.frames_out += 1
             if progress is not None:
                 progress(report.frames_out, expected)
@@ -85,14 +70,116 @@ def render(
         for sink in sinks:
             sink.finish()
         watch.add("mux", since)
-    _account(report, sinks, damage, info, span, cut)
+    conclude(report, settings, info, sinks, damage, chain.opening.cut, watch, begun, say)
+    return report
+
+
+class Named(Protocol):
+    """Who found the people: a network's name, and what it ran on."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+
+    @property
+    def device(self) -> str:
+        """What it runs on, for people."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opening:
+    """What the beginning of a clip settles for all of it: its first frame and the cut that it makes."""
+
+    first: Frame
+    cut: Cut
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """An opened chain: `pairs` gives every frame with its mask, `painter` makes planes of them."""
+
+    pairs: Iterator[tuple[Frame, Mask]]
+    painter: Painter
+    segmenter: Segmenter
+    opening: Opening
+
+
+def open_chain(
+    stack: ExitStack,
+    settings: RenderSettings,
+    info: VideoInfo,
+    sinks: Sequence[Sink],
+    damage: Damage,
+    watch: Stopwatch,
+    hwaccel: str | None,
+    segmenter: Segmenter | None,
+    say: Say,
+    *,
+    opening: Opening | None = None,
+    begin: Fraction | None = None,
+) -> Chain:
+    """Open everything between the source and the sinks, start those, and leave its closing to `stack`.
+
+    With an `opening`, found before, the clip may be entered at `begin`, a restart of `vidseg.borders`: its
+    frames and masks from there on are those of a chain that began with the clip.
+    """
+    span = player_span(info, settings.start, settings.end)
+    if begin is not None and begin <= (info.start if span.start is None else span.start):
+        begin = None
+    entered = span if begin is None else Span(begin - SHOT_LEAD_S, span.end)
+    decoded = watch.through("decode", decode(info, entered, damage, hwaccel))
+    frames: Iterator[Frame] = stack.enter_context(closing(prefetch(decoded, FRAMES_AHEAD, name="decode")))
+    if opening is None:
+        opening, frames = _opened(settings, info, span, frames)
+    painter, surfaces = open_painter(settings, info, opening.first, [sink.full_range for sink in sinks])
+    stack.enter_context(closing(painter))
+    for sink, surface in zip(sinks, surfaces, strict=True):
+        sink.start(surface.layout, surface.colour, opening.cut)
+    if segmenter is None:
+        segmenter = stack.enter_context(closing(open_segmenter(settings.segment, say=say)))
+    written = " and ".join(f"{sink.codec} {sink.pix_fmt}" for sink in sinks)
+    say(f"{info.path}: {segmenter.name} on {segmenter.device}, {written}")
+    masked = _masked(frames, segmenter, settings, info, watch, begin)
+    pairs = stack.enter_context(closing(prefetch(masked, FRAMES_AHEAD, name="segmentation")))
+    return Chain(pairs, painter, segmenter, opening)
+
+
+def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:
+    """Return what the beginning of the clip settles; decodes its first frame."""
+    span = player_span(info, settings.start, settings.end)
+    with closing(prefetch(decode(info, span, Damage()), 1, name="decode")) as frames:
+        return _opened(settings, info, span, frames)[0]
+
+
+def _opened(
+    settings: RenderSettings, info: VideoInfo, span: Span, frames: Iterator[Frame]
+) -> tuple[Opening, Iterator[Frame]]:
+    """Return the opening, and all frames, the first again among them."""
+    first = next(frames, None)
+    if first is None:
+        raise InputError(f"{info.path}: there are no frames {_between(settings)}")
+    return Opening(first, _cut(span, first)), itertools.chain([first], frames)
+
+
+def conclude(
+    report: Report,
+    settings: RenderSettings,
+    info: VideoInfo,
+    sinks: Sequence[Sink],
+    damage: Damage,
+    cut: Cut,
+    watch: Stopwatch,
+    begun: float,
+    say: Say,
+) -> None:
+    """Complete the report, tell its notes, and write it where `settings` ask for that."""
+    _account(report, sinks, damage, info, player_span(info, settings.start, settings.end), cut)
     report.stage_s = {name: round(seconds, 3) for name, seconds in watch.seconds.items()}
     report.wall_s = round(time.perf_counter() - begun, 3)
     for note in report.notes:
         say(note)
     if settings.report is not None:
         report.write(settings.report)
-    return report
 
 
 def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:
@@ -113,7 +200,7 @@ def expected_frames(info: VideoInfo, span: Span) -> int | None:
     return max(0, round((end - begin) * info.average_rate)) or None
 
 
-def _hwaccel(settings: RenderSettings, notes: list[str]) -> str | None:
+def choose_hwaccel(settings: RenderSettings, notes: list[str]) -> str | None:
     """Return the hardware decoder to use, `None` with a note where the one asked for doesn't work."""
     if settings.hwaccel is None:
         return None
@@ -147,15 +234,21 @@ def _cut(span: Span, first: Frame) -> Cut:
 
 
 def _masked(
-    frames: Iterable[Frame], segmenter: Segmenter, settings: RenderSettings, info: VideoInfo, watch: Stopwatch
+    frames: Iterable[Frame],
+    segmenter: Segmenter,
+    settings: RenderSettings,
+    info: VideoInfo,
+    watch: Stopwatch,
+    begin: Fraction | None,
 ) -> Iterator[tuple[Frame, Mask]]:
     """Yield frames with their steadied masks; times segmentation less its waiting for frames."""
     arriving = watch.through("waiting for frames", frames)
-    found = follow(arriving, segmenter, settings.segment, info.orientation)
+    found = follow(arriving, segmenter, settings.segment, info.orientation, begin)
     yield from watch.through("segment", steady(found, settings.matte.smooth))
 
 
-def _write_one(frame: Frame, mask: Mask, painter: Painter, sinks: list[Sink], watch: Stopwatch) -> None:
+def write_one(frame: Frame, mask: Mask, painter: Painter, sinks: Sequence[Sink], watch: Stopwatch) -> None:
+    """Paint a frame and hand it to every sink."""
     since = time.perf_counter()
     planes = [sink.blank() for sink in sinks]
     painter.paint(frame, mask, tuple(itertools.chain.from_iterable(planes)))
@@ -164,7 +257,8 @@ def _write_one(frame: Frame, mask: Mask, painter: Painter, sinks: list[Sink], wa
         sink.write(frame, watch)
 
 
-def _new_report(settings: RenderSettings, info: VideoInfo, segmenter: Segmenter, sinks: list[Sink]) -> Report:
+def new_report(settings: RenderSettings, info: VideoInfo, segmenter: Named, sinks: Sequence[Sink]) -> Report:
+    """Return a report with what is known before the first frame."""
     return Report(
         source=str(settings.source),
         output=", ".join(str(target.path) for target in settings.targets),
@@ -182,7 +276,7 @@ def _new_report(settings: RenderSettings, info: VideoInfo, segmenter: Segmenter,
 
 
 def _account(
-    report: Report, sinks: list[Sink], damage: Damage, info: VideoInfo, span: Span, cut: Cut
+    report: Report, sinks: Sequence[Sink], damage: Damage, info: VideoInfo, span: Span, cut: Cut
 ) -> None:
     fates = dict(sinks[0].fates)
     report.frames_in = report.frames_out

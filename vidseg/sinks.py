@@ -1,10 +1,12 @@
 """Where painted frames go: a video file with everything that stays beside its picture."""
 
 import time
+from collections.abc import Iterable
 from fractions import Fraction
 from types import TracebackType
 from typing import Protocol, Self
 
+from vidseg._av import Packet
 from vidseg.encode import Blank, Encoder, plan
 from vidseg.frames import Colour, Frame, PixelFormat, Planes, VideoInfo
 from vidseg.mux import Cut, Output
@@ -17,10 +19,12 @@ class Sink(Protocol):
 
     `notes` and `fates` (stream index, what became of it) are for the report; `copied_end` is the end of
     the last copied packet in seconds of the source, `broken_reads` counts failed reads of such packets.
+    `full_range`: whether a matte uses all code values.
     """
 
     codec: str
     pix_fmt: str
+    full_range: bool
     notes: list[str]
     fates: list[tuple[int, str]]
 
@@ -62,6 +66,7 @@ class VideoSink:
     def __init__(self, target: Target, settings: RenderSettings, info: VideoInfo) -> None:
         self._plan = plan(info, settings.encode, target.path.suffix.lower(), target.content)
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
+        self.full_range = self._plan.full_range
         self._info = info
         audio = settings.encode.audio if target.sound else "none"
         self._output = Output(target.path, info, audio, overwrite=settings.overwrite)
@@ -106,6 +111,17 @@ class VideoSink:
         since = watch.add("encode", since)
         self._output.write(packets)
         watch.add("mux", since)
+
+    @property
+    def header(self) -> str:
+        """A checksum of what the encoder has for the container's header."""
+        return self._encoder.header
+
+    def copy(self, packets: Iterable[Packet]) -> None:
+        """Write packets that another encoder of the same settings made, instead of frames."""
+        for packet in packets:
+            packet.stream = self._encoder.stream
+            self._output.write([packet])
 
     def finish(self) -> None:
         """Write what the encoder still holds, close the file and give it its name."""

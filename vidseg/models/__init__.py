@@ -3,6 +3,7 @@
 from vidseg.models.catalogue import MODELS, Model, model_named
 from vidseg.models.converted import Converted, ensure_converted, is_converted
 from vidseg.models.download import Say
+from vidseg.models.fingerprint import fingerprint
 from vidseg.models.store import cache_dir, find, local_size, locate, published_at
 from vidseg.models.tfjs import TfjsModel, find_json, read_tfjs
 
@@ -16,6 +17,7 @@ __all__ = [
     "ensure_converted",
     "find",
     "find_json",
+    "fingerprint",
     "is_converted",
     "local_size",
     "locate",

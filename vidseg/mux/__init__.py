@@ -1,6 +1,18 @@
 """The output container: the new video, and everything else the source had."""
 
-from vidseg.mux.output import Output
+from vidseg.mux.output import FORMATS, Output, scratch_container
+from vidseg.mux.parcel import ParcelWriter, account_of, read_packets
+from vidseg.mux.retime import reordering, retimed
 from vidseg.mux.tracks import Cut
 
-__all__ = ["Cut", "Output"]
+__all__ = [
+    "FORMATS",
+    "Cut",
+    "Output",
+    "ParcelWriter",
+    "account_of",
+    "read_packets",
+    "reordering",
+    "retimed",
+    "scratch_container",
+]

@@ -1,5 +1,6 @@
 """One output file: written under a temporary name, whole or not at all."""
 
+import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -288,6 +289,11 @@ class Output:
             return False
         self._feed = iter(())
         return True
+
+
+def scratch_container(suffix: str) -> OutputContainer:
+    """Return a container of the kind that `suffix` names, for an encoder whose packets are kept elsewhere."""
+    return av.open(io.BytesIO(), "w", format=FORMATS[suffix])
 
 
 def _first_packet(path: Path, index: int) -> bytes:

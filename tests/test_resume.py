@@ -1,0 +1,398 @@
+"""Renders in segments: the same frames as a plain render, whatever interrupts them, and however often."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.media import Audio, Coded, audio_packets, read_planes, write_clip, write_picture
+from vidseg import pipeline, resume
+from vidseg._av import Packet
+from vidseg.borders import LEAD_S, SEGMENT_S, restart_before, stretch_at
+from vidseg.errors import OutputError, SettingsError
+from vidseg.mux import ParcelWriter, account_of, read_packets, reordering, retimed
+from vidseg.report import Report
+from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.segments import Account, Store, missing
+from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
+
+RATE = 4
+LOSSLESS = EncodeSettings(codec="ffv1")
+QUICK = EncodeSettings(preset="ultrafast")
+"""x264's slower presets don't give the same bits each time, even for the same frames in one thread."""
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """35 s at a rate that varies, with sound: four segments."""
+    pts = [round(1000 / RATE * i) + 17 * (i % 3) for i in range(35 * RATE)]
+    path = tmp_path_factory.mktemp("clip") / "in.mp4"
+    return write_clip(path, pts=pts, time_base=Fraction(1, 1000), rate=RATE, audio=[Audio()], b_frames=2)
+
+
+def settings(source: Path, output: Path, **changes: Any) -> RenderSettings:
+    """Return settings with everything on that looks at neighbouring frames."""
+    given = {"background": "#2040c0", "encode": QUICK, "matte": MatteSettings(smooth=0.8), **changes}
+    return RenderSettings(source=source, output=output, **given)
+
+
+class _StoppedError(Exception):
+    """Raised in the middle of a render."""
+
+
+def stop_after(frames: int) -> Callable[[int, int | None], None]:
+    """Return a progress function that ends a render."""
+
+    def progress(done: int, _: int | None) -> None:
+        if done >= frames:
+            raise _StoppedError
+
+    return progress
+
+
+def in_segments(given: RenderSettings, **options: Any) -> tuple[Report, list[str]]:
+    """Render in segments with the fake network; return the report, and what was said."""
+    said: list[str] = []
+    report = resume.render(given, segmenter=FakeSegmenter(), say=said.append, **options)
+    return report, said
+
+
+def same(one: list[Coded], other: list[Coded]) -> bool:
+    """Whether two clips have the same frames at the same times."""
+    if [frame.pts * frame.time_base for frame in one] != [frame.pts * frame.time_base for frame in other]:
+        return False
+    return all(
+        np.array_equal(a, b)
+        for mine, theirs in zip(one, other, strict=True)
+        for a, b in zip(mine.planes, theirs.planes, strict=True)
+    )
+
+
+def hidden(folder: Path) -> list[str]:
+    """Return the names of what is hidden in a folder."""
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("stopped", [None, 45, 70, 130])
+def test_frames_and_sound_equal_those_of_a_plain_render(
+    clip: Path, tmp_path: Path, stopped: int | None
+) -> None:
+    """Without loss, so that one code value of one mask at one border would show."""
+    plain = settings(clip, tmp_path / "plain.mkv", encode=LOSSLESS)
+    pipeline.render(plain, segmenter=FakeSegmenter())
+    given = settings(clip, tmp_path / "out.mkv", encode=LOSSLESS)
+    if stopped is not None:
+        with pytest.raises(_StoppedError):
+            in_segments(given, progress=stop_after(stopped))
+        assert hidden(tmp_path) == [".out.mkv.segments"]
+    report, said = in_segments(given)
+    assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
+    assert audio_packets(tmp_path / "out.mkv") == audio_packets(tmp_path / "plain.mkv")
+    assert report.frames_out == 35 * RATE
+    assert any("going on" in line for line in said) == (stopped is not None)
+    assert hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "encode"),
+    [
+        ("x264.mp4", QUICK),
+        ("x264.mkv", EncodeSettings(preset="superfast")),
+        ("x265.mp4", EncodeSettings(codec="x265", preset="ultrafast")),
+        ("av1.mp4", EncodeSettings(codec="svt-av1", preset="12")),
+        ("vp9.webm", EncodeSettings(preset="8")),
+        ("prores.mov", EncodeSettings(codec="prores")),
+        ("alpha.webm", EncodeSettings(preset="8")),
+    ],
+)
+def test_joints_are_sound_whatever_the_codec(
+    clip: Path, tmp_path: Path, name: str, encode: EncodeSettings
+) -> None:
+    """Times are exact, decoding times rise, and every frame decodes."""
+    background = "transparent" if name.startswith("alpha") else "#2040c0"
+    given = settings(clip, tmp_path / name, encode=encode, background=background)
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(70))
+    in_segments(given)
+    pipeline.render(
+        settings(clip, tmp_path / f"plain-{name}", encode=encode, background=background),
+        segmenter=FakeSegmenter(),
+    )
+    ours, plain = read_planes(tmp_path / name), read_planes(tmp_path / f"plain-{name}")
+    assert [f.pts * f.time_base for f in ours] == [f.pts * f.time_base for f in plain]
+    worst = max(
+        float(np.abs(a.planes[0].astype(int) - b.planes[0]).mean()) for a, b in zip(ours, plain, strict=True)
+    )
+    assert worst < 4
+    decoding = [time for time in decoding_times(tmp_path / name) if time is not None]
+    assert all(a < b for a, b in itertools.pairwise(decoding))
+
+
+def decoding_times(path: Path) -> list[int | None]:
+    """Return the decoding times of a clip's video packets."""
+    import av
+
+    with av.open(str(path)) as container:
+        return [packet.dts for packet in container.demux(video=0) if packet.size]
+
+
+def test_a_cut_clip_is_resumed(clip: Path, tmp_path: Path) -> None:
+    span = {"start": Fraction(17, 2), "end": Fraction(27), "encode": LOSSLESS}
+    pipeline.render(settings(clip, tmp_path / "plain.mkv", **span), segmenter=FakeSegmenter())
+    given = settings(clip, tmp_path / "out.mkv", **span)
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(50))
+    in_segments(given)
+    assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
+
+
+def test_a_video_behind_goes_on_where_it_was(clip: Path, tmp_path: Path) -> None:
+    """Its loops are counted from the clip's beginning, not from where a run took up."""
+    behind = write_clip(tmp_path / "behind.mp4", frames=23, rate=7)
+    look = {"background": str(behind), "encode": LOSSLESS}
+    pipeline.render(settings(clip, tmp_path / "plain.mkv", **look), segmenter=FakeSegmenter())
+    given = settings(clip, tmp_path / "out.mkv", **look)
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(100))
+    in_segments(given)
+    assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
+
+
+def test_gaps_longer_than_a_segment_are_kept(tmp_path: Path) -> None:
+    pts = [0, 40, 80, 35_000, 35_040, 62_000]
+    source = write_clip(tmp_path / "in.mp4", pts=pts, time_base=Fraction(1, 1000), rate=25)
+    in_segments(settings(source, tmp_path / "out.mp4"))
+    assert [int(f.pts * f.time_base * 1000) for f in read_planes(tmp_path / "out.mp4")] == pts
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"matte": MatteSettings(smooth=0.4)}, "settings matte smooth was 0.8, is 0.4"),
+        ({"background": "red"}, "settings background was #2040c0, is red"),
+        ({"encode": EncodeSettings(preset="superfast")}, "preset was ultrafast, is superfast"),
+    ],
+)
+def test_other_settings_start_anew_and_say_why(
+    clip: Path, tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(_StoppedError):
+        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(70))
+    report, said = in_segments(settings(clip, tmp_path / "out.mp4", **change))
+    assert any("starting anew" in line and reason in line for line in said)
+    assert report.frames_out == 35 * RATE
+
+
+def test_another_source_starts_anew(clip: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    source.write_bytes(clip.read_bytes())
+    with pytest.raises(_StoppedError):
+        in_segments(settings(source, tmp_path / "out.mp4"), progress=stop_after(70))
+    os.utime(source, (1, 1))
+    _, said = in_segments(settings(source, tmp_path / "out.mp4"))
+    assert any("source changed was" in line for line in said)
+
+
+def test_another_picture_behind_starts_anew(clip: Path, tmp_path: Path) -> None:
+    behind = write_picture(tmp_path / "behind.png")
+    given = settings(clip, tmp_path / "out.mp4", background=str(behind))
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(70))
+    write_picture(behind, width=80)
+    _, said = in_segments(given)
+    assert any("background file" in line for line in said)
+
+
+def test_a_damaged_segment_is_made_again(clip: Path, tmp_path: Path) -> None:
+    given = settings(clip, tmp_path / "out.mkv", encode=LOSSLESS)
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(100))
+    part = Store(given.output).path(0, 0)
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 1
+    part.write_bytes(data)
+    _, said = in_segments(given)
+    assert any("40 frames are there already" in line for line in said), said
+    pipeline.render(settings(clip, tmp_path / "plain.mkv", encode=LOSSLESS), segmenter=FakeSegmenter())
+    assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
+
+
+def test_two_runs_do_not_meet(clip: Path, tmp_path: Path) -> None:
+    given = settings(clip, tmp_path / "out.mp4")
+    store = Store(given.output)
+    store.claim()
+    with pytest.raises(OutputError, match="another run is rendering this output"):
+        in_segments(given)
+    store.release()
+    assert hidden(tmp_path) == []
+
+
+def test_pictures_are_not_rendered_in_segments(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="only videos are rendered in segments"):
+        in_segments(settings(clip, tmp_path / "%05d.png"))
+
+
+def test_a_pair_is_resumed(clip: Path, tmp_path: Path) -> None:
+    given = settings(
+        clip, tmp_path / "out.mkv", background="transparent", pair=True, encode=EncodeSettings(codec="ffv1")
+    )
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(70))
+    report, _ = in_segments(given)
+    assert report.frames_out == 35 * RATE
+    for target in given.targets:
+        assert len(read_planes(target.path)) == 35 * RATE
+
+
+KILLED = (
+    "import sys, time\n"
+    "from vidseg import cli, resume\n"
+    "from vidseg.segmenters.fake import FakeSegmenter\n"
+    "class Slow(FakeSegmenter):\n"
+    "    def segment(self, batch):\n"
+    "        time.sleep(PAUSE)\n"
+    "        return super().segment(batch)\n"
+    "resume.open_segmenter = lambda *a, **k: Slow()\n"
+    "cli.main()\n"
+)
+
+
+def command(clip: Path, output: Path, pause: float = 0) -> list[str]:
+    """Return the command line that renders in segments with a network as slow as asked."""
+    words = ["render", str(clip), "-o", str(output), "-b", "#2040c0", "--codec", "ffv1", "--resumable"]
+    return [sys.executable, "-c", KILLED.replace("PAUSE", str(pause)), *words]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Coded]:
+    """What the command gives when nobody kills it."""
+    output = tmp_path_factory.mktemp("undisturbed") / "out.mkv"
+    subprocess.run(command(clip, output), check=True, capture_output=True)
+    return read_planes(output)
+
+
+@pytest.mark.parametrize("parts", [0, 1, 2, 3])
+def test_a_killed_render_goes_on(clip: Path, tmp_path: Path, undisturbed: list[Coded], parts: int) -> None:
+    """SIGKILL gives no chance to tidy up: at any moment, with any number of segments done."""
+    output = tmp_path / "out.mkv"
+    store = Store(output)
+    running = subprocess.Popen(command(clip, output, 0.02), stderr=subprocess.PIPE)
+    while running.poll() is None and len(list(store.folder.glob("*.part"))) < parts:
+        time.sleep(0.005)
+    time.sleep(0.03 * parts)
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    assert not output.exists()
+    done = subprocess.run(command(clip, output), capture_output=True, text=True, check=True)
+    assert ("going on" in done.stderr) == (parts > 0)
+    assert same(read_planes(output), undisturbed)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
+
+
+def test_ctrl_c_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mkv"
+    running = subprocess.Popen(command(clip, output, 0.05), stderr=subprocess.PIPE, text=True)
+    while running.poll() is None and not list(Store(output).folder.glob("*.part")):
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert said.splitlines()[-1] == "vidseg: interrupted; the same command goes on from here"
+    assert not [path for path in Store(output).folder.iterdir() if path.name.startswith(".")]
+
+
+# -- the pieces ----------------------------------------------------------------------------------------------
+
+
+def test_restarts_leave_room_for_the_window() -> None:
+    """Half the smoothing window before a border lies after the restart, for every window allowed."""
+    for segment, window in itertools.product(range(-3, 4), [0, 0.2, 1.9, 2.0, 2.1, 5]):
+        restart = restart_before(segment, window)
+        assert restart <= segment * SEGMENT_S - Fraction(window) / 2
+        assert stretch_at(restart) == stretch_at(restart - Fraction(1, 1000)) + 1
+        assert (segment * SEGMENT_S - restart) % SEGMENT_S == LEAD_S
+
+
+def _account(last: bool = False) -> list[Account]:
+    return [Account(frames=1, reorder=0, last=last, header="", damage={})]
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        ({}, [(2, None)]),
+        ({2: False, 3: False}, [(4, None)]),
+        ({2: False, 4: False}, [(3, 4), (5, None)]),
+        ({3: False, 4: True}, [(2, 3)]),
+        ({2: False, 3: True}, []),
+    ],
+)
+def test_what_is_missing(there: dict[int, bool], expected: list[tuple[int, int | None]]) -> None:
+    whole = {number: _account(last) for number, last in there.items()}
+    assert missing(whole, 2) == expected
+
+
+def _packet(pts: int, dts: int | None = None, data: bytes = b"x", duration: int = 10) -> Packet:
+    import av
+
+    packet: Packet = av.Packet(data)
+    packet.pts, packet.dts, packet.duration, packet.time_base = pts, dts, duration, Fraction(1, 90)
+    return packet
+
+
+def test_a_parcel_keeps_everything(tmp_path: Path) -> None:
+    writer = ParcelWriter(tmp_path / "a.part")
+    key = _packet(-5, -30, b"key")
+    key.is_keyframe = True
+    writer.write([key, _packet(5, None, b"")])
+    assert not (tmp_path / "a.part").exists()
+    writer.finish({"frames": 2})
+    first, second = read_packets(tmp_path / "a.part")
+    assert (first.pts, first.dts, first.duration, first.time_base) == (-5, -30, 10, Fraction(1, 90))
+    assert (bytes(first), first.is_keyframe, second.is_keyframe) == (b"key", True, False)
+    assert (second.pts, second.dts, second.size) == (5, None, 0)
+    assert account_of(tmp_path / "a.part") == {"frames": 2}
+
+
+def test_a_parcel_cut_or_changed_anywhere_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.part"
+    writer = ParcelWriter(path)
+    writer.write([_packet(0, 0, b"some bytes")])
+    writer.finish({"frames": 1})
+    data = path.read_bytes()
+    for place in range(len(data)):
+        path.write_bytes(data[:place])
+        assert account_of(path) is None, place
+        path.write_bytes(data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :])
+        assert account_of(path) is None, place
+    with pytest.raises(OutputError, match="damaged; delete it and run again"):
+        list(read_packets(path))
+
+
+def test_decoding_times_rise_across_joints() -> None:
+    """Each part is in coding order; a gap and a change of pace at the joint would make plain dts fall."""
+    parts = [[0, 30, 10, 20, 60, 40, 50], [70, 400, 80, 300, 401, 402]]
+    depth = max(map(reordering, parts))
+    packets = list(retimed((_packet(pts) for part in parts for pts in part), depth))
+    times = [packet.dts for packet in packets]
+    assert all(a < b for a, b in itertools.pairwise(times))  # type: ignore[operator]
+    assert all(packet.dts <= packet.pts for packet in packets)  # type: ignore[operator]
+    assert [packet.pts for packet in packets] == parts[0] + parts[1]
+
+
+def test_the_manifest_names_what_segments_depend_on(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(_StoppedError):
+        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(70))
+    manifest = json.loads((tmp_path / ".out.mp4.segments" / "manifest.json").read_text())
+    assert set(manifest) == {"source", "background file", "settings", "weights", "versions", "container"}
+    assert "libavcodec" in manifest["versions"]

@@ -1,0 +1,165 @@
+"""Encoded packets in a file of their own, exactly as the encoder gave them, until they are joined.
+
+No container does this: Matroska rounds times to milliseconds, MP4 drops VP9's alpha, both shift times that
+begin below zero. A parcel is a row of records, each with a checksum, and an account at its end.
+"""
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+
+from vidseg._av import Packet, av_errors
+from vidseg.errors import OutputError
+
+_MAGIC = b"vidseg parcel 1\n"
+_RECORD = struct.Struct("<qqqqqBHI")
+"""pts, dts, duration, numerator and denominator of the time base, flags, pieces of side data, bytes."""
+_SIDE = struct.Struct("<40sI")
+_CHECK = struct.Struct("<I")
+_NONE = -(2**63)
+_KEY, _ACCOUNT = 1, 128
+
+
+class ParcelWriter:
+    """Writes packets under a temporary name; `finish` gives the file its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        with av_errors(OutputError, f"{path}: can't be written"):
+            self._file: BinaryIO = self._temporary.open("wb")
+            self._file.write(_MAGIC)
+
+    def write(self, packets: Iterable[Packet]) -> None:
+        """Append packets. Raises `OutputError`, on a full disk for instance."""
+        with av_errors(OutputError, f"{self._path}: writing failed"):
+            for packet in packets:
+                _put(self._file, *_packed(packet))
+
+    def finish(self, account: dict[str, Any]) -> None:
+        """Append the account, see that all of it is on the disk, and give the file its name."""
+        text = json.dumps(account).encode()
+        with av_errors(OutputError, f"{self._path}: writing failed"):
+            _put(self._file, _RECORD.pack(0, 0, 0, 0, 1, _ACCOUNT, 0, len(text)), text)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._temporary.replace(self._path)
+
+    def abandon(self) -> None:
+        """Remove what was written, unless it is finished."""
+        with suppress(OSError):
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def _packed(packet: Packet) -> tuple[bytes, ...]:
+    flags = _KEY if packet.is_keyframe else 0
+    sides = list(packet.iter_sidedata())
+    base = packet.time_base
+    numbers = [_NONE if value is None else value for value in (packet.pts, packet.dts)]
+    head = _RECORD.pack(
+        *numbers, packet.duration or 0, base.numerator, base.denominator, flags, len(sides), packet.size
+    )
+    pieces = [head]
+    for side in sides:
+        pieces += [_SIDE.pack(side.data_type.encode(), side.data_size), bytes(side)]
+    return (*pieces, bytes(packet))
+
+
+def _put(file: BinaryIO, *pieces: bytes) -> None:
+    check = 0
+    for piece in pieces:
+        file.write(piece)
+        check = zlib.crc32(piece, check)
+    file.write(_CHECK.pack(check))
+
+
+class _DamagedError(Exception):
+    """A parcel ends early or holds what was not written."""
+
+
+class _Reader:
+    """Reads pieces of a record and checks them at its end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._check = 0
+
+    def take(self, size: int) -> bytes:
+        piece = self._file.read(size)
+        if len(piece) != size:
+            raise _DamagedError
+        self._check = zlib.crc32(piece, self._check)
+        return piece
+
+    def end(self) -> None:
+        expected, self._check = self._check, 0
+        if self._file.read(_CHECK.size) != _CHECK.pack(expected):
+            raise _DamagedError
+
+
+def account_of(path: Path) -> dict[str, Any] | None:
+    """Return the account of a parcel, `None` where there is none or the file isn't whole and undamaged."""
+    with suppress(_DamagedError, OSError):
+        for item in _items(path):
+            if isinstance(item, dict):
+                return item
+    return None
+
+
+def read_packets(path: Path) -> Iterator[Packet]:
+    """Yield the packets of a parcel. Raises `OutputError` where it is damaged or can't be read."""
+    try:
+        for item in _items(path):
+            if not isinstance(item, dict):
+                yield item
+    except (_DamagedError, OSError) as error:
+        raise OutputError(f"{path}: this part of the render is damaged; delete it and run again") from error
+
+
+def _items(path: Path) -> Iterator["Packet | dict[str, Any]"]:
+    """Yield a parcel's packets, and at its end its account."""
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise _DamagedError
+        reader = _Reader(file)
+        while True:
+            pts, dts, duration, above, below, flags, sides, size = _RECORD.unpack(reader.take(_RECORD.size))
+            if flags == _ACCOUNT:
+                text = reader.take(size)
+                reader.end()
+                account: dict[str, Any] = json.loads(text)
+                yield account
+                return
+            pieces = [_side(reader) for _ in range(sides)]
+            packet: Packet = av.Packet(reader.take(size))
+            reader.end()
+            packet.pts = None if pts == _NONE else pts
+            packet.dts = None if dts == _NONE else dts
+            packet.duration, packet.time_base = duration, Fraction(above, below)
+            packet.is_keyframe = bool(flags & _KEY)
+            for kind, data in pieces:
+                _attach(packet, kind.decode(), data)
+            yield packet
+
+
+def _side(reader: _Reader) -> tuple[bytes, bytes]:
+    name, size = _SIDE.unpack(reader.take(_SIDE.size))
+    return name.rstrip(b"\0"), reader.take(size)
+
+
+def _attach(packet: Packet, kind: Any, data: bytes) -> None:
+    side = av.packet.PacketSideData(  # type: ignore[call-arg]  # missing from the stubs
+        av.packet.packet_sidedata_type_from_literal(kind), len(data)
+    )
+    side.update(data)
+    packet.set_sidedata(side)
