@@ -1,0 +1,254 @@
+"""Transparent outputs and mattes: what is read back is the alpha that was meant."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.media import Audio, audio_packets, ffprobe, frame_times, person_picture, read_frames, write_clip
+from tests.renders import rendered
+from vidseg.errors import OutputError, SettingsError
+from vidseg.settings import EncodeSettings, MatteSettings
+
+SOFT = MatteSettings(smooth=0, feather=1.5)
+Array = NDArray[Any]
+
+
+def lossless(path: Path, **given: Any) -> Path:
+    """Write a source whose pixels are known exactly: a person, soft-edged by the settings above."""
+    picture = lambda number: person_picture(number, 96, 64)  # noqa: E731
+    return write_clip(path, frames=4, codec="ffv1", picture=picture, **given)
+
+
+def matte_of(source: Path) -> list[Array]:
+    """Return the alpha that is meant, float [h, w] in [0, 1], as a lossless matte of full range says it."""
+    target = source.with_name("meant.mkv")
+    rendered(source, target, kind="matte", encode=EncodeSettings(codec="ffv1"), matte=SOFT, overwrite=True)
+    with av.open(str(target)) as file:
+        return [frame.to_ndarray().astype(float)[:64] / 255 for frame in file.decode(video=0)]
+
+
+def alpha_of(path: Path) -> list[Array]:
+    """Return the alpha that a file holds, float [h, w] in [0, 1]; VP9's is seen by libvpx only."""
+    found = []
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        decoder: Any = stream
+        if stream.codec_context.name == "vp9":
+            decoder = av.CodecContext.create("libvpx-vp9", "r")
+            decoder.extradata = stream.codec_context.extradata
+        for packet in file.demux(stream):
+            found += [_alpha(frame) for frame in decoder.decode(packet if packet.size else None)]
+    return found
+
+
+def _alpha(frame: Any) -> Array:
+    bits = frame.format.components[-1].bits
+    kind = np.dtype(np.uint8 if bits == 8 else ">u2" if frame.format.name.endswith("be") else "<u2")
+    plane = frame.planes[-1]
+    rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
+    if len(frame.planes) == 1:
+        place = 0 if frame.format.name == "argb" else 3
+        return rows[:, : 4 * frame.width].reshape(frame.height, frame.width, 4)[..., place] / (2**bits - 1)
+    return rows[:, : frame.width] / (2**bits - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "tolerance"),
+    [
+        ("out.mov", "auto", "yuva444p10le", 0.51 / 255),
+        ("out.mkv", "auto", "yuva420p", 0),
+        ("out.mov", "qtrle", "argb", 0),
+        ("out.mov", "png", "rgba", 0),
+        ("out.webm", "auto", "yuva420p", 12 / 255),
+    ],
+)
+def test_alpha_read_back_is_the_matte(
+    tmp_path: Path, name: str, codec: str, pix_fmt: str, tolerance: float
+) -> None:
+    source = lossless(tmp_path / "in.mkv", audio=[Audio()])
+    report = rendered(source, tmp_path / name, "transparent", encode=EncodeSettings(codec=codec), matte=SOFT)
+    found, meant = alpha_of(tmp_path / name), matte_of(source)
+    assert len(found) == len(meant) == report.frames_out == 4
+    assert any(((m > 0.1) & (m < 0.9)).any() for m in meant), "the edge is soft"
+    assert max(np.abs(a - m).max() for a, m in zip(found, meant, strict=True)) <= tolerance
+    assert all(a.max() == 1 for a in found), "opaque is opaque"
+    stream = ffprobe(tmp_path / name, "-show_streams")["streams"][0]
+    assert frame_times(tmp_path / name) == frame_times(source)
+    if name.endswith(".webm"):
+        assert stream["tags"]["alpha_mode"] == "1"
+    else:
+        assert stream["pix_fmt"].startswith((pix_fmt[:8], "yuva444p12"))
+    assert audio_packets(tmp_path / name)
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv422p", "yuv444p", "yuv420p10le", "yuv422p12le", "yuv420p12le"])
+def test_deep_and_fine_sources_keep_depth_and_chroma(tmp_path: Path, pix_fmt: str) -> None:
+    source = write_clip(tmp_path / "in.mkv", frames=2, codec="ffv1", pix_fmt=pix_fmt)
+    rendered(source, tmp_path / "out.mkv", "transparent", encode=EncodeSettings())
+    made = ffprobe(tmp_path / "out.mkv", "-show_streams")["streams"][0]["pix_fmt"]
+    assert made == pix_fmt.replace("12le", "10le").replace("yuv", "yuva"), (
+        "older FFV1 has no 12 bits with alpha"
+    )
+    assert alpha_of(tmp_path / "out.mkv")[0].max() == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("o.mp4", "auto"), ("o.mp4", "vp9"), ("o.mov", "x264"), ("o.mkv", "prores")]
+)
+def test_what_would_lose_alpha_is_refused(tmp_path: Path, name: str, codec: str) -> None:
+    source = write_clip(tmp_path / "in.mp4")
+    if (name, codec) == ("o.mkv", "prores"):
+        rendered(source, tmp_path / name, "transparent", encode=EncodeSettings(codec=codec))
+        assert alpha_of(tmp_path / name)[0].min() == 0
+        return
+    with pytest.raises(OutputError, match=r"use ProRes 4444 \(\.mov\), FFV1 \(\.mkv\), VP9 \(\.webm\)"):
+        rendered(source, tmp_path / name, "transparent", encode=EncodeSettings(codec=codec))
+    assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def by_ffmpeg(graph: str, *inputs: Path, size: tuple[int, int] = (96, 64)) -> Array:
+    """Return the RGB frames, [n, h, w, 3], that ffmpeg's own filters make of the inputs."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("no ffmpeg")
+    command = ["ffmpeg", "-v", "error"]
+    for path in inputs:
+        command += [*(["-c:v", "libvpx-vp9"] if path.suffix == ".webm" else []), "-i", str(path)]
+    command += ["-filter_complex", graph, "-vsync", "0", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    raw = subprocess.run(command, check=True, capture_output=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, size[1], size[0], 3).astype(float)
+
+
+OVER = (
+    "[0:v]format=rgba,split[p][q];[q]lutrgb=r=192:g=64:b=128:a=255,format=rgb24[c];"
+    "[c][p]overlay=format=rgb:alpha="
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "mean", "largest"),
+    [
+        ("o.mov", "auto", "yuv444p", 1.5, 5),
+        ("o.mov", "png", "yuv444p", 1.5, 5),
+        ("o.mov", "qtrle", "yuv444p", 1.5, 5),
+        ("o.mkv", "auto", "yuv444p", 1.5, 5),
+        ("o.mkv", "auto", "yuv420p", 2.5, 40),
+        ("o.webm", "auto", "yuv420p", 3, 60),
+    ],
+)
+@pytest.mark.parametrize("premultiplied", [False, True])
+@pytest.mark.parametrize("decontaminate", [False, True])
+def test_ffmpeg_puts_it_over_a_colour_as_render_does(
+    tmp_path: Path,
+    name: str,
+    codec: str,
+    pix_fmt: str,
+    mean: float,
+    largest: float,
+    premultiplied: bool,
+    decontaminate: bool,
+) -> None:
+    """An editor's composite of the transparent output is the composite that vidseg makes.
+
+    Within 5 code values of 255 where chroma is not halved, rounded through YUV twice; at single pixels of
+    this tiny picture's edge more where it is.
+    """
+    matte = MatteSettings(smooth=0, feather=1.5, decontaminate=decontaminate)
+    source = lossless(tmp_path / "in.mkv", pix_fmt=pix_fmt)
+    encode = EncodeSettings(codec=codec, crf=4 if name.endswith("webm") else None)
+    rendered(source, tmp_path / name, "transparent", encode=encode, matte=matte, premultiplied=premultiplied)
+    over = by_ffmpeg(OVER + ("premultiplied" if premultiplied else "straight"), tmp_path / name)
+    difference = np.abs(over - composite_of(source, matte))
+    assert difference.mean() < mean
+    assert difference.max() <= largest
+
+
+def composite_of(source: Path, matte: MatteSettings) -> Array:
+    """Return what `render` makes over the colour, RGB [n, h, w, 3]."""
+    flat = source.with_name("flat.mkv")
+    rendered(source, flat, "#c04080", encode=EncodeSettings(codec="ffv1"), matte=matte)
+    return np.stack([shown.rgb for shown in read_frames(flat)]).astype(float)
+
+
+def test_nothing_of_the_old_room_stays_under_the_transparency(tmp_path: Path) -> None:
+    """The room is grey, the person green: straight colours are green everywhere."""
+    source = lossless(tmp_path / "in.mkv")
+    rendered(source, tmp_path / "o.mov", "transparent", encode=EncodeSettings(codec="png"), matte=SOFT)
+    with av.open(str(tmp_path / "o.mov")) as file:
+        rgba = next(file.decode(video=0)).to_ndarray(format="rgba").astype(int)
+    far = cv2.erode((rgba[..., 3] == 0).astype(np.uint8), np.ones((7, 7), np.uint8))
+    bare = rgba[far > 0]
+    assert (bare[:, 1] - bare[:, 0]).min() > 60
+
+
+def test_a_pair_is_foreground_and_matte(tmp_path: Path) -> None:
+    source = lossless(tmp_path / "in.mkv", pix_fmt="yuv444p", audio=[Audio()])
+    report = rendered(
+        source, tmp_path / "o.mkv", "transparent", pair=True, encode=EncodeSettings(codec="ffv1"), matte=SOFT
+    )
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mkv", "o.fgr.mkv", "o.matte.mkv"]
+    colours, matte = tmp_path / "o.fgr.mkv", tmp_path / "o.matte.mkv"
+    assert report.frames_out == len(read_frames(colours)) == len(read_frames(matte)) == 4
+    assert frame_times(colours) == frame_times(matte) == frame_times(source)
+    assert audio_packets(colours)
+    assert not audio_packets(matte)
+    over = by_ffmpeg(
+        "[0:v]format=gbrp[f];[1:v]format=gray[m];[f][m]alphamerge,format=rgba,split[p][q];"
+        "[q]lutrgb=r=192:g=64:b=128:a=255,format=rgb24[c];[c][p]overlay=format=rgb",
+        colours,
+        matte,
+    )
+    difference = np.abs(over[:4] - composite_of(source, SOFT))
+    assert difference.mean() < 1.5
+    assert difference.max() <= 5
+
+
+def test_pair_and_premultiplied_are_for_transparency() -> None:
+    with pytest.raises(SettingsError, match="leave out -b red"):
+        rendered(Path("a.mp4"), Path("b.mp4"), "red", pair=True)
+    with pytest.raises(SettingsError, match="--premultiplied is for -b transparent"):
+        rendered(Path("a.mp4"), Path("b.mp4"), "red", premultiplied=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "chosen", "tag", "white"),
+    [
+        ("m.mkv", "ffv1", "auto", "pc", 255),
+        ("m.mkv", "ffv1", "video", "tv", 235),
+        ("m.mp4", "x264", "auto", "tv", 235),
+        ("m.mp4", "x264", "full", "pc", 255),
+        ("m.mov", "prores", "auto", "tv", 940),
+        ("m.mov", "png", "auto", "pc", 255),
+    ],
+)
+def test_a_matte_has_the_range_that_its_tag_says(
+    tmp_path: Path, name: str, codec: str, chosen: str, tag: str, white: int
+) -> None:
+    source = lossless(tmp_path / "in.mkv")
+    encode: Any = EncodeSettings(codec=codec, range=chosen, crf=1 if codec == "x264" else None)  # type: ignore[arg-type]
+    rendered(source, tmp_path / name, kind="matte", encode=encode, matte=SOFT)
+    stream = ffprobe(tmp_path / name, "-show_streams")["streams"][0]
+    assert stream.get("color_range", "tv") == tag
+    with av.open(str(tmp_path / name)) as file:
+        luma = next(file.decode(video=0))
+        kind = np.uint16 if codec == "prores" else np.uint8
+        plane = np.frombuffer(luma.planes[0], kind).reshape(luma.planes[0].height, -1)[:64, :96]
+    meant = matte_of(source)[0]
+    black = 0 if tag == "pc" else 64 if codec == "prores" else 16
+    assert np.abs(plane - (black + meant * (white - black))).max() <= (
+        6 if codec in ("x264", "prores") else 1
+    )
+
+
+def test_a_range_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4")
+    with pytest.raises(OutputError, match="can't say that a matte is of full range; use --range video"):
+        rendered(
+            source, tmp_path / "m.mov", kind="matte", encode=EncodeSettings(codec="prores", range="full")
+        )
