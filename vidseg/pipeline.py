@@ -10,19 +10,19 @@ from typing import Protocol, TypeAlias
 
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
-from vidseg.decode import Damage, Span, decode, hardware_trouble
+from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import InputError
 from vidseg.frames import Frame, Mask, VideoInfo
 from vidseg.mux import Cut
 from vidseg.paint import Painter, open_painter
 from vidseg.prefetch import prefetch
-from vidseg.probe import probe
 from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import RenderSettings
 from vidseg.sinks import Sink, open_sink
 from vidseg.smooth import steady
+from vidseg.source import frames_of, look
 from vidseg.track import follow
 
 FRAMES_AHEAD = 4
@@ -54,7 +54,7 @@ def render(
     """
     begun = time.perf_counter()
     watch, damage = Stopwatch(), Damage()
-    info = probe(settings.source)
+    info = look(settings.source, settings.frame_rate)
     with ExitStack() as stack:
         sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
         hwaccel = choose_hwaccel(settings, sinks[0].notes)
@@ -127,7 +127,7 @@ def open_chain(
     if begin is not None and begin <= (info.start if span.start is None else span.start):
         begin = None
     entered = span if begin is None else Span(begin - SHOT_LEAD_S, span.end)
-    decoded = watch.through("decode", decode(info, entered, damage, hwaccel))
+    decoded = watch.through("decode", frames_of(info, entered, damage, hwaccel))
     frames: Iterator[Frame] = stack.enter_context(closing(prefetch(decoded, FRAMES_AHEAD, name="decode")))
     if opening is None:
         opening, frames = _opened(settings, info, span, frames)
@@ -147,7 +147,7 @@ def open_chain(
 def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:
     """Return what the beginning of the clip settles; decodes its first frame."""
     span = player_span(info, settings.start, settings.end)
-    with closing(prefetch(decode(info, span, Damage()), 1, name="decode")) as frames:
+    with closing(prefetch(frames_of(info, span, Damage()), 1, name="decode")) as frames:
         return _opened(settings, info, span, frames)[0]
 
 

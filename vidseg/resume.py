@@ -39,11 +39,11 @@ from vidseg.pipeline import (
     player_span,
     write_one,
 )
-from vidseg.probe import probe
 from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.segments import Account, SegmentSink, Store, missing
+from vidseg.source import look
 from vidseg.settings import RenderSettings
 from vidseg.sinks import VideoSink
 
@@ -96,7 +96,7 @@ def open_job(settings: RenderSettings) -> Job:
             endings = ", ".join(FORMATS)
             raise SettingsError(f"{target.path}: only videos are rendered in segments; use {endings}")
         check_target(target.path, (settings.source,), overwrite=settings.overwrite)
-    info = probe(settings.source)
+    info = look(settings.source, settings.frame_rate)
     return Job(settings, info, find_opening(settings, info), Store(settings.output))
 
 
