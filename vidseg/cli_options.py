@@ -145,7 +145,7 @@ run_options = grouped(
     click.option(
         "--report",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Write an account of the run here (.json).",
+        help="Write an account of the run here: a page (.html), or JSON.",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks."),

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Protocol, TypeAlias
 
+from vidseg import page
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
@@ -16,6 +17,7 @@ from vidseg.frames import Frame, Mask, VideoInfo
 from vidseg.mux import Cut
 from vidseg.paint import Painter, open_painter
 from vidseg.prefetch import prefetch
+from vidseg.quality import Quality
 from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
@@ -60,9 +62,10 @@ def render(
         hwaccel = choose_hwaccel(settings, sinks[0].notes)
         chain = open_chain(stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say)
         report = new_report(settings, info, chain.segmenter, sinks)
+        quality = Quality.wanted(settings, info)
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
         for frame, mask in chain.pairs:
-            write_one(frame, mask, chain.painter, sinks, watch)
+            write_one(frame, mask, chain.painter, sinks, watch, quality)
             report.frames_out += 1
             if progress is not None:
                 progress(report.frames_out, expected)
@@ -70,7 +73,7 @@ def render(
         for sink in sinks:
             sink.finish()
         watch.add("mux", since)
-    conclude(report, settings, info, sinks, damage, chain.opening.cut, watch, begun, say)
+    conclude(report, settings, info, sinks, damage, chain.opening.cut, watch, begun, say, quality)
     return report
 
 
@@ -171,6 +174,7 @@ def conclude(
     watch: Stopwatch,
     begun: float,
     say: Say,
+    quality: Quality | None = None,
 ) -> None:
     """Complete the report, tell its notes, and write it where `settings` ask for that."""
     _account(report, sinks, damage, info, player_span(info, settings.start, settings.end), cut)
@@ -178,8 +182,10 @@ def conclude(
     report.wall_s = round(time.perf_counter() - begun, 3)
     for note in report.notes:
         say(note)
+    if quality is not None:
+        report.quality = quality.account()
     if settings.report is not None:
-        report.write(settings.report)
+        page.write(report, settings.report, quality.moments() if quality is not None else ())
 
 
 def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:
@@ -247,12 +253,22 @@ def _masked(
     yield from watch.through("segment", steady(found, settings.matte.smooth))
 
 
-def write_one(frame: Frame, mask: Mask, painter: Painter, sinks: Sequence[Sink], watch: Stopwatch) -> None:
-    """Paint a frame and hand it to every sink."""
+def write_one(
+    frame: Frame,
+    mask: Mask,
+    painter: Painter,
+    sinks: Sequence[Sink],
+    watch: Stopwatch,
+    quality: Quality | None = None,
+) -> None:
+    """Paint a frame, measure its mask, and hand it to every sink."""
     since = time.perf_counter()
     planes = [sink.blank() for sink in sinks]
     painter.paint(frame, mask, tuple(itertools.chain.from_iterable(planes)))
-    watch.add("paint", since)
+    since = watch.add("paint", since)
+    if quality is not None:
+        quality.note(frame, mask, planes[0])
+        watch.add("measure", since)
     for sink in sinks:
         sink.write(frame, watch)
 

@@ -3,6 +3,8 @@
 Full-size work is confined to the band around the edge: everywhere else alpha is 0 or the peak.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -59,14 +61,22 @@ def _fill(alpha: Plane, luma: Plane, person: _Float, peak: int) -> None:
         alpha[...] = spread
     else:
         alpha[spread == _EVERYWHERE] = peak
-    places = np.flatnonzero(spread == _BAND)
-    if not places.size:
+    rows, columns = _places(cv2.inRange(spread, _BAND, _BAND))
+    if not len(rows):
         return
     slope, offset = _guided(_reduced(luma, person.shape, peak), person)
-    rows, columns = np.divmod(places.astype(np.int32), np.int32(width))
     brightness = luma[rows, columns] * np.float32(1 / peak)
     values = _read(slope, offset, rows, columns, (height, width), brightness)
     alpha[rows, columns] = np.rint(_stepped(values) * np.float32(peak))
+
+
+def _places(marked: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return rows and columns of what is not 0 in uint8 [h, w], int32 [n] each."""
+    found = cv2.findNonZero(marked)  # four times as fast as numpy's nonzero on bytes
+    if found is None:
+        return np.empty(0, np.int32), np.empty(0, np.int32)
+    points = np.asarray(found, np.int32).reshape(-1, 2)
+    return points[:, 1], points[:, 0]
 
 
 def _stepped(person: _Float) -> _Float:
@@ -84,7 +94,7 @@ def _zones(step: _Float) -> NDArray[np.uint8]:
 
 
 def _reduced(luma: Plane, shape: tuple[int, int], peak: int) -> _Float:
-    small = np.asarray(cv2.resize(luma, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    small = reduced(luma, shape[1], shape[0]).astype(np.float32)
     return small * np.float32(1 / peak)
 
 
@@ -143,7 +153,7 @@ def _plane(array: NDArray[np.generic]) -> Plane:
     return array  # type: ignore[return-value]
 
 
-_MEANS_SIDE = 480
+_MEANS_SIDE = 320
 """Longer side, in pixels, of the grid on which colours are averaged: means are smooth, so it is coarse."""
 
 _REACH = 1 / 60
@@ -169,14 +179,12 @@ def _at_size(alpha: Plane, plane: Plane) -> Plane:
 
 
 def _own_colour(plane: Plane, alpha: Plane, peak: int) -> Plane:
-    band = np.flatnonzero(cv2.inRange(alpha, 1, peak - 1))
-    if not len(band):
+    rows, columns = _places(cv2.inRange(alpha, 1, peak - 1))
+    if not len(rows):
         return plane
-    front, back = _two_sides(plane, alpha, peak)
-    rows, columns = np.divmod(band, plane.shape[1])
-    scale_y, scale_x = front.shape[0] / plane.shape[0], front.shape[1] / plane.shape[1]
-    at_x = ((columns + 0.5) * scale_x - 0.5).astype(np.float32)
-    at_y = ((rows + 0.5) * scale_y - 0.5).astype(np.float32)
+    step = max(1, max(plane.shape) // _MEANS_SIDE)
+    front, back = _two_sides(plane[::step, ::step], alpha[::step, ::step], peak)
+    at_x, at_y = (np.divide(at, step, dtype=np.float32) for at in (columns, rows))
     result = plane.copy()
     part = alpha[rows, columns].astype(np.float32) / peak
     front_here, back_here = _sampled(front, at_x, at_y), _sampled(back, at_x, at_y)
@@ -186,15 +194,10 @@ def _own_colour(plane: Plane, alpha: Plane, peak: int) -> Plane:
 
 
 def _two_sides(plane: Plane, alpha: Plane, peak: int) -> tuple[_Float, _Float]:
-    """Return the local mean colour of the foreground and of the background on the coarse grid."""
-    rows, columns = plane.shape
-    shrink = max(1.0, max(rows, columns) / _MEANS_SIDE)
-    width, height = max(1, round(columns / shrink)), max(1, round(rows / shrink))
-    lit = reduced(_plane(cv2.multiply(plane, alpha, scale=1 / peak)), width, height).astype(np.float32)
-    whole = reduced(plane, width, height).astype(np.float32)
-    weight = reduced(alpha, width, height).astype(np.float32) / peak
-    side = max(3, round(max(width, height) * _REACH) | 1)
-    return _mean(lit, weight, side), _mean(whole - lit, 1 - weight, side)
+    """Return the local mean colour of the foreground and of the background, float32 [h, w]."""
+    colour, weight = plane.astype(np.float32), alpha.astype(np.float32) / np.float32(peak)
+    side = max(3, round(max(plane.shape) * _REACH) | 1)
+    return _mean(colour * weight, weight, side), _mean(colour * (1 - weight), 1 - weight, side)
 
 
 def _mean(weighted: _Float, weight: _Float, side: int) -> _Float:

@@ -43,9 +43,9 @@ from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.segments import Account, SegmentSink, Store, missing
-from vidseg.source import look
 from vidseg.settings import RenderSettings
 from vidseg.sinks import VideoSink
+from vidseg.source import look
 
 _EDGE_BYTES = 1 << 20
 
@@ -171,6 +171,14 @@ class _Local:
             for stretch in stretches:
                 render_stretch(job, stretch, segmenter, add, watch=self._watch, say=self._say)
             return Named(segmenter.name, segmenter.device)
+
+
+def remaining(job: Job, stretch: Stretch) -> list[Stretch]:
+    """Return what of a stretch isn't finished yet."""
+    begin, stop = stretch
+    whole = job.store.accounts(begin, len(job.settings.targets), stop)
+    parts = [(low, stop if high is None else high) for low, high in missing(whole, begin)]
+    return [(low, high) for low, high in parts if high is None or low < high]
 
 
 def render_stretch(
