@@ -52,7 +52,7 @@ def _failing_stream(function: Any, after: int = 3) -> Any:
 
 
 STAGES: list[tuple[Any, str, Any]] = [
-    (pipeline, "decode", _failing_stream),
+    (pipeline, "frames_of", _failing_stream),
     (pipeline, "follow", _failing_stream),
     (pipeline, "steady", _failing_stream),
     (paint, "refine", _fail_later),

@@ -18,6 +18,7 @@ from av.video.reformatter import VideoReformatter
 import vidseg
 from vidseg.errors import InputError, OutputError, VidsegError
 from vidseg.frames import WORKING_FORMATS, Colour, Orientation, PixelFormat, Plane, Planes, as_plane
+from vidseg.numbered import first_number, is_numbered
 
 Packet: TypeAlias = "av.Packet[Any]"
 
@@ -48,13 +49,20 @@ def av_errors(kind: type[VidsegError], what: str) -> Iterator[None]:
 
 
 def open_source(
-    path: Path, kind: type[VidsegError] = InputError, *, hwaccel: str | None = None
+    path: Path,
+    kind: type[VidsegError] = InputError,
+    *,
+    hwaccel: str | None = None,
+    rate: Fraction | None = None,
 ) -> InputContainer:
     """Open a local media file for reading. The caller closes it, in the thread that opened it.
 
+    A numbered name (``frames/%05d.png``) opens a sequence of pictures, shown at `rate` per second.
     Only the file itself is read: playlists and protocol names inside it can't reach further.
     Raises `kind` where there is no such file, it is a folder, or FFmpeg finds no media in it.
     """
+    if is_numbered(path) and not path.exists():
+        return _open_numbered(path, kind, rate or Fraction(25))
     if not path.exists():
         raise kind(f"{path}: no such file")
     if path.is_dir():
@@ -71,6 +79,18 @@ def open_source(
         )
     except av.InvalidDataError as error:
         raise kind(f"{path}: not a media file, or damaged beyond opening ({reason(error)})") from error
+    except (av.FFmpegError, OSError) as error:
+        raise kind(f"{path}: can't be opened: {reason(error)}") from error
+
+
+def _open_numbered(path: Path, kind: type[VidsegError], rate: Fraction) -> InputContainer:
+    options = {
+        "framerate": f"{rate.numerator}/{rate.denominator}",
+        "start_number": str(first_number(path, kind)),
+        "protocol_whitelist": "file",
+    }
+    try:
+        return av.open(f"file:{path}", "r", format="image2", options=options)
     except (av.FFmpegError, OSError) as error:
         raise kind(f"{path}: can't be opened: {reason(error)}") from error
 

@@ -4,7 +4,6 @@ Every background is fitted to the picture as it is shown (upright, square pixels
 coded orientation and the source's own colour description, so that it can be blended plane by plane.
 """
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +13,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import ImageColor
 
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import BackgroundError
@@ -31,6 +30,7 @@ from vidseg.frames import (
     rgb_to_yuv_matrix,
     yuv_to_rgb_matrix,
 )
+from vidseg.pictures import read_picture
 from vidseg.prefetch import prefetch
 from vidseg.probe import probe
 from vidseg.settings import Fit
@@ -38,8 +38,6 @@ from vidseg.transfer import sdr_to
 
 DEFAULT_BLUR = 12.0
 """Default strength of ``blur``, in thousandths of the picture's longer side."""
-
-_IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 
 
 class Background(Protocol):
@@ -81,7 +79,7 @@ def open_background(spec: str, canvas: Canvas, *, whole_blur: bool = False) -> B
     path = Path(spec)
     if not path.exists() and (rgb := _colour(spec)) is not None:
         return Still(np.full((1, 1, 3), rgb, np.uint8), canvas)
-    picture = read_picture(path)
+    picture = read_picture(path, BackgroundError)
     return Still(picture, canvas) if picture is not None else Movie(path, canvas)
 
 
@@ -114,46 +112,6 @@ def _colour(spec: str) -> tuple[int, ...] | None:
                 "a CSS colour name, blur, or transparent"
             ) from None
         return None
-
-
-def read_picture(path: Path) -> NDArray[np.uint8] | None:
-    """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
-
-    Transparent areas become black. Raises `BackgroundError` where the file is missing or damaged.
-    """
-    if not path.exists():
-        raise BackgroundError(f"{path}: no such file")
-    if path.is_dir():
-        raise BackgroundError(f"{path}: is a folder; give a picture or a video")
-    try:
-        with Image.open(path, formats=_IMAGE_FORMATS) as image:
-            if getattr(image, "n_frames", 1) > 1:
-                return None
-            return _srgb(image)
-    except UnidentifiedImageError:
-        return None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BackgroundError(f"{path}: the picture can't be read: {error}") from error
-
-
-def _srgb(image: Image.Image) -> NDArray[np.uint8]:
-    profile = image.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-        upright = upright.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", upright.size, (0, 0, 0, 255)), upright)
-    if profile and upright.mode in ("RGB", "CMYK"):
-        upright = _by_profile(upright, profile)
-    return np.asarray(upright.convert("RGB"))
-
-
-def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError):
-        return image  # a broken profile is no reason to refuse the picture
-    return image if converted is None else converted
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ from typing import Any
 import click
 
 import vidseg
+from vidseg.cli_batch import batch
 from vidseg.cli_models import models
 from vidseg.cli_options import (
     encode_options,
     matte_options,
     output_option,
+    range_option,
     run_options,
     segment_options,
     settings_of,
@@ -41,6 +43,7 @@ def cli() -> None:
 
 cli.add_command(models)
 cli.add_command(preview)
+cli.add_command(batch)
 
 
 @cli.command(
@@ -51,6 +54,11 @@ Examples:
   vidseg render talk.mp4 -o out.mp4 -b '#00b140'
   vidseg render talk.mp4 -o out.mp4 -b blur:20
   vidseg render talk.mp4 -o out.mp4 -b blur --parts face
+  vidseg render talk.mp4 -o out.mov -b transparent
+  vidseg render talk.mp4 -o out.mp4 --pair
+  vidseg render talk.mp4 -o frames/%05d.png -b transparent
+  vidseg render frames/%05d.png --fps 24 -o out.mp4 -b office.jpg
+  vidseg render photo.jpg -o cut-out.png -b transparent
 """
 )
 @source_argument
@@ -58,9 +66,14 @@ Examples:
 @click.option(
     "-b",
     "--background",
-    required=True,
-    help="A picture, a video (looped), #RRGGBB or a colour's name, blur[:STRENGTH].",
+    help="A picture, a video (looped), #RRGGBB or a colour's name, blur[:STRENGTH], transparent.",
 )
+@click.option(
+    "--pair",
+    is_flag=True,
+    help="No background: people as OUTPUT's name with .fgr, their matte with .matte.",
+)
+@click.option("--premultiplied", is_flag=True, help="With -b transparent: colours multiplied by alpha.")
 @click.option(
     "--fit",
     type=click.Choice(["cover", "contain", "stretch"]),
@@ -72,10 +85,19 @@ Examples:
 @segment_options
 @matte_options
 @encode_options
+@range_option
 @run_options
-def render(background: str, fit: str, no_decontaminate: bool, **options: Any) -> None:
-    """Put the people of INPUT before a new background, with the original audio."""
-    _run(options, kind="picture", background=background, fit=fit, decontaminate=not no_decontaminate)
+def render(background: str | None, pair: bool, no_decontaminate: bool, **options: Any) -> None:
+    """Put the people of INPUT before a new background, with the original audio.
+
+    OUTPUT's ending says what is written: .mp4, .mov, .mkv or .webm; pictures where its name holds a place
+    for a number (out/%05d.png); one picture where INPUT is one.
+    """
+    if background is None and not pair:
+        raise click.UsageError("Give a background with -b, or --pair for people and matte as two files.")
+    given = {name: options.pop(name) for name in ("premultiplied", "fit")}
+    background = background or "transparent"
+    _run(options, background=background, pair=pair, decontaminate=not no_decontaminate, **given)
 
 
 @cli.command(
@@ -84,6 +106,8 @@ Examples:
   vidseg matte talk.mp4 -o matte.mp4
   vidseg matte talk.mp4 -o matte.mkv --codec ffv1
   vidseg matte talk.mp4 -o hole.mov --codec prores --invert
+  vidseg matte talk.mp4 -o matte/%05d.png --pix-fmt gray16be
+  vidseg matte photo.jpg -o matte.png
 """
 )
 @source_argument
@@ -92,9 +116,10 @@ Examples:
 @segment_options
 @matte_options
 @encode_options
+@range_option
 @run_options
 def matte(invert: bool, **options: Any) -> None:
-    """Write the people's alpha as a grey video: white where they are."""
+    """Write the people's alpha as a grey video, or as pictures: white where they are."""
     _run(options, kind="matte", invert=invert)
 
 
@@ -125,7 +150,7 @@ def _run(options: dict[str, Any], **given: Any) -> None:
     settings = settings_of(options, **given)
     quiet = options["quiet"]
     with _ProgressLine(quiet) as line:
-        report = _render(settings, options["resumable"], line)
+        report = _render(settings, options, line)
     line.say(f"{settings.output}: {report.frames_out} frames in {report.wall_s:.1f} s")
     if report.damaged:
         lost = ", ".join(
@@ -137,12 +162,16 @@ def _run(options: dict[str, Any], **given: Any) -> None:
         sys.exit(EXIT_DAMAGED)
 
 
-def _render(settings: RenderSettings, resumable: bool, line: "_ProgressLine") -> Report:
+def _render(settings: RenderSettings, options: dict[str, Any], line: "_ProgressLine") -> Report:
     from vidseg import pipeline, resume
 
-    if not resumable:
+    if options["ray"] is None and not options["resumable"]:
         return pipeline.render(settings, progress=line.update, say=line.say)
     try:
+        if options["ray"] is not None:
+            from vidseg.distributed import render_on
+
+            return render_on(options["ray"], settings, progress=line.update, say=line.say)
         return resume.render(settings, progress=line.update, say=line.say)
     except KeyboardInterrupt:
         click.echo("vidseg: interrupted; the same command goes on from here", err=True)

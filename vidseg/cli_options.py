@@ -31,6 +31,21 @@ class Seconds(click.ParamType[Fraction]):
         return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds.rstrip(".") or 0)
 
 
+class Rate(click.ParamType[Fraction]):
+    """Frames per second: 24, 23.976 or 24000/1001."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """Return the exact rate; 23.976, 29.97 and 59.94 mean the NTSC rates."""
+        try:
+            rate = Fraction(value)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is no frame rate; write 24, 23.976 or 24000/1001", param, ctx)
+        ntsc = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
+        return ntsc if rate.denominator != 1 and abs(rate - ntsc) < Fraction(1, 200) else rate
+
+
 def grouped(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     """Return one decorator that applies several, the first of them outermost."""
 
@@ -109,7 +124,17 @@ encode_options = grouped(
         help="What becomes of the audio.",
     ),
 )
+range_option = click.option(
+    "--range",
+    "matte_range",
+    type=click.Choice(["auto", "full", "video"]),
+    default="auto",
+    show_default=True,
+    help="Code values of a matte; auto: full for FFV1 in .mkv and for pictures, else video.",
+)
+fps_option = click.option("--fps", type=Rate(), help="Frame rate, where INPUT is pictures (frames/%05d.png).")
 run_options = grouped(
+    fps_option,
     click.option("--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."),
     click.option("--start", type=Seconds(), help="Begin here: seconds or [HH:]MM:SS."),
     click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
@@ -117,10 +142,11 @@ run_options = grouped(
     click.option(
         "--resumable", is_flag=True, help="Render in segments; the same command goes on after a crash."
     ),
+    click.option("--ray", metavar="ADDRESS", help="Render on a Ray cluster: auto, local, or its address."),
     click.option(
         "--report",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Write an account of the run here (.json).",
+        help="Write an account of the run here: a page (.html), or JSON.",
     ),
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks."),
@@ -163,6 +189,7 @@ def settings_of(options: dict[str, Any], *, decontaminate: bool = True, **given:
         overwrite=options["overwrite"],
         hwaccel=options["hwaccel"],
         report=options["report"],
+        frame_rate=options["fps"],
         segment=segment_of(options),
         matte=matte_of(options, decontaminate=decontaminate),
         encode=EncodeSettings(
@@ -171,6 +198,7 @@ def settings_of(options: dict[str, Any], *, decontaminate: bool = True, **given:
             preset=options["preset"],
             pix_fmt=options["pix_fmt"],
             audio=options["audio"],
+            range=options.get("matte_range", "auto"),
         ),
         **given,
     )

@@ -83,7 +83,7 @@ def decode(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = No
     nothing in it decodes any more.
     """
     path = Path(info.path)
-    with open_source(path, hwaccel=hwaccel) as container:
+    with open_source(path, hwaccel=hwaccel, rate=info.average_rate) as container:
         stream = container.streams[info.video_index]
         assert isinstance(stream, VideoStream)  # probe chose it
         stream.thread_type = "AUTO"

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from vidseg._av import Packet, av_errors, new_frame, planes_of, reason, sws_matrix, tag_colour
 from vidseg.errors import OutputError
-from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Plane, Planes, VideoInfo, as_plane
+from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Plane, Planes, VideoInfo, as_plane, scaled
 from vidseg.settings import Content, EncodeSettings
 
 _420 = ("yuv420p", "yuv420p10le")
@@ -445,12 +445,9 @@ def _corner(plane: Plane, width: int, height: int) -> Plane:
     return plane[:height, :width]
 
 
-def scaled(plane: Plane, peak: int, new_peak: int) -> Plane:
-    """Return code values of [0, `peak`] spread over [0, `new_peak`], rounded; peak becomes peak."""
-    if peak == new_peak:
-        return plane
-    table = (np.arange(peak + 1, dtype=np.uint64) * (2 * new_peak) + peak) // (2 * peak)
-    return as_plane(table.astype(np.uint8 if new_peak < 256 else np.uint16)[plane])
+def sample_bits(pix_fmt: str) -> int:
+    """Return the bits per sample of a pixel format's deepest component."""
+    return max((part.bits for part in av.VideoFormat(pix_fmt, 16, 16).components), default=8)
 
 
 def _alpha_place(pix_fmt: str) -> int | None:

@@ -322,3 +322,11 @@ def at_chroma_size(plane: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:
     if missing_x or missing_y:
         plane = cv2.copyMakeBorder(plane, 0, missing_y, 0, missing_x, cv2.BORDER_REPLICATE)
     return cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def scaled(plane: Plane, peak: int, new_peak: int) -> Plane:
+    """Return code values of [0, `peak`] spread over [0, `new_peak`], rounded; peak becomes peak."""
+    if peak == new_peak:
+        return plane
+    table = (np.arange(peak + 1, dtype=np.uint64) * (2 * new_peak) + peak) // (2 * peak)
+    return as_plane(table.astype(np.uint8 if new_peak < 256 else np.uint16)[plane])

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-from fractions import Fraction
 from pathlib import Path
 
 from vidseg.errors import VidsegError
@@ -53,8 +52,3 @@ def first_number(path: Path, kind: type[VidsegError]) -> int:
             "bring them back, or move one stretch into a folder of its own"
         )
     return there[0]
-
-
-def rate_text(rate: Fraction) -> str:
-    """Return a rate as FFmpeg reads it: ``30000/1001``."""
-    return f"{rate.numerator}/{rate.denominator}"

@@ -8,21 +8,23 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Protocol, TypeAlias
 
+from vidseg import page
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
-from vidseg.decode import Damage, Span, decode, hardware_trouble
+from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import InputError
 from vidseg.frames import Frame, Mask, VideoInfo
 from vidseg.mux import Cut
 from vidseg.paint import Painter, open_painter
 from vidseg.prefetch import prefetch
-from vidseg.probe import probe
+from vidseg.quality import Quality
 from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import RenderSettings
 from vidseg.sinks import Sink, open_sink
 from vidseg.smooth import steady
+from vidseg.source import frames_of, look
 from vidseg.track import follow
 
 FRAMES_AHEAD = 4
@@ -54,15 +56,16 @@ def render(
     """
     begun = time.perf_counter()
     watch, damage = Stopwatch(), Damage()
-    info = probe(settings.source)
+    info = look(settings.source, settings.frame_rate)
     with ExitStack() as stack:
         sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
         hwaccel = choose_hwaccel(settings, sinks[0].notes)
         chain = open_chain(stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say)
         report = new_report(settings, info, chain.segmenter, sinks)
+        quality = Quality.wanted(settings, info)
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
         for frame, mask in chain.pairs:
-            write_one(frame, mask, chain.painter, sinks, watch)
+            write_one(frame, mask, chain.painter, sinks, watch, quality)
             report.frames_out += 1
             if progress is not None:
                 progress(report.frames_out, expected)
@@ -70,7 +73,7 @@ def render(
         for sink in sinks:
             sink.finish()
         watch.add("mux", since)
-    conclude(report, settings, info, sinks, damage, chain.opening.cut, watch, begun, say)
+    conclude(report, settings, info, sinks, damage, chain.opening.cut, watch, begun, say, quality)
     return report
 
 
@@ -127,7 +130,7 @@ def open_chain(
     if begin is not None and begin <= (info.start if span.start is None else span.start):
         begin = None
     entered = span if begin is None else Span(begin - SHOT_LEAD_S, span.end)
-    decoded = watch.through("decode", decode(info, entered, damage, hwaccel))
+    decoded = watch.through("decode", frames_of(info, entered, damage, hwaccel))
     frames: Iterator[Frame] = stack.enter_context(closing(prefetch(decoded, FRAMES_AHEAD, name="decode")))
     if opening is None:
         opening, frames = _opened(settings, info, span, frames)
@@ -147,7 +150,7 @@ def open_chain(
 def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:
     """Return what the beginning of the clip settles; decodes its first frame."""
     span = player_span(info, settings.start, settings.end)
-    with closing(prefetch(decode(info, span, Damage()), 1, name="decode")) as frames:
+    with closing(prefetch(frames_of(info, span, Damage()), 1, name="decode")) as frames:
         return _opened(settings, info, span, frames)[0]
 
 
@@ -171,6 +174,7 @@ def conclude(
     watch: Stopwatch,
     begun: float,
     say: Say,
+    quality: Quality | None = None,
 ) -> None:
     """Complete the report, tell its notes, and write it where `settings` ask for that."""
     _account(report, sinks, damage, info, player_span(info, settings.start, settings.end), cut)
@@ -178,8 +182,10 @@ def conclude(
     report.wall_s = round(time.perf_counter() - begun, 3)
     for note in report.notes:
         say(note)
+    if quality is not None:
+        report.quality = quality.account()
     if settings.report is not None:
-        report.write(settings.report)
+        page.write(report, settings.report, quality.moments() if quality is not None else ())
 
 
 def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:
@@ -247,12 +253,22 @@ def _masked(
     yield from watch.through("segment", steady(found, settings.matte.smooth))
 
 
-def write_one(frame: Frame, mask: Mask, painter: Painter, sinks: Sequence[Sink], watch: Stopwatch) -> None:
-    """Paint a frame and hand it to every sink."""
+def write_one(
+    frame: Frame,
+    mask: Mask,
+    painter: Painter,
+    sinks: Sequence[Sink],
+    watch: Stopwatch,
+    quality: Quality | None = None,
+) -> None:
+    """Paint a frame, measure its mask, and hand it to every sink."""
     since = time.perf_counter()
     planes = [sink.blank() for sink in sinks]
     painter.paint(frame, mask, tuple(itertools.chain.from_iterable(planes)))
-    watch.add("paint", since)
+    since = watch.add("paint", since)
+    if quality is not None:
+        quality.note(frame, mask, planes[0])
+        watch.add("measure", since)
     for sink in sinks:
         sink.write(frame, watch)
 

@@ -24,13 +24,15 @@ from vidseg.frames import StreamInfo, VideoInfo
 _MOST_PACKETS_BEFORE_A_PICTURE = 2000
 
 
-def probe(path: Path, kind: type[VidsegError] = InputError) -> VideoInfo:
+def probe(path: Path, kind: type[VidsegError] = InputError, *, rate: Fraction | None = None) -> VideoInfo:
     """Return what is known of the video in `path`; decodes its first picture.
 
     Raises `kind` where the file can't be opened, has no video stream (cover art doesn't count), or no
-    picture of it can be decoded.
+    picture of it can be decoded. `rate`: frames per second, which numbered pictures need to be told.
     """
-    with open_source(path, kind) as container:
+    with open_source(path, kind, rate=rate) as container:
+        if container.format.name == "image2" and rate is None:
+            raise kind(f"{path}: pictures have no frame rate; say it, such as --fps 24")
         stream = main_video(container, path, kind)
         first = _first_picture(container, stream)
         if first is None:

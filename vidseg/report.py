@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Report:
-    """The account of one run; `vidseg … --report FILE.json` writes it.
+    """The account of one run; `vidseg … --report FILE.json` writes it. docs/report.md tells all of it.
 
     Times are in seconds. `streams` lists every stream of the source with its fate; `notes` are the
     sentences the user was told; `damage` counts what could not be read (all zero for a sound source).
@@ -40,6 +40,8 @@ class Report:
     stage_s: dict[str, float] = field(default_factory=dict)
     wall_s: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
+    quality: dict[str, object] = field(default_factory=dict)
+    """Figures on the masks, see `vidseg.quality`; empty where none were taken."""
 
     @property
     def damaged(self) -> bool:

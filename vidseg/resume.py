@@ -39,13 +39,13 @@ from vidseg.pipeline import (
     player_span,
     write_one,
 )
-from vidseg.probe import probe
 from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.segments import Account, SegmentSink, Store, missing
 from vidseg.settings import RenderSettings
 from vidseg.sinks import VideoSink
+from vidseg.source import look
 
 _EDGE_BYTES = 1 << 20
 
@@ -96,7 +96,7 @@ def open_job(settings: RenderSettings) -> Job:
             endings = ", ".join(FORMATS)
             raise SettingsError(f"{target.path}: only videos are rendered in segments; use {endings}")
         check_target(target.path, (settings.source,), overwrite=settings.overwrite)
-    info = probe(settings.source)
+    info = look(settings.source, settings.frame_rate)
     return Job(settings, info, find_opening(settings, info), Store(settings.output))
 
 
@@ -171,6 +171,14 @@ class _Local:
             for stretch in stretches:
                 render_stretch(job, stretch, segmenter, add, watch=self._watch, say=self._say)
             return Named(segmenter.name, segmenter.device)
+
+
+def remaining(job: Job, stretch: Stretch) -> list[Stretch]:
+    """Return what of a stretch isn't finished yet."""
+    begin, stop = stretch
+    whole = job.store.accounts(begin, len(job.settings.targets), stop)
+    parts = [(low, stop if high is None else high) for low, high in missing(whole, begin)]
+    return [(low, high) for low, high in parts if high is None or low < high]
 
 
 def render_stretch(

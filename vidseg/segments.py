@@ -97,13 +97,15 @@ class Store:
         """Return the name of a segment's file for the render's `target`-th output."""
         return self.folder / f"{segment:+07d}-{target}.part"
 
-    def accounts(self, first: int, targets: int) -> dict[int, list[Account]]:
-        """Return the accounts, one per target, of the segments from `first` on that are whole for each."""
+    def accounts(self, first: int, targets: int, stop: int | None = None) -> dict[int, list[Account]]:
+        """Return the accounts, one per target, of the segments in [first, stop) that are whole for each."""
         numbers = sorted({int(path.name.partition("-0.")[0]) for path in self.folder.glob("*-0.part")})
         whole = {}
         for number in numbers:
+            if number < first or (stop is not None and number >= stop):
+                continue
             found = [self.account(number, target) for target in range(targets)]
-            if number >= first and all(found):
+            if all(found):
                 whole[number] = [account for account in found if account is not None]
         return whole
 

@@ -1,4 +1,4 @@
-"""Where painted frames go: a video file with everything that stays beside its picture."""
+"""Where painted frames go: a video file with everything that stays beside its picture, or pictures."""
 
 import time
 from collections.abc import Iterable
@@ -7,11 +7,16 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from vidseg._av import Packet
-from vidseg.encode import Blank, Encoder, plan
+from vidseg.encode import Blank, Encoder, plan, sample_bits
+from vidseg.errors import OutputError
 from vidseg.frames import Colour, Frame, PixelFormat, Planes, VideoInfo
 from vidseg.mux import Cut, Output
+from vidseg.numbered import is_numbered
+from vidseg.picture_sink import PictureSink, takes_pictures
+from vidseg.pictures import FORMATS
 from vidseg.report import Stopwatch
 from vidseg.settings import RenderSettings, Target
+from vidseg.source import is_photo
 
 
 class Sink(Protocol):
@@ -57,6 +62,20 @@ class Sink(Protocol):
 
 def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink:
     """Return the sink for a target. Raises `OutputError` where it can't be written as asked."""
+    path = target.path
+    if is_photo(info) and (is_numbered(path) or not takes_pictures(path)):
+        raise OutputError(f"{path}: a photo gives a photo; name it .png, .jpg, .tif or .webp")
+    if takes_pictures(path):
+        if not (is_numbered(path) or is_photo(info)):
+            raise OutputError(
+                f"{path}: one picture can't hold a clip; write {path.with_name('%05d' + path.suffix)}, "
+                "or look at `vidseg preview`"
+            )
+        return PictureSink(
+            target, settings, info, source_bits=sample_bits(info.pix_fmt), photo=is_photo(info)
+        )
+    if is_numbered(path):
+        raise OutputError(f"{path}: numbered pictures end in {', '.join(FORMATS)}")
     return VideoSink(target, settings, info)
 
 

@@ -1,0 +1,362 @@
+"""The report: figures that mean what they say, JSON as documented, a page that works in a real browser."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.browser import browser, require_browser, resize
+from tests.media import Audio, write_clip
+from tests.planes import frame_of, info_of
+from tests.renders import rendered
+from vidseg.frames import Box, Frame, Mask
+from vidseg.page import page
+from vidseg.quality import Peaks, Quality
+from vidseg.report import Report
+
+PROJECT = Path(__file__).resolve().parent.parent
+WIDTH, HEIGHT = 320, 180
+GREEN, GREY = (40, 220, 40), (128, 128, 128)
+
+
+def scene(number: int) -> NDArray[np.uint8]:
+    """A person who stands still and is missed in two frames; at 40 the wall is another one.
+
+    The segmenter misses a person who is grey; the brightness stays the same, as if nothing had happened.
+    """
+    picture = np.full((HEIGHT, WIDTH, 3), GREY if number < 40 else (30, 40, 90), np.uint8)
+    picture[60:, 120:200] = (146, 146, 146) if number in (20, 60) else GREEN
+    return picture
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, str, dict[str, Any]]:
+    """A render of 80 frames with a page: the report, the page's text, and the JSON in it."""
+    folder = tmp_path_factory.mktemp("page")
+    source = write_clip(
+        folder / "a <b>&.mp4", width=WIDTH, height=HEIGHT, frames=80, picture=scene, audio=[Audio()]
+    )
+    report = rendered(source, folder / "out.mp4", report=folder / "report.html")
+    text = (folder / "report.html").read_text("utf-8")
+    embedded = re.search(r'<script type="application/json" id="report">(.*?)</script>', text, re.DOTALL)
+    assert embedded is not None
+    return report, text, json.loads(embedded[1])
+
+
+# -- figures -----------------------------------------------------------------------------------------------
+
+
+def still(number: int = 0) -> Frame:
+    """A grey frame of 320 x 180."""
+    return frame_of(np.full((HEIGHT, WIDTH, 3), GREY, np.uint8), pts=number)
+
+
+def whole(person: NDArray[np.float32]) -> Mask:
+    """A mask over all of it."""
+    return Mask(person=person, box=Box(0, 0, WIDTH, HEIGHT))
+
+
+def measured(masks: list[Mask], frames: list[Frame] | None = None) -> dict[str, Any]:
+    """Return the account of some masks, on a grey wall that stays the same."""
+    quality = Quality(info_of(WIDTH, HEIGHT), pictures=False)
+    for number, mask in enumerate(masks):
+        quality.note(frames[number] if frames else still(number), mask, None)
+    return quality.account()
+
+
+def test_coverage_is_the_share_of_the_whole_frame() -> None:
+    """A mask that is all people, over a quarter of the frame."""
+    mask = Mask(person=np.ones((20, 30), np.float32), box=Box(0, 0, WIDTH // 2, HEIGHT // 2))
+    assert measured([mask])["coverage_percent"]["mean"] == pytest.approx(25)
+
+
+@pytest.mark.parametrize("angle", [0, 30, 45, 90])
+@pytest.mark.parametrize("width", [4.0, 12.0])
+def test_softness_is_the_width_of_the_doubtful_band(angle: int, width: float) -> None:
+    """A ramp that rises from 0.1 to 0.9 over `width` grid points of two pixels, at any angle.
+
+    Four fifths of the ramp lie between. Crossings make a straight edge up to 1.27 times too long or short
+    at some angles; a round person has all angles.
+    """
+    y, x = (
+        np.mgrid[: HEIGHT // 2, : WIDTH // 2] - np.array([HEIGHT / 4 - 0.5, WIDTH / 4 - 0.5])[:, None, None]
+    )
+    distance = x * math.cos(math.radians(angle)) + y * math.sin(math.radians(angle))
+    mask = whole(np.clip(distance * 0.8 / width + 0.5, 0, 1).astype(np.float32))
+    found = measured([mask])["softness_px"]["mean"]
+    assert 2 * width / 1.35 < found < 2 * width * 1.35
+
+
+def test_softness_of_a_disc_is_right() -> None:
+    y, x = (
+        np.mgrid[: HEIGHT // 2, : WIDTH // 2] - np.array([HEIGHT / 4 - 0.5, WIDTH / 4 - 0.5])[:, None, None]
+    )
+    mask = whole(np.clip((30 - np.hypot(x, y)) * 0.1 + 0.5, 0, 1).astype(np.float32))
+    assert measured([mask])["softness_px"]["mean"] == pytest.approx(16, rel=0.05)
+
+
+def person(left: int, *, there: bool = True) -> NDArray[np.float32]:
+    mask = np.zeros((HEIGHT, WIDTH), np.float32)
+    mask[60:, left : left + 80] = there
+    return mask
+
+
+def test_flicker_is_what_comes_and_goes_without_the_picture() -> None:
+    """A person of whom a quarter is missed for a frame; nothing else changes."""
+    missed = person(120)
+    missed[:, 180:200] = 0
+    account = measured([whole(person(120)), whole(missed), whole(person(120)), whole(person(120))])
+    assert account["curve"]["flicker_percent"] == [None, *(pytest.approx(x, abs=1) for x in (25, 25, 0))]
+
+
+def test_motion_is_no_flicker() -> None:
+    """A person who walks, with a mask that walks along."""
+    frames = []
+    for number in range(6):
+        picture = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
+        picture[60:, 100 + 8 * number : 180 + 8 * number] = GREEN
+        frames.append(frame_of(picture, pts=number))
+    masks = [whole(person(100 + 8 * number)) for number in range(6)]
+    assert measured(masks, frames)["flicker_percent"]["most"] < 1
+
+
+def test_a_cut_is_no_flicker() -> None:
+    masks = [whole(person(20)), Mask(person=person(200), box=Box(0, 0, WIDTH, HEIGHT), cut=True)]
+    account = measured(masks)
+    assert account["curve"]["flicker_percent"] == [None, None]
+    assert account["cuts_s"] == [pytest.approx(1 / 30, abs=1e-5)]
+
+
+def test_nobody_is_no_figure() -> None:
+    """An empty mask has a coverage of 0, no edge, and no flicker."""
+    account = measured([whole(np.zeros((90, 160), np.float32))] * 3)
+    assert account["coverage_percent"]["most"] == 0
+    assert account["softness_px"]["mean"] is None
+    assert account["flicker_percent"]["most"] == 0
+
+
+def test_long_clips_have_a_bounded_account() -> None:
+    quality = Quality(info_of(64, 36), pictures=True)
+    frame = frame_of(np.full((36, 64, 3), GREY, np.uint8))
+    mask = Mask(person=np.zeros((9, 16), np.float32), box=Box(0, 0, 64, 36))
+    for _ in range(4500):
+        quality.note(frame, mask, None)
+    account: Any = quality.account()
+    assert {len(values) for values in account["curve"].values()} == {1500}
+    assert 4 <= len(quality.moments()) <= 13
+
+
+def test_peaks_keep_the_highest_and_keep_apart() -> None:
+    """The highest stays; what is close to it and lower goes; so does what is low beside it."""
+    quality = Quality(info_of(64, 36), pictures=True)
+    frame = frame_of(np.full((36, 64, 3), GREY, np.uint8))
+    quality.note(frame, Mask(person=np.zeros((9, 16), np.float32), box=Box(0, 0, 64, 36)), None)
+    moment = quality.moments()[0]
+    peaks = Peaks(2, 1.0)
+    for time, value in (
+        (0.0, 5.0),
+        (0.2, 5.2),
+        (0.4, 9.0),
+        (3.0, 0.5),
+        (4.0, 1.5),
+        (5.0, 7.0),
+        (9.0, math.nan),
+    ):
+        if peaks.wants(value, time):
+            peaks.add(value, replace(moment, time=time))
+    assert [m.time for m in peaks.moments()] == [0.4, 5.0]
+
+
+# -- JSON --------------------------------------------------------------------------------------------------
+
+
+def test_the_documents_tell_every_field(run: tuple[Report, str, dict[str, Any]]) -> None:
+    """docs/report.md names what the JSON holds, and nothing else."""
+    report, _, embedded = run
+    text = (PROJECT / "docs" / "report.md").read_text("utf-8")
+    first, second = re.findall(r"^\| --- \| --- \|\n((?:\|.*\n)+)", text, re.MULTILINE)
+
+    def named(table: str) -> set[str]:
+        return {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+
+    assert named(first) == {field.name for field in fields(Report)} == set(embedded)
+    assert named(second) == set(report.quality)
+    for name in {*report.damage, *report.streams[0], *embedded["quality"]["moments"][0]} - set(
+        report.quality
+    ):
+        assert f"`{name}`" in text, name
+
+
+def test_json_beside_a_page_has_the_same_figures(
+    tmp_path: Path, run: tuple[Report, str, dict[str, Any]]
+) -> None:
+    source = write_clip(tmp_path / "in.mp4", width=WIDTH, height=HEIGHT, frames=80, picture=scene)
+    rendered(source, tmp_path / "out.mp4", report=tmp_path / "report.json")
+    told = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert told["quality"]["curve"] == run[2]["quality"]["curve"]
+    assert told["quality"]["moments"] == []  # no pictures are taken for it
+
+
+def test_a_render_is_measured(run: tuple[Report, str, dict[str, Any]]) -> None:
+    """The person is a fifth of the picture or so; its two losses and the cut are found where they are."""
+    quality: Any = run[2]["quality"]
+    assert quality["frames"] == 80
+    assert quality["coverage_percent"]["most"] == pytest.approx(100 * 80 * 120 / (WIDTH * HEIGHT), rel=0.03)
+    assert quality["coverage_percent"]["least"] == pytest.approx(0, abs=0.01)
+    assert quality["cuts_s"] == [pytest.approx(40 / 30, abs=1e-5)]
+    assert set(run[0].stage_s) >= {"decode", "segment", "paint", "encode", "mux", "measure"}
+
+
+# -- the page ----------------------------------------------------------------------------------------------
+
+
+class Reader(HTMLParser):
+    """Notes elements, and what they would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember an element."""
+        self.found.append((tag, dict(attrs)))
+
+
+def test_the_page_needs_nothing_else(run: tuple[Report, str, dict[str, Any]]) -> None:
+    """Everything it loads is inside, every picture has words, and a clip's name can't break out."""
+    reader = Reader()
+    reader.feed(run[1])
+    loaded = [a[k] for _, a in reader.found for k in ("src", "href", "action", "data") if a.get(k)]
+    assert loaded
+    assert all(str(address).startswith(("data:", "#")) for address in loaded)
+    assert "url(" not in run[1]
+    pictures = [a for tag, a in reader.found if tag == "img"]
+    assert len(pictures) >= 9
+    assert all(a["alt"] for a in pictures)
+    assert not [tag for tag, _ in reader.found if tag == "b"]
+    assert "a &lt;b&gt;&amp;.mp4" in run[1]
+
+
+def test_a_report_without_figures_is_a_page_too() -> None:
+    """A render in segments takes none."""
+    report = Report(source="in.mp4", output="out.mp4", kind="picture", frames_out=3, wall_s=1.0)
+    report.damage = {"packets": 2, "missing_s": 1.5}
+    report.notes = ["</script><script>alert(1)</script>"]
+    text = page(report)
+    assert "2 packets that could not be read" in text
+    assert 'id="plot"' not in text.partition("<script")[0]
+    assert "<script>alert" not in text
+    assert asdict(report)["quality"] == {}
+
+
+@pytest.fixture(scope="module")
+def page_file(run: tuple[Report, str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page as a file of its own, far from everything it might lean on."""
+    path = tmp_path_factory.mktemp("alone") / "report.html"
+    path.write_text(run[1], "utf-8")
+    return path
+
+
+@pytest.fixture(params=[False, True], ids=["light", "dark"])
+def chromium(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A browser, in light and in dark mode."""
+    require_browser()
+    with browser(dark=request.param) as driver:
+        yield driver
+
+
+_CONTRAST = """
+const TEXTS = "h1,h2,h3,p,dt,dd,td,th,li,small,figcaption,.chip,summary,#plot text";
+const luminance = (text) => {
+  const [r, g, b] = text.match(/[\\d.]+/g).map(Number)
+    .map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  for (let e = element; e; e = e.parentElement) {
+    const colour = getComputedStyle(e).backgroundColor;
+    if (colour !== "rgba(0, 0, 0, 0)") return colour;
+  }
+  return "rgb(255, 255, 255)";
+};
+const poor = [];
+for (const e of document.querySelectorAll(TEXTS)) {
+  const style = getComputedStyle(e);
+  const front = luminance(e instanceof SVGElement ? style.fill : style.color), back = luminance(behind(e));
+  const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
+  if (ratio < 4.5) poor.push(e.tagName + " " + e.textContent.slice(0, 30) + " " + ratio.toFixed(2));
+}
+return poor;
+"""
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_page_works_in_a_browser(chromium: Any, page_file: Path, width: int) -> None:
+    """No error, no request, nothing too wide, text that can be read; a peak leads to its pictures."""
+    resize(chromium, width, 844)
+    chromium.get_log("performance")  # what the browser itself loaded before
+    chromium.get(page_file.as_uri())
+    assert chromium.execute_script("return document.documentElement.scrollWidth") <= width
+    assert chromium.execute_script(_CONTRAST) == []
+    shown = "return [...document.images].every((i) => i.complete && i.naturalWidth >= 100)"
+    assert chromium.execute_script(shown)
+    assert len(chromium.find_elements("css selector", "#plot .cut")) == 1
+    peaks = chromium.find_elements("css selector", "#plot .flicker a.peak")
+    assert len(peaks) >= 2
+    _follow(chromium, peaks[-1])
+    assert not chromium.get_log("browser")
+    events = [json.loads(entry["message"])["message"] for entry in chromium.get_log("performance")]
+    sent = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert [address for address in sent if not address.startswith(("file:", "data:"))] == []
+
+
+def _follow(chromium: Any, peak: Any) -> None:
+    """Click a peak: its pictures, those of the lost person, come into view and get the focus."""
+    label = peak.get_attribute("aria-label")
+    number = peak.get_attribute("data-moment")
+    lost = re.fullmatch(r"Flicker (\d+) % at 0:0(\d\.\d+): show its pictures", label)
+    assert lost is not None, label
+    assert int(lost[1]) > 90
+    assert min(abs(float(lost[2]) - frame / 30) for frame in (20, 21, 60, 61)) < 0.006
+    chromium.execute_script(
+        "arguments[0].querySelector('.dot').scrollIntoView({block: 'center', behavior: 'instant'})", peak
+    )
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    ActionChains(chromium).click(peak.find_element("css selector", ".dot")).perform()
+    card = chromium.find_element("id", f"moment-{number}")
+    inside = (
+        "const box = arguments[0].getBoundingClientRect();"
+        "return box.top >= 0 && box.bottom <= innerHeight && document.activeElement === arguments[0]"
+        " && arguments[0].classList.contains('chosen')"
+    )
+    WebDriverWait(chromium, 10).until(lambda driver: driver.execute_script(inside, card))
+    assert f"00:00:0{lost[2]}" in card.text
+
+
+def test_the_page_works_by_keyboard(page_file: Path) -> None:
+    """Tab reaches the peaks, Enter follows one."""
+    require_browser()
+    from selenium.webdriver.common.keys import Keys
+
+    with browser() as driver:
+        resize(driver, 1200, 844)
+        driver.get(page_file.as_uri())
+        for _ in range(12):
+            driver.switch_to.active_element.send_keys(Keys.TAB)
+            if driver.execute_script("return document.activeElement.matches('a.peak')"):
+                break
+        else:
+            pytest.fail("Tab never reached a peak")
+        number = driver.switch_to.active_element.get_attribute("data-moment")
+        driver.switch_to.active_element.send_keys(Keys.ENTER)
+        assert driver.execute_script("return document.activeElement.id") == f"moment-{number}"

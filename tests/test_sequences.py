@@ -1,0 +1,183 @@
+"""Numbered pictures: read, written, and refused where numbers are missing or files would be lost."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.media import Audio, ffprobe, frame_number, frame_times, person_picture, read_frames, write_clip
+from tests.renders import rendered
+from vidseg.errors import InputError, OutputError
+from vidseg.probe import probe
+from vidseg.settings import EncodeSettings, MatteSettings
+from vidseg.source import look
+
+SOFT = MatteSettings(smooth=0, feather=1.5)
+PLAIN = EncodeSettings()
+
+
+def write_pictures(folder: Path, numbers: range | list[int], suffix: str = ".png") -> Path:
+    """Write pictures that carry their numbers, and return the sequence's name."""
+    folder.mkdir()
+    for number in numbers:
+        Image.fromarray(person_picture(number, 96, 64)).save(folder / f"shot.{number:04d}{suffix}")
+    return folder / f"shot.%04d{suffix}"
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_pictures_come_in_at_the_rate_that_is_said(tmp_path: Path) -> None:
+    source = write_pictures(tmp_path / "in", range(1001, 1013))
+    rate = Fraction(24000, 1001)
+    report = rendered(source, tmp_path / "out.mkv", frame_rate=rate, encode=EncodeSettings(codec="ffv1"))
+    assert report.frames_out == 12
+    shown = read_frames(tmp_path / "out.mkv")
+    assert [frame_number(frame.rgb) for frame in shown] == [n % 1024 for n in range(1001, 1013)]
+    assert [round(time * rate) for time in frame_times(tmp_path / "out.mkv")] == list(range(12))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_other_pictures_come_in_too(tmp_path: Path, suffix: str) -> None:
+    source = write_pictures(tmp_path / "in", range(4), suffix)
+    assert rendered(source, tmp_path / "out.mp4", frame_rate=Fraction(25)).frames_out == 4
+    assert probe(tmp_path / "out.mp4").average_rate == 25
+
+
+def test_gaps_are_named(tmp_path: Path) -> None:
+    source = write_pictures(tmp_path / "in", [1, 2, 4, 5, 9])
+    with pytest.raises(InputError, match="numbers 3, 6, 7, 8 are missing between 1 and 9"):
+        rendered(source, tmp_path / "out.mp4", frame_rate=Fraction(24))
+    assert names(tmp_path) == ["in"]
+
+
+def test_an_empty_sequence_and_a_missing_or_needless_rate_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such pictures"):
+        look(tmp_path / "%05d.png", Fraction(24))
+    source = write_pictures(tmp_path / "in", range(2))
+    with pytest.raises(InputError, match="say it, such as --fps 24"):
+        look(source)
+    with pytest.raises(InputError, match="--fps is for numbered pictures"):
+        look(write_clip(tmp_path / "a.mp4"), Fraction(24))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+def test_a_clip_over_a_background_becomes_pictures(tmp_path: Path, suffix: str) -> None:
+    source = write_clip(tmp_path / "in.mkv", frames=3, codec="ffv1", pix_fmt="yuv444p", audio=[Audio()])
+    report = rendered(source, tmp_path / "out" / f"%05d{suffix}", encode=PLAIN)
+    assert names(tmp_path / "out") == [f"{n:05d}{suffix}" for n in (1, 2, 3)]
+    assert names(tmp_path) == ["in.mkv", "out"]
+    rendered(source, tmp_path / "flat.mkv", encode=EncodeSettings(codec="ffv1"))
+    for number, frame in enumerate(read_frames(tmp_path / "flat.mkv"), 1):
+        with Image.open(tmp_path / "out" / f"{number:05d}{suffix}") as picture:
+            assert picture.mode == "RGB"
+            difference = np.abs(np.asarray(picture).astype(int) - frame.rgb)
+        assert difference.max() <= (40 if suffix == ".jpg" else 2)
+    assert report.notes == ["audio stream 1 is dropped: pictures hold no sound"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pix_fmt", "ffprobes"),
+    [(".png", None, "rgba"), (".png", "rgba64be", "rgba64be"), (".tif", None, "rgba"),
+     (".tif", "rgba64le", "rgba64le"), (".webp", None, "argb")],
+)  # fmt: skip
+def test_alpha_in_pictures_is_the_matte(
+    tmp_path: Path, suffix: str, pix_fmt: str | None, ffprobes: str
+) -> None:
+    source = write_clip(tmp_path / "in.mkv", frames=2, codec="ffv1")
+    rendered(
+        source,
+        tmp_path / "o" / f"%d{suffix}",
+        "transparent",
+        encode=EncodeSettings(pix_fmt=pix_fmt),
+        matte=SOFT,
+    )
+    rendered(source, tmp_path / "m" / "%d.png", kind="matte", encode=PLAIN, matte=SOFT)
+    made = tmp_path / "o" / f"2{suffix}"
+    assert ffprobe(made, "-show_streams")["streams"][0]["pix_fmt"] == ffprobes
+    with av.open(str(made)) as file:
+        seen = next(file.decode(video=0))
+    alpha = np.asarray(seen.to_ndarray(format="rgba64le"))[..., 3] / 65535
+    with Image.open(tmp_path / "m" / "2.png") as picture:
+        assert picture.mode == "L"
+        meant = np.asarray(picture) / 255
+    assert ((meant > 0.1) & (meant < 0.9)).any()
+    assert np.abs(alpha - meant).max() <= (0 if suffix != ".webp" else 1e-9) + 1e-4
+    if suffix == ".tif":
+        with Image.open(made) as picture:
+            assert picture.tag_v2[338] == (2,)  # type: ignore[attr-defined]
+
+
+def test_mattes_of_16_bits(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mkv", frames=2, codec="ffv1", pix_fmt="yuv420p10le")
+    rendered(
+        source, tmp_path / "m" / "%d.png", kind="matte", encode=EncodeSettings(pix_fmt="gray16be"), matte=SOFT
+    )
+    deep = cv2.imread(str(tmp_path / "m" / "1.png"), cv2.IMREAD_UNCHANGED)
+    assert deep is not None
+    assert (deep.dtype, deep.min(), deep.max()) == (np.uint16, 0, 65535)
+    assert len(np.unique(deep)) > 20
+    assert ffprobe(tmp_path / "m" / "1.png", "-show_streams")["streams"][0]["pix_fmt"] == "gray16be"
+
+
+def test_pictures_of_a_turned_clip_are_upright(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", frames=2, rotation=90)
+    rendered(source, tmp_path / "o" / "%d.png", encode=PLAIN)
+    with Image.open(tmp_path / "o" / "1.png") as picture:
+        assert picture.size == (64, 96)
+
+
+def test_a_sequence_from_a_sequence_keeps_its_numbers(tmp_path: Path) -> None:
+    source = write_pictures(tmp_path / "in", range(100, 112))
+    rendered(
+        source, tmp_path / "out" / "%04d.png", encode=PLAIN, frame_rate=Fraction(24), start=Fraction(3, 24)
+    )
+    assert names(tmp_path / "out") == [f"{n:04d}.png" for n in range(103, 112)]
+
+
+def test_nothing_is_overwritten_and_nothing_half_written_stays(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", frames=3)
+    target = tmp_path / "out" / "%d.png"
+    rendered(source, target, encode=PLAIN)
+    (tmp_path / "out" / "7.png").write_bytes(b"left by a longer run")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"1\.png exists already; use --overwrite"):
+        rendered(source, target, encode=PLAIN)
+    rendered(source, target, encode=PLAIN, overwrite=True, end=Fraction(2, 30))
+    assert names(tmp_path / "out") == ["1.png", "2.png", "notes.txt"]
+    with pytest.raises(InputError, match="there are no frames"):
+        rendered(source, tmp_path / "none" / "%d.png", encode=PLAIN, start=Fraction(90))
+    assert names(tmp_path) == ["in.mp4", "out"]
+
+
+@pytest.mark.parametrize(
+    ("name", "background", "encode", "message"),
+    [
+        ("out.png", "red", PLAIN, "one picture can't hold a clip; write .*%05d.png"),
+        ("%d.jpg", "transparent", PLAIN, "hold no transparency; use .png, .tif or .webp"),
+        ("%d.mp4", "red", PLAIN, "numbered pictures end in"),
+        ("no/where/%d.png", "red", PLAIN, "doesn't exist; create it first"),
+        ("%d.png", "red", EncodeSettings(crf=3), "have no --crf"),
+        ("%d.png", "red", EncodeSettings(codec="x264"), "leave out --codec x264"),
+        ("%d.jpg", "red", EncodeSettings(pix_fmt="rgb48be"), "they take rgb24"),
+    ],
+)
+def test_what_pictures_cannot_be_is_refused(
+    tmp_path: Path, name: str, background: str, encode: EncodeSettings, message: str
+) -> None:
+    source = write_clip(tmp_path / "in.mp4")
+    with pytest.raises(OutputError, match=message):
+        rendered(source, tmp_path / name, background, encode=encode)
+    assert names(tmp_path) == ["in.mp4"]
+
+
+def test_a_varying_frame_rate_is_told(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.mp4", pts=[0, 40, 200, 210], time_base=Fraction(1, 1000), rate=25)
+    report = rendered(source, tmp_path / "o" / "%d.png", encode=PLAIN)
+    assert any("the frame rate varies" in note for note in report.notes)

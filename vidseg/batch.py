@@ -1,0 +1,190 @@
+"""Many clips: which they are, what their results are called, and what became of each."""
+
+import glob
+import os
+import string
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+from vidseg import resume
+from vidseg.errors import SettingsError, VidsegError
+from vidseg.mux import FORMATS
+from vidseg.segmenters.base import Segmenter
+from vidseg.settings import RenderSettings
+
+VIDEO_SUFFIXES = (
+    *(".3g2", ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
+    *(".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
+)
+"""Endings of the files that are taken from a folder; what is named itself may end as it likes."""
+
+DEFAULT_NAME = "{stem}{suffix}"
+_FIELDS = ("stem", "suffix", "number")
+
+State: TypeAlias = Literal["done", "damaged", "skipped", "failed"]
+Tell: TypeAlias = Callable[[int, float], None]
+"""Told of a clip's number and the share of it that is done, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip to be rendered."""
+
+    source: Path
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a clip. `message`: why it failed, or what of it was damaged."""
+
+    state: State
+    frames: int = 0
+    seconds: float = 0.0
+    message: str = ""
+
+
+class Crew(Protocol):
+    """Renders clips, several at a time; each worker loads its network once."""
+
+    def run(self, jobs: Sequence[RenderSettings], tell: Tell) -> Iterator[tuple[int, Outcome]]:
+        """Yield the number of each job with its outcome, as they end; a worker's death fails nobody else."""
+
+    def close(self) -> None:
+        """End the workers; what they are at is left as segments, nothing half-written."""
+
+
+def find_clips(sources: Sequence[str], folder: Path, name: str = DEFAULT_NAME) -> list[Clip]:
+    """Return the clips that `sources` (files, folders and all below them, patterns) mean, by name.
+
+    Results go into `folder`, below the sub-folders that the clips had below a folder among `sources`.
+    `name` is a template with the fields stem, suffix and number. What lies in `folder` is no source.
+    Raises `SettingsError` where a source is missing, a name leads out of `folder`, or two are the same.
+    """
+    _check_template(name)
+    found: dict[Path, Path] = {}
+    for source in sources:
+        for path, below in _expanded(source, folder):
+            found.setdefault(path.resolve(), below)
+    if not found:
+        raise SettingsError(f"there are no videos in {', '.join(sources)}")
+    clips: list[Clip] = []
+    taken: dict[Path, Path] = {}
+    for number, (path, below) in enumerate(sorted(found.items()), 1):
+        output = _output(path, below, folder, name, number)
+        if output in taken:
+            raise SettingsError(
+                f"{taken[output]} and {path} would both become {output}; tell them apart with --name, "
+                "such as '{number:03d}-{stem}{suffix}'"
+            )
+        taken[output] = path
+        clips.append(Clip(path, output))
+    return clips
+
+
+def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield the videos that a source means, each with its folder below the source's own."""
+    path = Path(source)
+    if path.is_dir():
+        own = folder.resolve()
+        for each in sorted(path.rglob("*")):
+            inner = each.relative_to(path)
+            hidden = any(part.startswith(".") for part in inner.parts)
+            is_video = each.suffix.lower() in VIDEO_SUFFIXES and each.is_file()
+            result = own != path.resolve() and each.resolve().is_relative_to(own)
+            if is_video and not hidden and not result:
+                yield each, inner.parent
+    elif path.exists():
+        yield path, Path()
+    else:
+        magic = glob.has_magic(source)
+        matches = sorted(glob.glob(source, recursive=True)) if magic else []  # noqa: PTH207 (Path's wants a folder)
+        files = [Path(match) for match in matches if Path(match).is_file()]
+        if not files:
+            raise SettingsError(f"{source}: no such file or folder, and no pattern that anything matches")
+        yield from ((file, Path()) for file in files)
+
+
+def _check_template(name: str) -> None:
+    try:
+        fields = [field for _, field, _, _ in string.Formatter().parse(name) if field is not None]
+        name.format(stem="a", suffix=".mp4", number=1)
+    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        raise SettingsError(f"--name {name!r}: use {{{'}, {'.join(_FIELDS)}}} ({error})") from error
+    if unknown := [field for field in fields if field not in _FIELDS]:
+        raise SettingsError(f"--name {name!r}: unknown {unknown[0]!r}; use {{{'}, {'.join(_FIELDS)}}}")
+
+
+def _output(path: Path, below: Path, folder: Path, name: str, number: int) -> Path:
+    suffix = path.suffix if path.suffix.lower() in FORMATS else ".mp4"
+    relative = below / name.format(stem=path.stem, suffix=suffix, number=number)
+    output = Path(os.path.normpath(folder / relative))
+    inside = output.is_relative_to(os.path.normpath(folder)) and output != Path(os.path.normpath(folder))
+    if not inside:
+        raise SettingsError(f"--name {name!r}: {relative} leads out of {folder}")
+    return output
+
+
+def settings_for(clip: Clip, common: RenderSettings) -> RenderSettings:
+    """Return `common` settings for one clip, with all paths absolute, so that any process can use them."""
+    return absolute(replace(common, source=clip.source, output=clip.output, report=None))
+
+
+def absolute(settings: RenderSettings) -> RenderSettings:
+    """Return the settings with paths that mean the same in any folder."""
+    background, model = settings.background, settings.segment.model
+    return replace(
+        settings,
+        source=settings.source.absolute(),
+        output=settings.output.absolute(),
+        background=str(Path(background).absolute()) if Path(background).exists() else background,
+        segment=replace(
+            settings.segment, model=str(Path(model).absolute()) if Path(model).exists() else model
+        ),
+    )
+
+
+def render_clip(settings: RenderSettings, segmenter: Segmenter, tell: Callable[[float], None]) -> Outcome:
+    """Render one clip in segments; whatever is wrong with it becomes its outcome."""
+    begun = time.perf_counter()
+
+    def progress(done: int, expected: int | None) -> None:
+        if expected:
+            tell(min(1.0, done / expected))
+
+    try:
+        settings.output.parent.mkdir(parents=True, exist_ok=True)
+        report = resume.render(settings, segmenter=segmenter, progress=progress)
+    except (VidsegError, OSError) as error:
+        return Outcome("failed", seconds=time.perf_counter() - begun, message=str(error))
+    except Exception as error:  # a bug of ours must not end the night's other clips
+        message = f"internal error, {type(error).__name__}: {error}"
+        return Outcome("failed", seconds=time.perf_counter() - begun, message=message)
+    lost = ", ".join(f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count)
+    return Outcome("damaged" if lost else "done", report.frames_out, report.wall_s, lost)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def table(clips: Sequence[Clip], outcomes: Sequence[Outcome], folder: Path) -> str:
+    """Return the outcomes as a table, and a last line that counts them."""
+    rows = [("CLIP", "RESULT", "FRAMES", "SECONDS", "")]
+    for clip, outcome in zip(clips, outcomes, strict=True):
+        name = (
+            str(clip.output.relative_to(folder)) if clip.output.is_relative_to(folder) else str(clip.output)
+        )
+        numbers = (str(outcome.frames or "-"), f"{outcome.seconds:.1f}" if outcome.seconds else "-")
+        rows.append((name, outcome.state, *numbers, outcome.message))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    counts = {
+        state: sum(o.state == state for o in outcomes) for state in ("done", "damaged", "skipped", "failed")
+    }
+    lines.append(", ".join(f"{count} {state}" for state, count in counts.items() if count))
+    return "\n".join(line.rstrip() for line in lines)

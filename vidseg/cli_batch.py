@@ -1,0 +1,175 @@
+"""``vidseg batch``: a folder of clips in one command."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidseg.cli_options import encode_options, matte_options, run_options, segment_options, settings_of
+from vidseg.settings import RenderSettings
+
+EXIT_SOME_FAILED, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vidseg batch talks/ -o results -b office.jpg
+  vidseg batch 'day1/*.mp4' extra.mov -o results -b blur --jobs 2
+  vidseg batch talks/ -o mattes --matte --name '{stem}.matte.mkv' --codec ffv1
+  vidseg batch /shared/talks -o /shared/results -b navy --ray auto
+
+Run it again after a crash, or with more clips in the folder: what is done is skipped, and a clip that was
+under way goes on where it was.
+"""
+)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results."
+)
+@click.option("-b", "--background", help="What render takes; not with --matte.")
+@click.option("--matte", is_flag=True, help="Write mattes instead of pictures.")
+@click.option(
+    "--fit",
+    type=click.Choice(["cover", "contain", "stretch"]),
+    default="cover",
+    show_default=True,
+    help="How the background fills the frame.",
+)
+@click.option("--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges.")
+@click.option(
+    "--name",
+    default="{stem}{suffix}",
+    show_default=True,
+    help="Results' names, of {stem}, {suffix} and {number}.",
+)
+@click.option("--jobs", type=click.IntRange(1, 256), help="Clips at a time.  [default: half the cores]")
+@segment_options
+@matte_options
+@encode_options
+@run_options
+def batch(sources: tuple[str, ...], **options: Any) -> None:
+    """Render every clip of SOURCE...: files, folders with all below them, patterns."""
+    from vidseg.batch import Outcome, find_clips, settings_for, table
+
+    folder: Path = options["output"]
+    if (options["background"] is None) != options["matte"]:
+        raise click.UsageError("give either -b BACKGROUND or --matte")
+    clips = find_clips(sources, folder, options["name"])
+    common = _common(options, clips[0].source, clips[0].output)
+    outcomes: list[Outcome | None] = [
+        Outcome("skipped") if clip.output.exists() and not common.overwrite else None for clip in clips
+    ]
+    todo = [number for number, outcome in enumerate(outcomes) if outcome is None]
+    folder.mkdir(parents=True, exist_ok=True)
+    with _Progress(len(clips), len(clips) - len(todo), options["quiet"]) as progress, _interruptible():
+        for place, outcome in _outcomes([settings_for(clips[n], common) for n in todo], options, progress):
+            outcomes[todo[place]] = outcome
+            progress.ended(place, f"{clips[todo[place]].output}: {_in_words(outcome)}")
+    ended = [outcome for outcome in outcomes if outcome is not None]
+    if not options["quiet"]:
+        click.echo(table(clips, ended, folder))
+    if options["report"] is not None:
+        rows = [{**asdict(c), **asdict(o)} for c, o in zip(clips, ended, strict=True)]
+        options["report"].write_text(
+            json.dumps(rows, indent=2, default=str, ensure_ascii=False) + "\n", "utf-8"
+        )
+    states = {outcome.state for outcome in ended}
+    if states & {"failed", "damaged"}:
+        sys.exit(EXIT_SOME_FAILED if "failed" in states else EXIT_DAMAGED)
+
+
+def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettings:
+    kind = "matte" if options["matte"] else "picture"
+    return settings_of(
+        {**options, "source": source, "output": output, "report": None},
+        kind=kind,
+        background=options["background"] or "black",
+        fit=options["fit"],
+        decontaminate=not options["no_decontaminate"],
+    )
+
+
+def _outcomes(jobs: list[RenderSettings], options: dict[str, Any], progress: "_Progress") -> Iterator[Any]:
+    """Yield (place among the jobs, outcome) from workers here or on a cluster."""
+    from vidseg.batch import Crew
+
+    if not jobs:
+        return
+    segment, count = jobs[0].segment, options["jobs"]
+    crew: Crew
+    if options["ray"] is not None:
+        from vidseg.distributed import RayCrew
+
+        crew = RayCrew(options["ray"], segment, count, say=progress.say)
+    else:
+        from vidseg.crew import LocalCrew, default_jobs
+
+        crew = LocalCrew(segment, count or default_jobs(segment))
+    try:
+        yield from crew.run(jobs, progress.share)
+    finally:
+        crew.close()
+
+
+def _in_words(outcome: Any) -> str:
+    if outcome.state == "failed":
+        return f"failed: {outcome.message}"
+    lost = f", but the source is damaged ({outcome.message})" if outcome.message else ""
+    return f"{outcome.frames} frames in {outcome.seconds:.1f} s{lost}"
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say on Ctrl-C that the same command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            click.echo("vidseg: interrupted; the same command goes on from here", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+class _Progress:
+    """A bar of clips, moved by shares of clips, on a terminal; a line for each clip that ends elsewhere."""
+
+    def __init__(self, total: int, done: int, quiet: bool) -> None:
+        self._quiet = quiet
+        self._shares: dict[int, float] = {}
+        self._total, self._skipped = total, done
+        self._bar: Any = None
+
+    def __enter__(self) -> "_Progress":
+        if sys.stderr.isatty() and not self._quiet:
+            from tqdm import tqdm
+
+            form = "{l_bar}{bar}| {n:.1f}/{total} clips [{elapsed}<{remaining}]"
+            self._bar = tqdm(total=self._total, initial=self._skipped, bar_format=form, dynamic_ncols=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def share(self, place: int, share: float) -> None:
+        """Show that a clip is done to `share`, in [0, 1]."""
+        self._shares[place] = share
+        if self._bar is not None:
+            self._bar.update(self._skipped + sum(self._shares.values()) - self._bar.n)
+
+    def ended(self, place: int, line: str) -> None:
+        """Show that a clip is done, or has failed."""
+        self.share(place, 1.0)
+        self.say(line)
+
+    def say(self, line: str) -> None:
+        """Print a line beside the bar."""
+        if self._bar is not None:
+            self._bar.write(line, file=sys.stderr)
+        elif not self._quiet:
+            click.echo(line, err=True)

@@ -1,0 +1,172 @@
+"""Where painted frames go as pictures: a numbered sequence of files, or one photo."""
+
+import os
+import shutil
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from vidseg._av import check_target, reason
+from vidseg.errors import OutputError
+from vidseg.frames import Colour, Frame, PixelFormat, Planes, VideoInfo, as_plane
+from vidseg.mux import Cut
+from vidseg.numbered import first_number, is_numbered, name_of, numbers
+from vidseg.pictures import FORMATS, plan_pictures, read_exif, samples_of, srgb_profile, write_picture
+from vidseg.report import Stopwatch
+from vidseg.settings import RenderSettings, Target
+
+
+class PictureSink:
+    """Pictures, upright, written into a hidden folder first and named when all are there.
+
+    A sequence is numbered from 1; one made of another sequence keeps its numbers, also of a cut. A folder
+    that doesn't exist is made, and appears at once. With --overwrite, what an earlier run wrote under the
+    same name is removed, lest its rest follow a shorter sequence. The copy of a photo is in sRGB and says
+    so; it keeps the photo's Exif data.
+    """
+
+    full_range = True
+    copied_end = Fraction(0)
+    broken_reads = 0
+
+    def __init__(
+        self, target: Target, settings: RenderSettings, info: VideoInfo, *, source_bits: int, photo: bool
+    ) -> None:
+        path = target.path
+        self._plan = plan_pictures(settings.encode, path.suffix.lower(), target.content, source_bits)
+        self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
+        self._path, self._info, self._content = path, info, target.content
+        self._overwrite = settings.overwrite
+        self._associated = settings.premultiplied
+        self._sequence = is_numbered(path)
+        self._check()
+        self._written: list[int] = []
+        self._durations: set[int] = set()
+        self._profile, self._exif = (srgb_profile(), read_exif(Path(info.path))) if photo else (b"", b"")
+        self._folder = self._temporary_folder()
+        sound = settings.encode.audio if target.sound else "none"
+        self.notes = self._warnings()
+        self.fates: list[tuple[int, str]] = []
+        for stream in info.streams:
+            if stream.index != info.video_index:
+                self.fates.append((stream.index, "dropped"))
+                if stream.kind == "audio" and sound != "none":
+                    self.notes.append(f"audio stream {stream.index} is dropped: pictures hold no sound")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
+        """Get ready for frames in `layout` and `colour`."""
+        self._layout, self._colour = layout, colour
+        by_number = self._info.container == "image2"
+        self._first = first_number(Path(self._info.path), OutputError) if by_number else None
+
+    def blank(self) -> Planes:
+        """Return fresh writable planes for the next frame."""
+        sizes = [self._layout.plane_size(index, self._info.width, self._info.height) for index in range(3)]
+        sizes += sizes[:1] if self._content == "cutout" else []
+        self._planes = tuple(as_plane(np.empty((h, w), self._layout.dtype)) for w, h in sizes)
+        return self._planes
+
+    def write(self, frame: Frame, watch: Stopwatch) -> None:
+        """Write what was painted on the last `blank`."""
+        since = time.perf_counter()
+        grey = self._content == "matte"
+        samples = samples_of(self._planes, self._layout, self._colour, self._plan, grey=grey)
+        upright = np.ascontiguousarray(self._info.orientation.upright(samples))
+        number = len(self._written) + 1 if self._first is None else self._first + frame.pts
+        write_picture(
+            self._folder / self._name(number),
+            upright,  # type: ignore[arg-type]  # turning keeps the type
+            self._plan.name,
+            profile=b"" if grey else self._profile,
+            exif=self._exif,
+            associated=self._associated,
+        )
+        self._written.append(number)
+        self._durations.add(frame.duration)
+        watch.add("encode", since)
+
+    def finish(self) -> None:
+        """Give the pictures their names."""
+        if self._sequence and max(self._durations) - min(self._durations) > 1:
+            self.notes.append(
+                "the frame rate varies, which numbered pictures can't tell; a video file keeps the times"
+            )
+        try:
+            if self._sequence and not self._path.parent.exists():
+                self._folder.rename(self._path.parent)
+                return
+            self._check()
+            for stale in self._present():
+                stale.unlink()
+            for number in self._written:
+                name = self._name(number)
+                (self._folder / name).replace(self._path.with_name(name))
+        except OSError as error:
+            raise OutputError(f"{self._path}: can't be put in place: {reason(error)}") from error
+
+    def _name(self, number: int) -> str:
+        return name_of(self._path, number).name if self._sequence else self._path.name
+
+    def _present(self) -> list[Path]:
+        """Return the pictures of the target's name that exist."""
+        return [name_of(self._path, number) for number in numbers(self._path)] if self._sequence else []
+
+    def _check(self) -> None:
+        """Refuse a target that can't or mustn't be written."""
+        source = Path(self._info.path)
+        if not self._sequence:
+            check_target(self._path, (source,), overwrite=self._overwrite)
+            return
+        folder = self._path.parent
+        if not (folder if folder.exists() else folder.parent).is_dir():
+            raise OutputError(f"{self._path}: the folder {folder.parent} doesn't exist; create it first")
+        if folder.resolve() == source.parent.resolve() and self._path.name == source.name:
+            raise OutputError(f"{self._path}: is also the input; vidseg never writes over its sources")
+        if not self._overwrite and (there := self._present()):
+            raise OutputError(
+                f"{self._path}: {there[0].name} exists already; use --overwrite to replace the sequence"
+            )
+
+    def _temporary_folder(self) -> Path:
+        """Make a hidden folder on the target's disk."""
+        folder = self._path.parent
+        try:
+            made = tempfile.mkdtemp(
+                prefix=".vidseg.", suffix=".part", dir=folder if folder.exists() else folder.parent
+            )
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(made).chmod(0o777 & ~umask)
+        except OSError as error:
+            raise OutputError(f"{self._path}: can't be written: {reason(error)}") from error
+        return Path(made)
+
+    def _warnings(self) -> list[str]:
+        notes = []
+        if self._info.sample_aspect_ratio != 1:
+            ratio = self._info.sample_aspect_ratio
+            notes.append(
+                f"the source's pixels are {ratio.numerator}:{ratio.denominator} oblong, which pictures can't "
+                "tell; say so where they are imported"
+            )
+        if self._associated and self._plan.name != "tiff":
+            notes.append(f"{self._plan.name} means straight colours; say premultiplied where it is imported")
+        return notes
+
+
+def takes_pictures(path: Path) -> bool:
+    """Whether a name asks for pictures, by its ending."""
+    return path.suffix.lower() in FORMATS

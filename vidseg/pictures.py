@@ -1,0 +1,243 @@
+"""Picture files: read upright and in sRGB, written from planes with alpha, depth and profile."""
+
+import io
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from vidseg.errors import OutputError, VidsegError
+from vidseg.frames import Colour, PixelFormat, Plane, Planes, scaled, yuv_to_rgb_matrix
+from vidseg.settings import Content, EncodeSettings
+
+FORMATS = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".webp": "webp",
+}
+"""File extensions of pictures that can be written, and their formats' names."""
+
+_READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
+_PAGED = ("MPO", "TIFF")
+"""Formats whose further pictures (a second eye, a preview, a page) don't make them a film."""
+
+_DEEP = ("png", "tiff")
+_TRANSPARENT = ("png", "tiff", "webp")
+_JPEG_QUALITY = 95
+_PNG_EFFORT = 3
+
+Samples = NDArray[np.uint8] | NDArray[np.uint16]
+"""[h, w] grey, or [h, w, 3] or [h, w, 4] RGB and alpha; uint8, or uint16 of which all 16 bits are used."""
+
+
+def read_picture(path: Path, kind: type[VidsegError]) -> NDArray[np.uint8] | None:
+    """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
+
+    Transparent areas become black. Raises `kind` where the file is missing or damaged.
+    """
+    if not path.exists():
+        raise kind(f"{path}: no such file")
+    if path.is_dir():
+        raise kind(f"{path}: is a folder; give a picture or a video")
+    try:
+        with Image.open(path, formats=_READABLE) as image:
+            if getattr(image, "n_frames", 1) > 1 and image.format not in _PAGED:
+                return None
+            return _srgb(image)
+    except UnidentifiedImageError:
+        return None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise kind(f"{path}: the picture can't be read: {error}") from error
+
+
+def _srgb(image: Image.Image) -> NDArray[np.uint8]:
+    profile = image.info.get("icc_profile")
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        return np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+        upright = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, (0, 0, 0, 255)), upright)
+        upright = upright.convert("RGB")
+    if profile and upright.mode in ("RGB", "CMYK"):
+        upright = _by_profile(upright, profile)
+    return np.asarray(upright.convert("RGB"))
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image  # a broken profile is no reason to refuse the picture
+    return image if converted is None else converted
+
+
+def read_exif(path: Path) -> bytes:
+    """Return a picture's Exif data without its orientation, for a copy that is upright; empty without any."""
+    with Image.open(path, formats=_READABLE) as image:
+        exif = image.getexif()
+        exif.pop(0x0112, None)
+        return exif.tobytes() if exif else b""
+
+
+def srgb_profile() -> bytes:
+    """Return an ICC profile of sRGB."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePlan:
+    """How pictures will be written: the format's name, and what their samples are (as FFmpeg names it)."""
+
+    name: str
+    pix_fmt: str
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB, 4 with alpha."""
+        return {"g": 1, "r": 3}[self.pix_fmt[0]] + self.pix_fmt.startswith("rgba")
+
+    @property
+    def bits(self) -> int:
+        """Bits per sample: 8 or 16."""
+        return 16 if re.search("16|48|64", self.pix_fmt) else 8
+
+
+def plan_pictures(settings: EncodeSettings, suffix: str, content: Content, source_bits: int) -> PicturePlan:
+    """Choose how pictures are written whose names end in `suffix`.
+
+    By default 8 bits per sample, 16 where the source has more than 8 and the format can. Raises
+    `OutputError` for settings that the format doesn't have.
+    """
+    name = FORMATS[suffix]
+    if settings.codec not in ("auto", name):
+        raise OutputError(f"{suffix} pictures are {name}; leave out --codec {settings.codec}")
+    if settings.crf is not None or settings.preset is not None:
+        raise OutputError(f"{suffix} pictures have no --crf and no --preset; leave them out")
+    if settings.range == "video":
+        raise OutputError(f"{suffix} pictures are of full range; leave out --range video")
+    if content == "cutout" and name not in _TRANSPARENT:
+        raise OutputError(f"{suffix} pictures hold no transparency; use .png, .tif or .webp")
+    deep = {"cutout": ("rgba", "rgba64"), "matte": ("gray", "gray16")}.get(content, ("rgb24", "rgb48"))
+    kinds: tuple[str, ...] = deep if name in _DEEP else deep[:1]
+    wanted = kinds[-1 if source_bits > 8 and content != "matte" else 0]
+    if settings.pix_fmt is not None:
+        wanted = re.sub("(be|le)$", "", settings.pix_fmt)
+        if wanted not in kinds:
+            raise OutputError(
+                f"{suffix} pictures of this kind don't take --pix-fmt {settings.pix_fmt}; "
+                f"they take {' or '.join(kinds)}"
+            )
+    return PicturePlan(name, wanted)
+
+
+def samples_of(
+    planes: Planes, layout: PixelFormat, colour: Colour, plan: PicturePlan, *, grey: bool
+) -> Samples:
+    """Return the samples of painted planes: Y, U, V in `layout` and `colour`, the fourth, if any, alpha."""
+    peak = (1 << plan.bits) - 1
+    if grey:
+        return scaled(planes[0], layout.peak, peak)
+    height, width = planes[0].shape
+    full = [planes[0], *(_luma_sized(plane, layout, width, height) for plane in planes[1:3])]
+    matrix = yuv_to_rgb_matrix(colour, height, layout.bits) * (peak / 255)
+    rgb = cv2.transform(cv2.merge([plane.astype(np.float32) for plane in full]), matrix.astype(np.float32))
+    codes: Any = np.clip(np.rint(rgb), 0, peak).astype(np.uint8 if plan.bits == 8 else np.uint16)
+    if plan.channels == 4:
+        codes = np.dstack([codes, scaled(planes[3], layout.peak, peak)])
+    return codes  # type: ignore[no-any-return]
+
+
+def _luma_sized(plane: Plane, layout: PixelFormat, width: int, height: int) -> NDArray[Any]:
+    if not (layout.shift_x or layout.shift_y):
+        return plane
+    size = (plane.shape[1] << layout.shift_x, plane.shape[0] << layout.shift_y)
+    return cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+
+
+def write_picture(
+    path: Path,
+    samples: Samples,
+    name: str,
+    *,
+    profile: bytes = b"",
+    exif: bytes = b"",
+    associated: bool = False,
+) -> None:
+    """Write samples in the format `name`; `associated`: colours are multiplied by alpha, which TIFF can tell.
+
+    `profile` and `exif` go into 8-bit pictures, but for Exif in TIFF. Raises `OutputError` where the file
+    can't be written.
+    """
+    try:
+        if name == "tiff":
+            path.write_bytes(_tiff(samples, profile, associated=associated))
+        elif samples.dtype == np.uint16:
+            order = samples if samples.ndim == 2 else samples[..., [2, 1, 0, 3][: samples.shape[2]]]
+            path.write_bytes(cv2.imencode(".png", order, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_EFFORT])[1].data)
+        else:
+            options: dict[str, Any] = {"icc_profile": profile} if profile else {}
+            options |= {"exif": exif} if exif else {}
+            options |= {
+                "png": {"compress_level": _PNG_EFFORT},
+                "jpeg": {"quality": _JPEG_QUALITY, "subsampling": 0},
+                "webp": {"lossless": True, "quality": 50, "exact": True},
+            }[name]
+            Image.fromarray(np.ascontiguousarray(samples)).save(path, format=name.upper(), **options)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: the picture can't be written: {error}") from error
+
+
+def _tiff(samples: Samples, profile: bytes, *, associated: bool) -> bytes:
+    """Return a TIFF file (TIFF 6.0 of 1992, deflated with horizontal differences, little-endian).
+
+    Pillow writes no 16-bit RGB, and OpenCV doesn't say that the fourth channel is alpha.
+    """
+    height, width = samples.shape[:2]
+    channels = 1 if samples.ndim == 2 else samples.shape[2]
+    rows = samples.reshape(height, width, channels)
+    steps = np.concatenate([rows[:, :1], np.diff(rows, axis=1)], axis=1)
+    bits = 8 * samples.dtype.itemsize
+    data = zlib.compress(steps.astype(f"<u{bits // 8}").tobytes(), 6)
+    body = 8 + len(data) + len(data) % 2
+    entries: list[tuple[int, str, list[int] | bytes]] = [
+        (256, "L", [width]),
+        (257, "L", [height]),
+        (258, "H", [bits] * channels),
+        (259, "H", [8]),
+        (262, "H", [1 if channels == 1 else 2]),
+        (273, "L", [8]),
+        (277, "H", [channels]),
+        (278, "L", [height]),
+        (279, "L", [len(data)]),
+        (284, "H", [1]),
+        (317, "H", [2]),
+    ]
+    if channels == 4:
+        entries.append((338, "H", [1 if associated else 2]))
+    if profile:
+        entries.append((34675, "B", profile))
+    directory, extra = b"", b""
+    after = body + 2 + 12 * len(entries) + 4
+    for tag, letter, values in entries:
+        raw = values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{letter}", *values)
+        kind = {"H": 3, "L": 4, "B": 7}[letter]
+        directory += struct.pack("<HHI", tag, kind, len(values))
+        if len(raw) <= 4:
+            directory += raw.ljust(4, b"\0")
+        else:
+            directory += struct.pack("<I", after + len(extra))
+            extra += raw + b"\0" * (len(raw) % 2)
+    head = b"II*\0" + struct.pack("<I", body) + data + b"\0" * (len(data) % 2)
+    return head + struct.pack("<H", len(entries)) + directory + b"\0\0\0\0" + extra

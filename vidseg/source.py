@@ -1,0 +1,94 @@
+"""Where frames come from: a video, a numbered sequence of pictures, or one photo."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vidseg.decode import Damage, Span, decode
+from vidseg.errors import InputError
+from vidseg.frames import WORKING_FORMATS, Colour, Frame, Orientation, VideoInfo, as_plane, rgb_to_yuv_matrix
+from vidseg.numbered import is_numbered
+from vidseg.pictures import read_picture
+from vidseg.probe import probe
+
+_PHOTO = "photo"
+_PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".ppm")
+_LAYOUT = WORKING_FORMATS["yuv444p12le"]
+"""Photos are worked on in this layout, in which each RGB of 8 bits has a code of its own."""
+
+_COLOUR = Colour(full_range=True, matrix=6, primaries=1, transfer=13)  # sYCC, IEC 61966-2-1
+_SECOND = Fraction(1)
+
+
+def look(path: Path, rate: Fraction | None = None) -> VideoInfo:
+    """Return what is known of a source; `rate` is the frames per second of a sequence of pictures.
+
+    Raises `InputError` where it can't be read, or a rate is missing or out of place.
+    """
+    if rate is not None and not is_numbered(path):
+        raise InputError(f"{path}: --fps is for numbered pictures such as frames/%05d.png; leave it out")
+    if path.suffix.lower() in _PHOTO_ENDINGS and not is_numbered(path):
+        picture = read_picture(path, InputError)
+        if picture is not None:
+            return _photo_info(path, *picture.shape[1::-1])
+    return probe(path, rate=rate)
+
+
+def is_photo(info: VideoInfo) -> bool:
+    """Whether the source is one picture."""
+    return info.container == _PHOTO
+
+
+def frames_of(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = None) -> Iterator[Frame]:
+    """Yield the frames of a source in `span`; see `vidseg.decode.decode`. A photo is one, at time 0."""
+    if not is_photo(info):
+        with closing(decode(info, span, damage, hwaccel)) as frames:  # type: ignore[type-var]
+            yield from frames
+    elif span.holds(Fraction(0)):
+        damage.video_end = _SECOND
+        yield _photo(Path(info.path))
+
+
+def _photo(path: Path) -> Frame:
+    rgb = read_picture(path, InputError)
+    if rgb is None:
+        raise InputError(f"{path}: changed while it was read")
+    matrix = rgb_to_yuv_matrix(_COLOUR, rgb.shape[0], _LAYOUT.bits)
+    matrix[:, :3] /= 255
+    codes = cv2.transform(rgb.astype(np.float32), matrix.astype(np.float32))
+    planes = np.clip(np.rint(codes), 0, _LAYOUT.peak).astype(np.uint16)
+    return Frame(
+        planes=tuple(as_plane(np.ascontiguousarray(planes[..., i])) for i in range(3)),
+        pts=0,
+        time_base=_SECOND,
+        duration=1,
+        format=_LAYOUT,
+        colour=_COLOUR,
+        key=True,
+    )
+
+
+def _photo_info(path: Path, width: int, height: int) -> VideoInfo:
+    return VideoInfo(
+        path=str(path),
+        container=_PHOTO,
+        codec=path.suffix.lower().removeprefix("."),
+        width=width,
+        height=height,
+        pix_fmt="rgb24",
+        colour=_COLOUR,
+        time_base=_SECOND,
+        average_rate=_SECOND,
+        start=Fraction(0),
+        container_start=Fraction(0),
+        duration=_SECOND,
+        frame_count=1,
+        sample_aspect_ratio=Fraction(1),
+        orientation=Orientation(),
+        streams=(),
+        video_index=0,
+    )
