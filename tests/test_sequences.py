@@ -12,8 +12,10 @@ from PIL import Image
 from tests.media import Audio, ffprobe, frame_number, frame_times, person_picture, read_frames, write_clip
 from tests.renders import rendered
 from vidseg.errors import InputError, OutputError
+from vidseg.preview import moments
 from vidseg.probe import probe
-from vidseg.settings import EncodeSettings, MatteSettings
+from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings
 from vidseg.source import look
 
 SOFT = MatteSettings(smooth=0, feather=1.5)
@@ -55,6 +57,34 @@ def test_gaps_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="numbers 3, 6, 7, 8 are missing between 1 and 9"):
         rendered(source, tmp_path / "out.mp4", frame_rate=Fraction(24))
     assert names(tmp_path) == ["in"]
+
+
+def test_a_size_that_changes_is_told(tmp_path: Path) -> None:
+    source = write_pictures(tmp_path / "in", range(3))
+    Image.fromarray(person_picture(3, 128, 72)).save(tmp_path / "in" / "shot.0003.png")
+    with pytest.raises(InputError, match="size changes from 96x64 to 128x72 at 0"):
+        rendered(source, tmp_path / "out.mp4", frame_rate=Fraction(24))
+    assert names(tmp_path) == ["in"]
+
+
+def test_pictures_that_are_stored_differently_make_one_clip(tmp_path: Path) -> None:
+    """A grey and a transparent picture among RGB ones."""
+    source = write_pictures(tmp_path / "in", range(4))
+    for number, mode in ((1, "L"), (2, "RGBA")):
+        Image.fromarray(person_picture(number, 96, 64)).convert(mode).save(
+            tmp_path / "in" / f"shot.{number:04d}.png"
+        )
+    rendered(source, tmp_path / "out.mkv", encode=EncodeSettings(codec="ffv1"), frame_rate=Fraction(24))
+    assert [frame_number(frame.rgb) for frame in read_frames(tmp_path / "out.mkv")][2:] == [2, 3]
+
+
+def test_a_preview_of_numbered_pictures(tmp_path: Path) -> None:
+    source = write_pictures(tmp_path / "in", range(50, 62))
+    settings = PreviewSettings(
+        source=source, output=tmp_path / "sheet.png", rows=3, width=96, frame_rate=Fraction(12)
+    )
+    rows = moments(settings, look(source, Fraction(12)), FakeSegmenter())
+    assert [frame_number(row.pictures[0]) for row in rows] == [52, 56, 60]
 
 
 def test_an_empty_sequence_and_a_missing_or_needless_rate_are_told(tmp_path: Path) -> None:

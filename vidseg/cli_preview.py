@@ -9,6 +9,7 @@ import click
 
 from vidseg.cli_options import (
     Seconds,
+    fps_option,
     matte_of,
     matte_options,
     output_option,
@@ -42,6 +43,7 @@ Examples:
   vidseg preview talk.mp4 -o sheet.png
   vidseg preview talk.mp4 -o sheet.png -b beach.jpg --rows 8
   vidseg preview talk.mp4 -o sheet.png -b blur --at 0.5,12,1:02.5
+  vidseg preview photo.jpg -o sheet.png
 """
 )
 @source_argument
@@ -77,6 +79,7 @@ Examples:
 )
 @segment_options
 @matte_options
+@fps_option
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
@@ -92,6 +95,7 @@ def preview(
         output=output,
         segment=segment_of(options),
         matte=matte_of(options, decontaminate=not no_decontaminate),
+        frame_rate=options["fps"],
         **{name: options[name] for name in ("background", "fit", "rows", "at", "width", "overwrite")},
     )
     done = draw(settings)

@@ -3,7 +3,10 @@
 import io
 import re
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,15 @@ _TRANSPARENT = ("png", "tiff", "webp")
 _JPEG_QUALITY = 95
 _PNG_EFFORT = 3
 
+_LAYOUT_TAGS = frozenset(
+    {*range(254, 260), 262, 263, 266, 273, 274, *range(277, 282), 284, 301, *range(317, 326), 330}
+    | {*range(338, 342), 347, *range(529, 533), 700, 34675}
+)
+"""Numbers of the tags that describe a TIFF's samples, or hold its profile (TIFF 6.0 of 1992)."""
+
+_BAND_ROWS = 256
+"""Rows of RGB in the making at a time: a photo's worth of floats is a gigabyte."""
+
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 """[h, w] grey, or [h, w, 3] or [h, w, 4] RGB and alpha; uint8, or uint16 of which all 16 bits are used."""
 
@@ -50,7 +62,7 @@ def read_picture(path: Path, kind: type[VidsegError]) -> NDArray[np.uint8] | Non
     if path.is_dir():
         raise kind(f"{path}: is a folder; give a picture or a video")
     try:
-        with Image.open(path, formats=_READABLE) as image:
+        with _large_pictures(), Image.open(path, formats=_READABLE) as image:
             if getattr(image, "n_frames", 1) > 1 and image.format not in _PAGED:
                 return None
             return _srgb(image)
@@ -58,6 +70,14 @@ def read_picture(path: Path, kind: type[VidsegError]) -> NDArray[np.uint8] | Non
         return None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise kind(f"{path}: the picture can't be read: {error}") from error
+
+
+@contextmanager
+def _large_pictures() -> Iterator[None]:
+    """Read pictures of 89 to 178 million pixels without Pillow's warning of decompression bombs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield
 
 
 def _srgb(image: Image.Image) -> NDArray[np.uint8]:
@@ -84,16 +104,22 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def read_exif(path: Path) -> bytes:
-    """Return a picture's Exif data without its orientation, for a copy that is upright; empty without any."""
-    with Image.open(path, formats=_READABLE) as image:
+    """Return a picture's Exif data for a copy that is upright and stored otherwise; empty without any.
+
+    Its orientation is left out, and whatever tells how the samples lie in the file: in a TIFF, such tags
+    stand among those that tell of the camera.
+    """
+    with _large_pictures(), Image.open(path, formats=_READABLE) as image:
         exif = image.getexif()
-        exif.pop(0x0112, None)
+        for tag in _LAYOUT_TAGS & set(exif):
+            del exif[tag]
         return exif.tobytes() if exif else b""
 
 
 def srgb_profile() -> bytes:
-    """Return an ICC profile of sRGB."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    """Return an ICC profile of sRGB, the same every time: without the date that it was made."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return made[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + made[36:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +177,15 @@ def samples_of(
         return scaled(planes[0], layout.peak, peak)
     height, width = planes[0].shape
     full = [planes[0], *(_luma_sized(plane, layout, width, height) for plane in planes[1:3])]
-    matrix = yuv_to_rgb_matrix(colour, height, layout.bits) * (peak / 255)
-    rgb = cv2.transform(cv2.merge([plane.astype(np.float32) for plane in full]), matrix.astype(np.float32))
-    codes: Any = np.clip(np.rint(rgb), 0, peak).astype(np.uint8 if plan.bits == 8 else np.uint16)
+    matrix = (yuv_to_rgb_matrix(colour, height, layout.bits) * (peak / 255)).astype(np.float32)
+    samples: Any = np.empty((height, width, plan.channels), np.uint8 if plan.bits == 8 else np.uint16)
+    for top in range(0, height, _BAND_ROWS):
+        rows = slice(top, top + _BAND_ROWS)
+        rgb = cv2.transform(cv2.merge([plane[rows].astype(np.float32) for plane in full]), matrix)
+        samples[rows, :, :3] = np.clip(np.rint(rgb), 0, peak)
     if plan.channels == 4:
-        codes = np.dstack([codes, scaled(planes[3], layout.peak, peak)])
-    return codes  # type: ignore[no-any-return]
+        samples[..., 3] = scaled(planes[3], layout.peak, peak)
+    return samples  # type: ignore[no-any-return]
 
 
 def _luma_sized(plane: Plane, layout: PixelFormat, width: int, height: int) -> NDArray[Any]:

@@ -11,17 +11,17 @@ from PIL import Image
 
 from vidseg._av import av_errors, check_target
 from vidseg.background import Background, Canvas, Still, open_background
-from vidseg.decode import Damage, Span, decode
+from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, OutputError, SettingsError
 from vidseg.frames import Frame, Mask, VideoInfo, as_plane
 from vidseg.paint import ScenePainter
-from vidseg.probe import probe
 from vidseg.refine import refine
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import PreviewSettings
 from vidseg.sheet import Row, clock, sheet
 from vidseg.smooth import steady
+from vidseg.source import frames_of, is_photo, look
 from vidseg.thumbs import alpha_of, checkerboard, fitted_size, picture_of
 from vidseg.track import follow
 
@@ -51,7 +51,7 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     if output.suffix.lower() not in FORMATS:
         raise OutputError(f"{output}: can't tell a picture from its ending; use {', '.join(FORMATS)}")
     check_target(output, (settings.source,), overwrite=settings.overwrite)
-    info = probe(settings.source)
+    info = look(settings.source, settings.frame_rate)
     with ExitStack() as stack:
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(settings.segment)))
@@ -71,6 +71,8 @@ def _times(settings: PreviewSettings, info: VideoInfo) -> list[Fraction]:
     """Return the moments to show, in seconds of the player's clock, in order."""
     if settings.at:
         return sorted(settings.at)
+    if is_photo(info):
+        return [Fraction(0)]
     end = _decoded_end(info) if info.duration is None else info.start + info.duration - info.container_start
     start = info.start - info.container_start
     return [start + (end - start) * Fraction(2 * i + 1, 2 * settings.rows) for i in range(settings.rows)]
@@ -79,7 +81,7 @@ def _times(settings: PreviewSettings, info: VideoInfo) -> list[Fraction]:
 def _decoded_end(info: VideoInfo) -> Fraction:
     """Return the end of a source whose container doesn't tell it, found by decoding all of it."""
     damage = Damage()
-    for _ in decode(info, Span(), damage):
+    for _ in frames_of(info, Span(), damage):
         pass
     if damage.video_end is None:
         raise InputError(f"{info.path}: none of its video could be decoded")
@@ -124,7 +126,7 @@ def _moment(
 def _around(info: VideoInfo, time: Fraction, half: Fraction) -> list[Frame]:
     """Return the frames that tracking and smoothing want to see around `time`, `half` a window each way."""
     span = Span(time - half - _LEAD_S, time + half + info.time_base)
-    return list(itertools.islice(decode(info, span, Damage()), _MOST_FRAMES))
+    return list(itertools.islice(frames_of(info, span, Damage()), _MOST_FRAMES))
 
 
 def _shown_at(info: VideoInfo, time: Fraction) -> Fraction:
@@ -132,11 +134,11 @@ def _shown_at(info: VideoInfo, time: Fraction) -> Fraction:
     for reach in _REACHES_S:
         start = None if reach is None else time - reach
         shown = None
-        for frame in decode(info, Span(start, time + info.time_base), Damage()):
+        for frame in frames_of(info, Span(start, time + info.time_base), Damage()):
             shown = frame.time
         if shown is not None:
             return shown
-    first = next(decode(info, Span(), Damage()), None)
+    first = next(frames_of(info, Span(), Damage()), None)
     if first is None:
         raise InputError(f"{info.path}: none of its video could be decoded")
     return first.time

@@ -187,6 +187,8 @@ class PreviewSettings:
     """Moments, evenly spaced, where `at` names none."""
     at: tuple[Fraction, ...] = ()
     """Moments in seconds of the player's clock."""
+    frame_rate: Fraction | None = None
+    """Frames per second of a source that is a sequence of pictures; must be given there, and only there."""
     width: int = 400
     """Longer side of each picture in pixels."""
     overwrite: bool = False

@@ -22,6 +22,8 @@ _LAYOUT = WORKING_FORMATS["yuv444p12le"]
 
 _COLOUR = Colour(full_range=True, matrix=6, primaries=1, transfer=13)  # sYCC, IEC 61966-2-1
 _SECOND = Fraction(1)
+_BAND_ROWS = 256
+"""Rows that are converted at a time: a photo's worth of floats is a gigabyte."""
 
 
 def look(path: Path, rate: Fraction | None = None) -> VideoInfo:
@@ -59,10 +61,14 @@ def _photo(path: Path) -> Frame:
         raise InputError(f"{path}: changed while it was read")
     matrix = rgb_to_yuv_matrix(_COLOUR, rgb.shape[0], _LAYOUT.bits)
     matrix[:, :3] /= 255
-    codes = cv2.transform(rgb.astype(np.float32), matrix.astype(np.float32))
-    planes = np.clip(np.rint(codes), 0, _LAYOUT.peak).astype(np.uint16)
+    planes = [np.empty(rgb.shape[:2], np.uint16) for _ in range(3)]
+    for top in range(0, rgb.shape[0], _BAND_ROWS):
+        rows = slice(top, top + _BAND_ROWS)
+        codes = cv2.transform(rgb[rows].astype(np.float32), matrix.astype(np.float32))
+        for index, plane in enumerate(planes):
+            plane[rows] = np.clip(np.rint(codes[..., index]), 0, _LAYOUT.peak)
     return Frame(
-        planes=tuple(as_plane(np.ascontiguousarray(planes[..., i])) for i in range(3)),
+        planes=tuple(as_plane(plane) for plane in planes),
         pts=0,
         time_base=_SECOND,
         duration=1,
