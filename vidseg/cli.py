@@ -108,19 +108,21 @@ Examples:
   vidseg matte talk.mp4 -o hole.mov --codec prores --invert
   vidseg matte talk.mp4 -o matte/%05d.png --pix-fmt gray16be
   vidseg matte photo.jpg -o matte.png
+  vidseg matte talk.mp4 -o parts.mkv --parts-map --codec ffv1
 """
 )
 @source_argument
 @output_option
 @click.option("--invert", is_flag=True, help="White for the background, black for the people.")
+@click.option("--parts-map", is_flag=True, help="Body parts, each in its colour, instead of the alpha.")
 @segment_options
 @matte_options
 @encode_options
 @range_option
 @run_options
-def matte(invert: bool, **options: Any) -> None:
+def matte(invert: bool, parts_map: bool, **options: Any) -> None:
     """Write the people's alpha as a grey video, or as pictures: white where they are."""
-    _run(options, kind="matte", invert=invert)
+    _run(options, kind="parts" if parts_map else "matte", invert=invert)
 
 
 @cli.command()

@@ -31,7 +31,8 @@ class Codec:
     `library`: FFmpeg's encoder. `formats`: pixel formats it takes, the best-known first. `quality`: the
     option that carries a constant rate factor, with its default; `preset`: likewise for speed.
     `containers`: file extensions that hold it; `alpha`: pixel formats with alpha, and `alpha_containers`
-    the extensions from which others read that alpha; `grey`: formats for mattes alone;
+    the extensions from which others read that alpha; `grey`: formats for mattes alone,
+    `rgb` for maps of body parts alone, in which their colours are exact;
     `untagged`: containers that don't say whether code values are of full or video range. `full_range`:
     whether people expect mattes to use all code values there.
     """
@@ -46,6 +47,7 @@ class Codec:
     alpha: tuple[str, ...] = ()
     alpha_containers: tuple[str, ...] = ()
     grey: tuple[str, ...] = ()
+    rgb: tuple[str, ...] = ()
     untagged: tuple[str, ...] = ()
     full_range: bool = False
 
@@ -93,6 +95,7 @@ CODECS: dict[str, Codec] = {
         alpha=_WITH_ALPHA,
         alpha_containers=(".mkv",),
         grey=("gray", "gray10le", "gray12le", "gray16le"),
+        rgb=("bgr0",),
         untagged=(".mov",),
         full_range=True,
     ),
@@ -228,6 +231,8 @@ def _pixel_format(
         formats = codec.alpha
     elif content == "matte" and codec.grey:
         formats = (*codec.formats, *codec.grey)
+    elif content == "parts":
+        formats = (*codec.formats, *codec.rgb)
     if settings.pix_fmt is not None:
         if settings.pix_fmt not in formats:
             raise OutputError(
@@ -236,6 +241,8 @@ def _pixel_format(
         return settings.pix_fmt
     if content == "matte" and full_range and codec.full_range and codec.grey:
         return codec.grey[0]
+    if content == "parts":
+        return codec.rgb[0] if codec.rgb else _nearest("yuv420p" if codec.quality else "yuv444p", formats)
     source = av.VideoFormat(info.pix_fmt, 16, 16)
     bits = max((part.bits for part in source.components), default=8)
     chroma = source.components[1] if len(source.components) >= 3 else None

@@ -176,12 +176,15 @@ class Mask:
     `person`: float32 [h', w'], probability in [0, 1], over `box` of the coded picture (outside it: 0).
     `cut`: the first mask of a new shot. `picture`: the frame on the mask's own grid, uint8 [h', w', 3]
     RGB, from which smoothing and refinement tell what moved and where edges run; `None` where unknown.
+    `parts`: where a map of parts was asked for, the part that each point shows if it shows anyone, uint8
+    [h', w'], numbers of `vidseg.parts.PARTS`.
     """
 
     person: NDArray[np.float32]
     box: Box
     cut: bool = False
     picture: NDArray[np.uint8] | None = None
+    parts: NDArray[np.uint8] | None = None
 
     def __repr__(self) -> str:
         height, width = self.person.shape

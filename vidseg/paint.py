@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from vidseg import partmap
 from vidseg.background import Background, Canvas, open_background
 from vidseg.composite import alpha_planes, composite
 from vidseg.extend import extended
@@ -48,6 +49,8 @@ def open_painter(
     if settings.kind == "matte":
         painter, matte = _matte(settings, first, full_range[0])
         return painter, (matte,)
+    if settings.kind == "parts":
+        return PartsPainter(settings.matte), (Surface(partmap.LAYOUT, partmap.COLOUR),)
     canvas = Canvas(info, first.format, first.colour, settings.fit, first.time)
     if settings.background == "transparent":
         black = open_background("black", canvas) if settings.premultiplied else None
@@ -166,6 +169,22 @@ class MattePainter:
             out[0][:] = np.rint(table).astype(frame.format.dtype)[alpha]
         for plane in out[1:]:
             plane[:] = 128 * unit
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class PartsPainter:
+    """The parts of people's bodies, each in its colour, on black."""
+
+    def __init__(self, settings: MatteSettings) -> None:
+        self._settings = settings
+
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
+        """Write the map of the frame, in `vidseg.partmap.LAYOUT`."""
+        assert mask.parts is not None, "settings of this kind ask for parts"
+        alpha = refine(frame, mask, self._settings)
+        partmap.paint(mask.parts, mask.box, alpha, frame.format.peak, out)
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -33,6 +33,33 @@ PARTS: tuple[str, ...] = (
     "right_foot",
 )
 
+_SIDES = {
+    "face": ((255, 215, 0), (255, 140, 0)),
+    "hand": ((120, 0, 255), (185, 140, 255)),
+    "foot": ((140, 200, 0), (205, 240, 110)),
+}
+_LIMBS = {
+    "upper_arm": ((230, 30, 30), (130, 10, 10), (255, 120, 120), (165, 75, 75)),
+    "lower_arm": ((230, 0, 200), (125, 0, 110), (255, 130, 235), (160, 80, 150)),
+    "upper_leg": ((0, 70, 230), (0, 35, 120), (100, 150, 255), (60, 90, 160)),
+    "lower_leg": ((0, 190, 200), (0, 100, 110), (140, 240, 245), (80, 150, 155)),
+}
+
+
+def _colour(name: str) -> tuple[int, int, int]:
+    """Return a part's colour: a hue for each limb, the right one paler than the left, backs darker."""
+    if name.startswith("torso"):
+        return (0, 170, 60) if name.endswith("front") else (0, 90, 30)
+    right = name.startswith("right")
+    limb = name.partition("_")[2]
+    if limb in _SIDES:
+        return _SIDES[limb][right]
+    return _LIMBS[limb.rpartition("_")[0]][2 * right + limb.endswith("back")]
+
+
+COLOURS: tuple[tuple[int, int, int], ...] = tuple(_colour(name) for name in PARTS)
+"""The colours of maps of parts, R, G, B in [0, 255], in the order of `PARTS`; docs/parts.md shows them."""
+
 
 def _named(*words: str) -> frozenset[int]:
     return frozenset(i for i, name in enumerate(PARTS) if any(word in name for word in words))

@@ -157,7 +157,7 @@ def plan_pictures(settings: EncodeSettings, suffix: str, content: Content, sourc
         raise OutputError(f"{suffix} pictures hold no transparency; use .png, .tif or .webp")
     deep = {"cutout": ("rgba", "rgba64"), "matte": ("gray", "gray16")}.get(content, ("rgb24", "rgb48"))
     kinds: tuple[str, ...] = deep if name in _DEEP else deep[:1]
-    wanted = kinds[-1 if source_bits > 8 and content != "matte" else 0]
+    wanted = kinds[-1 if source_bits > 8 and content not in ("matte", "parts") else 0]
     if settings.pix_fmt is not None:
         wanted = re.sub("(be|le)$", "", settings.pix_fmt)
         if wanted not in kinds:

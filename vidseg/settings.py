@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -38,6 +38,8 @@ class SegmentSettings:
     """Short side of the network's input in pixels; `None`: what the model likes."""
     parts: tuple[str, ...] = ()
     """Names of body parts or groups; empty: the whole person."""
+    part_map: bool = False
+    """Whether it is wanted which part each point shows, for a render of the kind ``parts``."""
 
     def __post_init__(self) -> None:
         kind, _, number = self.device.partition(":")
@@ -48,6 +50,11 @@ class SegmentSettings:
         if self.resolution is not None:
             _check_range("resolution", self.resolution, 64, 2160, " pixels")
         part_indices(self.parts)
+
+    @property
+    def needs_parts(self) -> bool:
+        """Whether the network must tell parts apart."""
+        return bool(self.parts) or self.part_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +145,10 @@ class RenderSettings:
     encode: EncodeSettings = field(default_factory=EncodeSettings)
 
     def __post_init__(self) -> None:
+        if self.kind == "parts":
+            object.__setattr__(self, "segment", replace(self.segment, part_map=True))
+        if self.kind == "parts" and (self.invert or self.encode.range != "auto"):
+            raise SettingsError("a map of body parts is in colour; leave out --invert and --range")
         if self.start is not None and self.start < 0:
             raise SettingsError(f"--start must not be negative, got {float(self.start):g} s")
         if self.end is not None and self.end <= (self.start or 0):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.frames import Frame, Mask
+from vidseg.partmap import Ballot, elected
 
 _Pair = tuple[Frame, Mask]
 _Sample = TypeVar("_Sample", np.uint8, np.float32)
@@ -61,9 +62,12 @@ def _steadied(held: deque[_Pair], index: int, window_s: float) -> _Pair:
     frame, mask = held[index]
     total = np.ones_like(mask.person)
     person = mask.person.copy()
+    ballots: list[Ballot] = [] if mask.parts is None else [(mask.person, mask.parts)]
     for weight, other in _neighbours(held, index, window_s):
-        _add(person, total, mask, other, weight)
-    return frame, replace(mask, person=person / total)
+        votes = _add(person, total, mask, other, weight)
+        if mask.parts is not None and other.parts is not None:
+            ballots.append((votes, _onto(mask, other.parts, other, nearest=True)))
+    return frame, replace(mask, person=person / total, parts=elected(ballots) if ballots else None)
 
 
 def _neighbours(held: deque[_Pair], index: int, window_s: float) -> Iterator[tuple[float, Mask]]:
@@ -81,24 +85,30 @@ def _neighbours(held: deque[_Pair], index: int, window_s: float) -> Iterator[tup
 
 def _add(
     person: NDArray[np.float32], total: NDArray[np.float32], mask: Mask, other: Mask, weight: float
-) -> None:
-    """Add a neighbour's probability to `person` and its weight to `total`, both on the grid of `mask`."""
+) -> NDArray[np.float32]:
+    """Add a neighbour's probability to `person` and its weight to `total`, both on the grid of `mask`.
+
+    Returns what was added to `person`.
+    """
     likely, picture = _onto(mask, other.person, other), other.picture
     if mask.picture is None or picture is None:
-        person += weight * likely
+        added: NDArray[np.float32] = np.float32(weight) * likely
+        person += added
         total += weight
-        return
+        return added
     change = cv2.absdiff(_grey(mask.picture), _onto(mask, _grey(picture), other))
     likeness = np.float32(weight) * _LIKENESS[cv2.blur(change, _BLUR)]
-    person += likeness * likely
+    added = likeness * likely
+    person += added
     total += likeness
+    return added
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _onto(mask: Mask, array: NDArray[_Sample], other: Mask) -> NDArray[_Sample]:
+def _onto(mask: Mask, array: NDArray[_Sample], other: Mask, *, nearest: bool = False) -> NDArray[_Sample]:
     """Return what lies on the grid of `other` on that of `mask`: both cover boxes of one coded picture."""
     height, width = mask.person.shape
     if mask.box == other.box and array.shape == (height, width):
@@ -108,7 +118,7 @@ def _onto(mask: Mask, array: NDArray[_Sample], other: Mask) -> NDArray[_Sample]:
     shift_x = (step_x / 2 + mask.box.left - other.box.left) * to_x - 0.5
     shift_y = (step_y / 2 + mask.box.top - other.box.top) * to_y - 0.5
     matrix = np.array([[step_x * to_x, 0, shift_x], [0, step_y * to_y, shift_y]], np.float32)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    flags = (cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
     border = cv2.BORDER_REPLICATE if array.dtype == np.uint8 else cv2.BORDER_CONSTANT
     # OpenCV keeps the type of its input, which its stubs don't say.
     return cv2.warpAffine(array, matrix, (width, height), flags=flags, borderMode=border)  # type: ignore[return-value]

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg import regions
+from vidseg.errors import ModelError
 from vidseg.frames import Box, Frame, Mask, Orientation, small_rgb
+from vidseg.partmap import Labels, likeliest
 from vidseg.parts import part_indices
 from vidseg.segmenters.base import Scores, Segmenter
 from vidseg.settings import SegmentSettings
@@ -68,8 +70,10 @@ def follow(
     Frames before `begin`, a restart of `vidseg.borders`, are left out; they only tell where shots end.
 
     Frames go through the network in batches of `settings.batch_size`, or of what the segmenter likes.
-    At most 17 frames are held.
+    At most 17 frames are held. Raises `ModelError` where parts are asked for that the network doesn't know.
     """
+    if settings.needs_parts and not segmenter.traits.has_parts:
+        raise ModelError(f"--parts: {segmenter.name} knows no body parts: use a bodypix model")
     looker = _Looker(segmenter, settings, orientation)
     length = min(max(_SPAN, looker.batch_size), _LONGEST_SPAN)
     before: list[Box] = []
@@ -87,13 +91,15 @@ class _Look:
     """What the network said of a region.
 
     `logits`: float32 [h, w] of the person, in coded orientation, over `box`, on the pixels of `picture`
-    (uint8 [h, w, 3] RGB); `chosen`: the same for the parts asked for, or the person's.
+    (uint8 [h, w, 3] RGB); `chosen`: the same for the parts asked for, or the person's; `parts`: the
+    likeliest part at each, where a map of them is asked for.
     """
 
     box: Box
     picture: NDArray[np.uint8]
     logits: NDArray[np.float32]
     chosen: NDArray[np.float32]
+    parts: Labels | None = None
 
     @property
     def scale(self) -> float:
@@ -240,19 +246,21 @@ class _Looker:
     def mask(self, frame: Frame, looks: list[_Look]) -> Mask:
         """Return the looks at a frame as one mask, which covers all of them."""
         if len(looks) == 1:
-            box, picture, logits = looks[0].box, looks[0].picture, looks[0].chosen
+            box, picture, logits, parts = looks[0].box, looks[0].picture, looks[0].chosen, looks[0].parts
         else:
             box = regions.union([look.box for look in looks])
             width, height = self._common_size(frame, box, max(look.scale for look in looks))
             picture = small_rgb(frame, box, width, height)
             logits = np.full((height, width), _NOBODY, np.float32)
+            parts = np.zeros((height, width), np.uint8) if self._settings.part_map else None
             for look in looks:
-                _lay(logits, box, look)
+                _lay(logits, parts, box, look)
         width, height = _mask_size(box, picture)
         picture = _resized(picture, width, height)
         logits = _resized(logits, width, height)
         person = 1 / (1 + np.exp(-self._traits.logit_gain * logits))
-        return Mask(person=np.asarray(person, np.float32), box=box, picture=picture)
+        parts = None if parts is None else _nearest(parts, width, height)
+        return Mask(person=np.asarray(person, np.float32), box=box, picture=picture, parts=parts)
 
     def _common_size(self, frame: Frame, box: Box, scale: float) -> tuple[int, int]:
         whole = _whole(frame)
@@ -266,9 +274,22 @@ class _Looker:
         scores = self._segmenter.segment(np.stack([self._input(picture) for picture in pictures]))
         chosen = _chosen(scores, self._settings.parts)
         return [
-            _Look(box, picture, self._grid(scores.person[i], picture), self._grid(chosen[i], picture))
+            _Look(
+                box,
+                picture,
+                self._grid(scores.person[i], picture),
+                self._grid(chosen[i], picture),
+                self._parts(scores, i, picture),
+            )
             for i, (box, picture) in enumerate(zip(boxes, pictures, strict=True))
         ]
+
+    def _parts(self, scores: Scores, number: int, picture: NDArray[np.uint8]) -> Labels | None:
+        """Return the likeliest of the parts asked for at each pixel, where a map of them is wanted."""
+        if not self._settings.part_map or scores.parts is None:
+            return None
+        among = part_indices(self._settings.parts)
+        return likeliest(scores.parts[number], lambda part: self._grid(part, picture), among)
 
     def _input(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the picture as the network takes it: upright, and resized where its input has one size."""
@@ -320,6 +341,10 @@ def _resized(array: NDArray[_Sample], width: int, height: int) -> NDArray[_Sampl
     return cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
+def _nearest(labels: Labels, width: int, height: int) -> Labels:
+    return np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
 def _whole(frame: Frame) -> Box:
     return Box(0, 0, frame.width, frame.height)
 
@@ -328,8 +353,8 @@ def _size(box: Box) -> tuple[int, int]:
     return box.width, box.height
 
 
-def _lay(logits: NDArray[np.float32], box: Box, look: _Look) -> None:
-    """Write a look into the [h, w] logits over `box` wherever it finds people likelier."""
+def _lay(logits: NDArray[np.float32], parts: Labels | None, box: Box, look: _Look) -> None:
+    """Write a look into the [h, w] logits, and parts, over `box` wherever it finds people likelier."""
     height, width = logits.shape
     left = round((look.box.left - box.left) * width / box.width)
     top = round((look.box.top - box.top) * height / box.height)
@@ -337,6 +362,10 @@ def _lay(logits: NDArray[np.float32], box: Box, look: _Look) -> None:
     bottom = max(top + 1, round((look.box.bottom - box.top) * height / box.height))
     resized = cv2.resize(look.chosen, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     part = logits[top:bottom, left:right]
+    if parts is not None and look.parts is not None:
+        likelier = resized[: part.shape[0], : part.shape[1]] > part
+        shown = _nearest(look.parts, right - left, bottom - top)[: part.shape[0], : part.shape[1]]
+        np.copyto(parts[top:bottom, left:right], shown, where=likelier)
     np.maximum(part, resized[: part.shape[0], : part.shape[1]], out=part)
 
 

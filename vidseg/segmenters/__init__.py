@@ -48,13 +48,13 @@ def _open(settings: SegmentSettings, say: Say | None) -> Segmenter:
 def _open_selfie(model: Model, settings: SegmentSettings, say: Say | None) -> Segmenter:
     if settings.device.startswith("gpu"):
         raise DeviceError(f"--device {settings.device}: {model.name} runs on the CPU only: use --device cpu")
-    if settings.parts:
+    if settings.needs_parts:
         raise ModelError(f"--parts: {model.name} knows no body parts: use a bodypix model")
     return Selfie(model.name, LiteRtRuntime(locate(model, say=say), SCALING))
 
 
 def _open_path(path: Path, settings: SegmentSettings, say: Say | None) -> Segmenter:
-    parts = bool(settings.parts)
+    parts = settings.needs_parts
     source = tfjs_at(path)
     if source is not None:
         return _open_tfjs(source, str(path), None, choose_gpu(settings.device), settings, say)
@@ -72,7 +72,7 @@ def _open_tfjs(
     settings: SegmentSettings,
     say: Say | None,
 ) -> Segmenter:
-    parts = bool(settings.parts)
+    parts = settings.needs_parts
     made = ensure_converted(source, name=name, parts=parts, say=say)
     scaling = SCALINGS[architecture or made.architecture]
 
