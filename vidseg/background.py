@@ -77,7 +77,7 @@ def open_background(spec: str, canvas: Canvas, *, whole_blur: bool = False) -> B
     if spec == "blur" or spec.startswith("blur:"):
         return Blur(_blur_strength(spec), whole=whole_blur)
     path = Path(spec)
-    if not path.exists() and (rgb := _colour(spec)) is not None:
+    if not path.exists() and (rgb := named_colour(spec)) is not None:
         return Still(np.full((1, 1, 3), rgb, np.uint8), canvas)
     picture = read_picture(path, BackgroundError)
     return Still(picture, canvas) if picture is not None else Movie(path, canvas)
@@ -96,7 +96,7 @@ def _blur_strength(spec: str) -> float:
     return strength
 
 
-def _colour(spec: str) -> tuple[int, ...] | None:
+def named_colour(spec: str) -> tuple[int, ...] | None:
     """Return the R, G, B of ``#RRGGBB`` or a CSS name, `None` for what looks like a path.
 
     Raises `BackgroundError` for a malformed ``#…`` and for a word that is neither colour nor file.

@@ -56,6 +56,7 @@ Examples:
   vidseg render talk.mp4 -o out.mp4 -b blur --parts face
   vidseg render talk.mp4 -o out.mov -b transparent
   vidseg render talk.mp4 -o out.mp4 --pair
+  vidseg render talk.mp4 -o people.mov -b office.jpg --otio talk.otio
   vidseg render talk.mp4 -o frames/%05d.png -b transparent
   vidseg render frames/%05d.png --fps 24 -o out.mp4 -b office.jpg
   vidseg render photo.jpg -o cut-out.png -b transparent
@@ -72,6 +73,13 @@ Examples:
     "--pair",
     is_flag=True,
     help="No background: people as OUTPUT's name with .fgr, their matte with .matte.",
+)
+@click.option(
+    "--otio",
+    "timeline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a timeline for editors (.otio, .fcpxml): -b below, OUTPUT with its alpha above, the sound.",
 )
 @click.option("--premultiplied", is_flag=True, help="With -b transparent: colours multiplied by alpha.")
 @click.option(
@@ -95,7 +103,7 @@ def render(background: str | None, pair: bool, no_decontaminate: bool, **options
     """
     if background is None and not pair:
         raise click.UsageError("Give a background with -b, or --pair for people and matte as two files.")
-    given = {name: options.pop(name) for name in ("premultiplied", "fit")}
+    given = {name: options.pop(name) for name in ("premultiplied", "fit", "timeline")}
     background = background or "transparent"
     _run(options, background=background, pair=pair, decontaminate=not no_decontaminate, **given)
 

@@ -91,18 +91,20 @@ def decode(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = No
         pictures = _timed(_pictures(container, stream, path, damage), info, damage)
         if info.interlaced:
             pictures = _deinterlaced(pictures, stream, info)
-        for frame in _frames(pictures, info, damage):
+        for frame in _frames(pictures, info):
             if seek_to is not None and span.start is not None and frame.time > span.start:
                 break  # the seek went past the start: the index lies, so read from the beginning instead
             seek_to = None
             if span.end is not None and frame.time >= span.end:
                 return
             if span.holds(frame.time):
+                damage.video_end = frame.end
                 yield frame
         else:
             return
     for frame in decode(info, Span(None, span.end), damage, hwaccel):
         if span.holds(frame.time):
+            damage.video_end = frame.end
             yield frame
 
 
@@ -234,7 +236,7 @@ def _pulled(graph: Graph, info: VideoInfo) -> Iterator[VideoFrame]:
         yield picture
 
 
-def _frames(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> Iterator[Frame]:
+def _frames(pictures: Iterable[VideoFrame], info: VideoInfo) -> Iterator[Frame]:
     """Yield frames with durations, each held back until the next one's time is known."""
     target = working_format(info.pix_fmt)
     reformatter = VideoReformatter()
@@ -251,9 +253,7 @@ def _frames(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> 
             yield _frame(held, step, target, reformatter)
         held = picture
     if held is not None:
-        frame = _frame(held, held.duration or step, target, reformatter)
-        damage.video_end = (frame.pts + frame.duration) * frame.time_base
-        yield frame
+        yield _frame(held, held.duration or step, target, reformatter)
 
 
 def _frame(picture: VideoFrame, duration: int, target: PixelFormat, reformatter: VideoReformatter) -> Frame:

@@ -165,6 +165,11 @@ class Frame:
         """Presentation time in seconds, exact."""
         return self.pts * self.time_base
 
+    @property
+    def end(self) -> Fraction:
+        """When it ceases to be shown, in seconds, exact as far as `duration` is."""
+        return (self.pts + self.duration) * self.time_base
+
     def __repr__(self) -> str:
         return f"Frame({self.width}x{self.height} {self.format.name}, t={float(self.time):.3f} s)"
 
@@ -196,7 +201,7 @@ StreamKind: TypeAlias = Literal["video", "audio", "subtitle", "data", "attachmen
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """One stream of a container, as `vidseg probe` shows it."""
+    """One stream of a container, as `vidseg probe` shows it; `start` and `duration` in seconds, if known."""
 
     index: int
     kind: StreamKind
@@ -205,6 +210,8 @@ class StreamInfo:
     title: str | None = None
     detail: str = ""
     attached_picture: bool = False
+    start: Fraction | None = None
+    duration: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def open_painter(
     if settings.kind == "parts":
         return PartsPainter(settings.matte), (Surface(partmap.LAYOUT, partmap.COLOUR),)
     canvas = Canvas(info, first.format, first.colour, settings.fit, first.time)
-    if settings.background == "transparent":
+    if settings.cutout:
         black = open_background("black", canvas) if settings.premultiplied else None
         cutout = CutoutPainter(settings.matte, black)
         if not settings.pair:

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Protocol, TypeAlias
 
-from vidseg import page
+from vidseg import page, timeline
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import InputError
-from vidseg.frames import Frame, Mask, VideoInfo
+from vidseg.frames import Frame, Mask, StreamInfo, VideoInfo
 from vidseg.mux import Cut
 from vidseg.paint import Painter, open_painter
 from vidseg.prefetch import prefetch
@@ -57,6 +57,7 @@ def render(
     begun = time.perf_counter()
     watch, damage = Stopwatch(), Damage()
     info = look(settings.source, settings.frame_rate)
+    timeline.check(settings, info)
     with ExitStack() as stack:
         sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
         hwaccel = choose_hwaccel(settings, sinks[0].notes)
@@ -73,7 +74,7 @@ def render(
         for sink in sinks:
             sink.finish()
         watch.add("mux", since)
-    conclude(report, settings, info, sinks, damage, chain.opening.cut, watch, begun, say, quality)
+    conclude(report, settings, info, sinks, damage, chain.opening, watch, begun, say, quality)
     return report
 
 
@@ -170,14 +171,17 @@ def conclude(
     info: VideoInfo,
     sinks: Sequence[Sink],
     damage: Damage,
-    cut: Cut,
+    opening: Opening,
     watch: Stopwatch,
     begun: float,
     say: Say,
     quality: Quality | None = None,
 ) -> None:
     """Complete the report, tell its notes, and write it where `settings` ask for that."""
-    _account(report, sinks, damage, info, player_span(info, settings.start, settings.end), cut)
+    _account(report, sinks, damage, info, player_span(info, settings.start, settings.end), opening.cut)
+    if settings.timeline is not None:
+        span = timeline.Span(opening.first.time, damage.video_end or Fraction(0), opening.cut.start)
+        timeline.write(settings, info, span, report.frames_out)
     report.stage_s = {name: round(seconds, 3) for name, seconds in watch.seconds.items()}
     report.wall_s = round(time.perf_counter() - begun, 3)
     for note in report.notes:
@@ -298,7 +302,7 @@ def _account(
     report.frames_in = report.frames_out
     report.start_s = float(cut.origin)
     report.end_s = float(damage.video_end or 0)
-    report.streams = [{**asdict(s), "fate": fates.get(s.index, "rendered")} for s in info.streams]
+    report.streams = [{**_plain(s), "fate": fates.get(s.index, "rendered")} for s in info.streams]
     report.notes += [note for sink in sinks for note in sink.notes]
     report.damage = {
         "packets": damage.packets + sinks[0].broken_reads,
@@ -306,6 +310,11 @@ def _account(
         "made_up_times": damage.made_up_times,
         "missing_s": float(_missing(info, span, damage, sinks[0].copied_end)),
     }
+
+
+def _plain(stream: StreamInfo) -> dict[str, object]:
+    """Return what is known of a stream as JSON takes it."""
+    return {k: float(v) if isinstance(v, Fraction) else v for k, v in asdict(stream).items()}
 
 
 def _missing(info: VideoInfo, span: Span, damage: Damage, copied_end: Fraction) -> Fraction:

@@ -125,7 +125,13 @@ def _stream(stream: Stream) -> StreamInfo:
         title=stream.metadata.get("title"),
         detail=_detail(stream),
         attached_picture=bool(stream.disposition & Disposition.attached_pic),
+        start=_in_seconds(stream.start_time, stream),
+        duration=_in_seconds(stream.duration, stream),
     )
+
+
+def _in_seconds(ticks: int | None, stream: Stream) -> Fraction | None:
+    return None if ticks is None or stream.time_base is None else ticks * stream.time_base
 
 
 def _detail(stream: Stream) -> str:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import cv2
 import numpy as np
 
+from vidseg import timeline
 from vidseg._av import Packet, check_target, library_versions
 from vidseg.borders import border, restart_before, segment_at
 from vidseg.decode import Damage
@@ -97,6 +98,7 @@ def open_job(settings: RenderSettings) -> Job:
             raise SettingsError(f"{target.path}: only videos are rendered in segments; use {endings}")
         check_target(target.path, (settings.source,), overwrite=settings.overwrite)
     info = look(settings.source, settings.frame_rate)
+    timeline.check(settings, info)
     return Job(settings, info, find_opening(settings, info), Store(settings.output))
 
 
@@ -243,7 +245,7 @@ def _join(job: Job, report: Report, watch: Stopwatch, begun: float, say: Say) ->
             sink.finish()
     report.output_codec = ", ".join(sink.codec for sink in sinks)
     watch.add("join", since)
-    conclude(report, settings, info, sinks, damage, job.opening.cut, watch, begun, say)
+    conclude(report, settings, info, sinks, damage, job.opening, watch, begun, say)
 
 
 def _accounts(job: Job, target: int) -> list[Account]:
@@ -289,6 +291,7 @@ def identity(settings: RenderSettings, segmenter: Segmenter | None = None) -> di
     chosen = asdict(settings)
     for name in ("output", "overwrite", "report", "source"):
         del chosen[name]
+    chosen["timeline"] = settings.timeline is not None
     chosen["segment"]["network"] = settings.segment.model if segmenter is None else segmenter.name
     background = Path(settings.background)
     return {

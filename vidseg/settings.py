@@ -16,6 +16,9 @@ Content: TypeAlias = Literal["picture", "cutout", "foreground", "matte", "parts"
 Range: TypeAlias = Literal["auto", "full", "video"]
 AudioMode: TypeAlias = Literal["copy", "transcode", "none"]
 
+TIMELINES = (".otio", ".fcpxml")
+"""Endings of timelines that can be written."""
+
 DEFAULT_MODEL = "bodypix-050-s16"
 
 
@@ -140,6 +143,8 @@ class RenderSettings:
     hwaccel: str | None = None
     """Hardware decoder of FFmpeg's, such as ``cuda`` or ``vaapi``; `None`: decode in software."""
     report: Path | None = None
+    timeline: Path | None = None
+    """Where a timeline for editors goes; with it, `output` holds the people with their alpha."""
     segment: SegmentSettings = field(default_factory=SegmentSettings)
     matte: MatteSettings = field(default_factory=MatteSettings)
     encode: EncodeSettings = field(default_factory=EncodeSettings)
@@ -156,12 +161,30 @@ class RenderSettings:
             raise SettingsError(f"--end must come after --start: start {start:g} s, end {end:g} s")
         if self.frame_rate is not None:
             _check_range("fps", float(self.frame_rate), 0.01, 1000)
+        if self.timeline is not None:
+            self._check_timeline(self.timeline)
         if self.pair and self.background != "transparent":
             raise SettingsError(
                 f"--pair writes people and matte without a background; leave out -b {self.background}"
             )
-        if self.premultiplied and (self.pair or self.background != "transparent"):
+        if self.premultiplied and (self.pair or not self.cutout):
             raise SettingsError("--premultiplied is for -b transparent, written into one file")
+
+    def _check_timeline(self, path: Path) -> None:
+        if path.suffix.lower() not in TIMELINES:
+            raise SettingsError(f"--otio {path}: the ending says the format; use {' or '.join(TIMELINES)}")
+        if self.kind != "picture" or self.pair:
+            raise SettingsError("--otio is for render with people in one file; leave out --pair")
+        if self.background.partition(":")[0] == "blur":
+            raise SettingsError(
+                f"--otio: an editor can't be told of -b {self.background}; use -b transparent, and put the "
+                "clip below the people, blurred in the editor"
+            )
+
+    @property
+    def cutout(self) -> bool:
+        """Whether `output` gets the people with an alpha channel."""
+        return self.kind == "picture" and (self.background == "transparent" or self.timeline is not None)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -176,7 +199,7 @@ class RenderSettings:
                 Target(_named(self.output, "fgr"), "foreground"),
                 Target(_named(self.output, "matte"), "matte", sound=False),
             )
-        return (Target(self.output, "cutout" if self.background == "transparent" else "picture"),)
+        return (Target(self.output, "cutout" if self.cutout else "picture"),)
 
 
 def _named(path: Path, word: str) -> Path:
