@@ -73,9 +73,9 @@ def check(settings: RenderSettings, info: VideoInfo) -> None:
         background = Path(settings.background)
         if background.exists():
             sources.append(background)
-        if background.exists() or named_colour(settings.background) is None:
-            if read_picture(background, BackgroundError) is None:
-                probe(background, BackgroundError)
+        coloured = not background.exists() and named_colour(settings.background) is not None
+        if not coloured and read_picture(background, BackgroundError) is None:
+            probe(background, BackgroundError)
     check_target(path, tuple(sources), overwrite=settings.overwrite)
     _otio(path)
     if path.suffix.lower() == ".fcpxml":
