@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vidseg.colours import snapped
 from vidseg.frames import Frame, Mask, Plane, Planes, reduced
 from vidseg.settings import MatteSettings
+from vidseg.solid import solid
 
 _STEP_WIDTH = 0.5
 """Span of probability, around the threshold, over which alpha rises from 0 to 1."""
@@ -28,14 +29,14 @@ _Float = NDArray[np.float32]
 def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Plane:
     """Return the alpha of `frame`, [H, W] in its sample type, 0 to its peak code value.
 
-    The mask's edge is moved to where colours change (see `vidseg.colours`), then brought to full size by a
-    guided filter (He, Sun, Tang 2010; its fast form, He, Sun 2015): near each pixel, probability is a
-    linear function of luma, whose coefficients are found on the small grid and read off between its
-    points. A soft step around the threshold makes it alpha. `grow` moves the edge by that many pixels of
-    the source, `feather` softens it.
+    The mask's edge is moved to where colours change (see `vidseg.colours`), holes and specks go (see
+    `vidseg.solid`), and the rest is brought to full size by a guided filter (He, Sun, Tang 2010; its fast
+    form, He, Sun 2015): near each pixel, probability is a linear function of luma, whose coefficients are
+    found on the small grid and read off between its points. A soft step around the threshold makes it
+    alpha. `grow` moves the edge by that many pixels of the source, `feather` softens it.
     """
     person = mask.person if mask.picture is None else snapped(mask.person, mask.picture)
-    person = _shifted(person, settings.threshold)
+    person = solid(_shifted(person, settings.threshold), _shifted(mask.person, settings.threshold))
     alpha = _plane(np.zeros((frame.height, frame.width), frame.format.dtype))
     box = mask.box
     inside = alpha[box.top : box.bottom, box.left : box.right]
