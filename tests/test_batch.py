@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tests.crews import open_deadly, open_fake
 from tests.media import Audio, person_picture, read_frames, write_clip
-from vidseg.batch import Clip, Outcome, find_clips, settings_for, table
+from vidseg.batch import Clip, Outcome, cores, endings_for, find_clips, settings_for, table
 from vidseg.crew import LocalCrew, default_jobs
 from vidseg.errors import SettingsError
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
@@ -86,6 +86,56 @@ def test_results_are_no_sources(tree: Path) -> None:
     assert len(find_clips([str(tree)], tree / "results")) == 4
 
 
+def test_results_beside_the_clips_are_no_sources(tree: Path) -> None:
+    """They were rendered again, as a.new.new.mp4, by every further run into the clips' own folder."""
+    before = names(find_clips([str(tree)], tree, "{stem}.new{suffix}"), tree)
+    (tree / "a.new.mp4").touch()
+    (tree / "day1" / "c.new.mp4").touch()
+    assert names(find_clips([str(tree)], tree, "{stem}.new{suffix}"), tree) == before
+    with pytest.raises(SettingsError, match="numbers change once results lie beside the clips"):
+        find_clips([str(tree)], tree, "{number}{suffix}")
+
+
+def test_results_that_a_pattern_finds_are_no_sources(tree: Path) -> None:
+    (tree / "results").mkdir()
+    (tree / "results" / "b.MOV").touch()
+    clips = find_clips([f"{tree}/**/b.*"], tree / "results")
+    assert [clip.source for clip in clips] == [tree / "b.MOV"]
+
+
+def test_no_result_replaces_its_source(tree: Path) -> None:
+    """The clips counted as done already: the run skipped all of them and ended well."""
+    with pytest.raises(SettingsError, match="would be replaced by its own result; give -o another folder"):
+        find_clips([str(tree)], tree)
+
+
+def test_a_link_is_named_by_itself(tree: Path, tmp_path: Path) -> None:
+    """Its result was called like what it leads to, which collides in a store of numbered files."""
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "interview.mp4").symlink_to(tree / "a.mp4")
+    out = tmp_path / "out"
+    assert names(find_clips([str(tmp_path / "links")], out), out) == ["interview.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("encode", "background", "expected"),
+    [
+        (EncodeSettings(), "red", ["a.mp4", "b.MOV"]),
+        (EncodeSettings(), "transparent", ["a.mov", "b.MOV"]),
+        (EncodeSettings(codec="vp9"), "red", ["a.mp4", "b.webm"]),
+        (EncodeSettings(codec="vp9"), "transparent", ["a.webm", "b.webm"]),
+        (EncodeSettings(codec="prores"), "red", ["a.mov", "b.MOV"]),
+    ],
+)
+def test_a_result_ends_in_what_can_hold_it(
+    tree: Path, tmp_path: Path, encode: EncodeSettings, background: str, expected: list[str]
+) -> None:
+    """Each clip failed where .mp4 holds no transparency, or not the codec asked for."""
+    common = RenderSettings(source=tree, output=tree, background=background, encode=encode)
+    out = tmp_path / "out"
+    assert names(find_clips([f"{tree}/*.[mM]*"], out, endings=endings_for(common)), out) == expected
+
+
 def test_names_follow_the_template(tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     clips = find_clips([str(tree)], out, "{number:03d}-{stem}.vidseg.mkv")
@@ -97,12 +147,14 @@ def test_names_follow_the_template(tree: Path, tmp_path: Path) -> None:
     [
         ("../{stem}{suffix}", "leads out of"),
         ("/tmp/{stem}{suffix}", "leads out of"),
-        ("a/../../{stem}", "leads out of"),
+        ("a/../../{stem}{suffix}", "leads out of"),
         ("{name}", "{stem}, {suffix}, {number}"),
         ("{stem.__class__}", "unknown 'stem.__class__'"),
         ("{stem", "expected '}'"),
         ("{}", "{stem}, {suffix}, {number}"),
         ("same.mp4", "would both become"),
+        ("{stem}.png", "a.png is no video"),
+        ("{stem}", "a is no video"),
     ],
 )
 def test_bad_templates_are_refused(tree: Path, tmp_path: Path, template: str, message: str) -> None:
@@ -137,6 +189,18 @@ def test_workers_leave_cores_to_each_other(monkeypatch: pytest.MonkeyPatch) -> N
     assert default_jobs(SegmentSettings(device="gpu")) == 1
     monkeypatch.setattr("vidseg.crew.cores", lambda: 1)
     assert default_jobs(SegmentSettings()) == 1
+
+
+def test_a_quota_counts_as_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container of two of a host's 64 cores, 32 workers were started."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64))
+    quota = tmp_path / "cpu.max"
+    monkeypatch.setattr("vidseg.batch._CPU_QUOTA", quota)
+    assert cores() == 64
+    quota.write_text("max 100000\n")
+    assert cores() == 64
+    quota.write_text("150000 100000\n")
+    assert cores() == 2
 
 
 # -- running -------------------------------------------------------------------------------------------------
@@ -224,7 +288,16 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path: P
     assert all(len(read_frames(tmp_path / "out" / f"{n}.mp4")) == 120 for n in range(3))
 
 
-@pytest.mark.parametrize("options", [[], ["-b", "red", "--matte"], ["-b", "red", "--jobs", "0"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["-b", "red", "--matte"],
+        ["-b", "red", "--jobs", "0"],
+        ["-b", "red", "--report", "nowhere/report.json"],
+        ["-b", "red", "--report", "report.html"],
+    ],
+)
 def test_wrong_usage_exits_with_2(tmp_path: Path, options: list[str]) -> None:
     source = write_clip(tmp_path / "a.mp4", frames=2)
     assert run("batch", source, "-o", tmp_path / "out", *options).returncode == 2

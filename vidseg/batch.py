@@ -5,14 +5,17 @@ import os
 import string
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from vidseg import resume
+from vidseg.encode import CODECS
 from vidseg.errors import SettingsError, VidsegError
 from vidseg.mux import FORMATS
 from vidseg.segmenters.base import Segmenter
+from vidseg.segments import Store
 from vidseg.settings import RenderSettings
 
 VIDEO_SUFFIXES = (
@@ -23,6 +26,8 @@ VIDEO_SUFFIXES = (
 
 DEFAULT_NAME = "{stem}{suffix}"
 _FIELDS = ("stem", "suffix", "number")
+_WITH_ALPHA = (".mov", ".mkv", ".webm")
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 State: TypeAlias = Literal["done", "damaged", "skipped", "failed"]
 Tell: TypeAlias = Callable[[int, float], None]
@@ -57,32 +62,73 @@ class Crew(Protocol):
         """End the workers; what they are at is left as segments, nothing half-written."""
 
 
-def find_clips(sources: Sequence[str], folder: Path, name: str = DEFAULT_NAME) -> list[Clip]:
+def find_clips(
+    sources: Sequence[str], folder: Path, name: str = DEFAULT_NAME, endings: Sequence[str] = tuple(FORMATS)
+) -> list[Clip]:
     """Return the clips that `sources` (files, folders and all below them, patterns) mean, by name.
 
     Results go into `folder`, below the sub-folders that the clips had below a folder among `sources`.
-    `name` is a template with the fields stem, suffix and number. What lies in `folder` is no source.
-    Raises `SettingsError` where a source is missing, a name leads out of `folder`, or two are the same.
+    `name` is a template with the fields stem, suffix and number; suffix is the source's where it is among
+    `endings`, else the first of those. What lies in `folder`, or is another clip's result, is no source.
+    Raises `SettingsError` where a source is missing, a name leads out of `folder` or ends in no video's
+    ending, two names are the same, or a result would replace its source.
     """
     _check_template(name)
-    found: dict[Path, Path] = {}
+    found: dict[Path, tuple[Path, Path]] = {}
     for source in sources:
         for path, below in _expanded(source, folder):
-            found.setdefault(path.resolve(), below)
+            found.setdefault(path.resolve(), (path.absolute(), below))
     if not found:
         raise SettingsError(f"there are no videos in {', '.join(sources)}")
-    clips: list[Clip] = []
+    if "{number" in name and any(path.is_relative_to(folder.resolve()) for path in found):
+        raise SettingsError(
+            f"--name {name!r}: numbers change once results lie beside the clips; give -o a folder of its own"
+        )
+    clips = [
+        Clip(path, _output(path, below, folder, name, number, endings))
+        for number, (path, below) in enumerate(sorted(found.values()), 1)
+    ]
+    return _distinct(_without_results(clips), folder)
+
+
+def _without_results(clips: list[Clip]) -> list[Clip]:
+    """Leave out what is the result of another clip, from an earlier run into the clips' own folder."""
+    makers: dict[Path, set[Path]] = {}
+    for clip in clips:
+        makers.setdefault(clip.output.resolve(), set()).add(clip.source)
+    return [clip for clip in clips if not makers.get(clip.source.resolve(), set()) - {clip.source}]
+
+
+def _distinct(clips: list[Clip], folder: Path) -> list[Clip]:
+    """Return the clips. Raises `SettingsError` where a result would replace its source, or another result."""
     taken: dict[Path, Path] = {}
-    for number, (path, below) in enumerate(sorted(found.items()), 1):
-        output = _output(path, below, folder, name, number)
-        if output in taken:
+    for clip in clips:
+        if clip.output.resolve() == clip.source.resolve():
             raise SettingsError(
-                f"{taken[output]} and {path} would both become {output}; tell them apart with --name, "
-                "such as '{number:03d}-{stem}{suffix}'"
+                f"{clip.source} would be replaced by its own result; give -o another folder than {folder}, "
+                "or --name such as '{stem}.new{suffix}'"
             )
-        taken[output] = path
-        clips.append(Clip(path, output))
+        if clip.output in taken:
+            raise SettingsError(
+                f"{taken[clip.output]} and {clip.source} would both become {clip.output}; tell them apart "
+                "with --name, such as '{number:03d}-{stem}{suffix}'"
+            )
+        taken[clip.output] = clip.source
     return clips
+
+
+def endings_for(settings: RenderSettings) -> tuple[str, ...]:
+    """Return the endings of files that hold what `settings` ask for, the most usual first."""
+    transparent = settings.kind == "picture" and settings.background == "transparent"
+    codec = CODECS.get(settings.encode.codec)
+    if codec is None:
+        return _WITH_ALPHA if transparent else tuple(FORMATS)
+    return (codec.alpha_containers if transparent else codec.containers) or tuple(FORMATS)
+
+
+def is_done(clip: Clip) -> bool:
+    """Whether a clip's result is there, and nothing is left to be tidied up."""
+    return clip.output.exists() and not Store(clip.output).made(clip.output)
 
 
 def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -118,13 +164,17 @@ def _check_template(name: str) -> None:
         raise SettingsError(f"--name {name!r}: unknown {unknown[0]!r}; use {{{'}, {'.join(_FIELDS)}}}")
 
 
-def _output(path: Path, below: Path, folder: Path, name: str, number: int) -> Path:
-    suffix = path.suffix if path.suffix.lower() in FORMATS else ".mp4"
+def _output(path: Path, below: Path, folder: Path, name: str, number: int, endings: Sequence[str]) -> Path:
+    suffix = path.suffix if path.suffix.lower() in endings else endings[0]
     relative = below / name.format(stem=path.stem, suffix=suffix, number=number)
     output = Path(os.path.normpath(folder / relative))
     inside = output.is_relative_to(os.path.normpath(folder)) and output != Path(os.path.normpath(folder))
     if not inside:
         raise SettingsError(f"--name {name!r}: {relative} leads out of {folder}")
+    if output.suffix.lower() not in FORMATS:
+        raise SettingsError(
+            f"--name {name!r}: {relative} is no video; end it in {{suffix}}, or {', '.join(FORMATS)}"
+        )
     return output
 
 
@@ -168,8 +218,12 @@ def render_clip(settings: RenderSettings, segmenter: Segmenter, tell: Callable[[
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may use, by its affinity and by its container's quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):
+        quota, period = _CPU_QUOTA.read_text("ascii").split()
+        count = min(count, -(-int(quota) // int(period)))
+    return max(1, count)
 
 
 def table(clips: Sequence[Clip], outcomes: Sequence[Outcome], folder: Path) -> str:

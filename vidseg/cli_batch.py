@@ -55,15 +55,16 @@ under way goes on where it was.
 @run_options
 def batch(sources: tuple[str, ...], **options: Any) -> None:
     """Render every clip of SOURCE...: files, folders with all below them, patterns."""
-    from vidseg.batch import Outcome, find_clips, settings_for, table
+    from vidseg.batch import Outcome, endings_for, find_clips, is_done, settings_for, table
 
     folder: Path = options["output"]
     if (options["background"] is None) != options["matte"]:
         raise click.UsageError("give either -b BACKGROUND or --matte")
-    clips = find_clips(sources, folder, options["name"])
-    common = _common(options, clips[0].source, clips[0].output)
+    _check_report(options["report"])
+    common = _common(options, Path("source"), folder)
+    clips = find_clips(sources, folder, options["name"], endings_for(common))
     outcomes: list[Outcome | None] = [
-        Outcome("skipped") if clip.output.exists() and not common.overwrite else None for clip in clips
+        Outcome("skipped") if is_done(clip) and not common.overwrite else None for clip in clips
     ]
     todo = [number for number, outcome in enumerate(outcomes) if outcome is None]
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +83,16 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
     states = {outcome.state for outcome in ended}
     if states & {"failed", "damaged"}:
         sys.exit(EXIT_SOME_FAILED if "failed" in states else EXIT_DAMAGED)
+
+
+def _check_report(path: Path | None) -> None:
+    """Refuse, before a night of work, an account that couldn't be written after it."""
+    if path is None:
+        return
+    if path.suffix.lower() in (".html", ".htm"):
+        raise click.UsageError(f"--report {path}: the account of a batch is JSON; name it .json")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"--report {path}: the folder {path.parent} doesn't exist; create it first")
 
 
 def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettings:

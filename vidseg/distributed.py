@@ -6,22 +6,25 @@ over the network are settings and outcomes. Ray is imported here only, and when 
 
 import itertools
 import os
+import secrets
 import socket
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from vidseg import __version__, resume
+from vidseg import resume
+from vidseg._av import library_versions
 from vidseg.batch import Outcome, Tell, absolute, render_clip
 from vidseg.borders import SEGMENT_S
 from vidseg.crew import CORES_PER_WORKER, Opener
 from vidseg.errors import DeviceError, OutputError, SettingsError, VidsegError
 from vidseg.pipeline import Progress
 from vidseg.report import Report
-from vidseg.resume import Job, Named, Stretch, open_job, remaining, render_stretch
+from vidseg.resume import Job, Stretch, open_job, remaining, render_stretch
 from vidseg.segmenters import open_segmenter
 from vidseg.settings import RenderSettings, SegmentSettings
 
@@ -36,6 +39,8 @@ _WAIT_S = 30.0
 _KNOCK_S = 10.0
 
 Work: TypeAlias = "tuple[str, RenderSettings, Stretch | None]"
+Greeting: TypeAlias = tuple[dict[str, str], str]
+"""A worker's versions, and the name of its machine."""
 Say: TypeAlias = Callable[[str], None]
 
 
@@ -47,16 +52,18 @@ class _Renderer:
         self._segmenter = opener(settings)
         self._job: Job | None = None
 
-    def ready(self) -> tuple[str, str, str]:
-        """Return this machine's version of vidseg, the network's name and what it runs on."""
-        return __version__, self._segmenter.name, self._segmenter.device
+    def ready(self) -> Greeting:
+        """Return what runs here, and where that is."""
+        return library_versions(), socket.gethostname()
 
-    def clip(self, settings: RenderSettings) -> Outcome:
-        """Render a clip."""
-        return render_clip(settings, self._segmenter, lambda _: None)
+    def clip(self, settings: RenderSettings, sign: Path) -> Outcome:
+        """Render a clip, where the file `sign` can be seen."""
+        return _unseen(sign) or render_clip(settings, self._segmenter, lambda _: None)
 
-    def stretch(self, settings: RenderSettings, stretch: Stretch) -> Outcome:
+    def stretch(self, settings: RenderSettings, sign: Path, stretch: Stretch) -> Outcome:
         """Render some segments of a clip, less those that a worker before this one finished."""
+        if (failed := _unseen(sign)) is not None:
+            return failed
         frames = 0
 
         def add(count: int) -> None:
@@ -73,14 +80,44 @@ class _Renderer:
         return Outcome("done", frames)
 
 
+def _unseen(sign: Path) -> Outcome | None:
+    """Return a failure where a file that the program left in its output's folder isn't there."""
+    if sign.exists():
+        return None
+    message = (
+        f"{sign.parent}: not the folder that it is where the run was started; all machines must share it"
+    )
+    return Outcome("failed", message=message)
+
+
+@contextmanager
+def _sign(folder: Path) -> Iterator[Path]:
+    """Leave a file in a folder, by which workers see that the folder is theirs too."""
+    path = folder / f".vidseg.part.{secrets.token_hex(6)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise OutputError(f"{folder}: can't be written to: {error.strerror}") from error
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
 @dataclass(slots=True)
 class _Hand:
-    """An actor, with what it was asked last."""
+    """An actor, with what it was asked last, and the name of its machine once it is ready."""
 
     actor: Any
     asked: Any
     work: int | None = None
-    ready: bool = False
+    host: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has opened its network."""
+        return bool(self.host)
 
 
 @dataclass(slots=True)
@@ -98,61 +135,61 @@ class RayCrew:
     say: Say = lambda _: None
     opener: Opener = open_segmenter
     cores: float = CORES_PER_WORKER
-    named: Named = field(default=Named("", ""), init=False)
     _hands: list[_Hand] = field(default_factory=list, init=False)
     _ray: Any = field(default=None, init=False)
     _gpus: int = field(default=0, init=False)
+    _early: int = field(default=0, init=False)
 
     def run(self, jobs: Sequence[RenderSettings], tell: Tell) -> Iterator[tuple[int, Outcome]]:
         """Yield each clip's number with its outcome, as they end."""
-        for number, outcome in self._all([("clip", settings, None) for settings in jobs]):
-            tell(number, 1.0)
-            yield number, outcome
+        self.connect()
+        if not jobs:
+            return
+        with _sign(jobs[0].output.parent) as sign:
+            for number, outcome in self._all([("clip", settings, None) for settings in jobs], sign):
+                tell(number, 1.0)
+                yield number, outcome
 
-    def render(self, job: Job, stretches: list[Stretch], add: Callable[[int], None]) -> Named:
+    def render(self, job: Job, stretches: list[Stretch], add: Callable[[int], None]) -> None:
         """Render the missing segments of one clip: a `vidseg.resume.Renderer`."""
         self.connect()
         pieces = divided(stretches, job.estimated_stop, self._workers())
         work: list[Work] = [("stretch", job.settings, piece) for piece in pieces]
-        for _, outcome in self._all(work):
-            if outcome.state == "failed":
-                raise OutputError(outcome.message)
-            add(outcome.frames)
-        return self.named
+        with _sign(job.store.folder) as sign:
+            for _, outcome in self._all(work, sign):
+                if outcome.state == "failed":
+                    raise OutputError(outcome.message)
+                add(outcome.frames)
 
     def close(self) -> None:
         """Dismiss the actors and leave the cluster."""
-        for hand in self._hands:
-            self._ray.kill(hand.actor)
-        self._hands.clear()
+        for hand in list(self._hands):
+            self._dismiss(hand)
         if self._ray is not None:
             self._ray.shutdown()
             self._ray = None
 
-    def _all(self, work: Sequence[Work]) -> Iterator[tuple[int, Outcome]]:
+    def _all(self, work: Sequence[Work], sign: Path) -> Iterator[tuple[int, Outcome]]:
         """Do all pieces of work, one at a time per actor; a dead actor's piece goes to another one."""
-        self.connect()
         todo = deque(range(len(work)))
-        deaths, early = [0] * len(work), 0
+        deaths: Counter[int] = Counter()
         while todo or any(hand.work is not None for hand in self._hands):
-            busy = sum(hand.work is not None for hand in self._hands)
-            while len(self._hands) < min(self._workers(), len(todo) + busy):
-                self._hands.append(self._hire())
+            self._hire(len(todo))
             for idle in self._hands:
                 if todo and idle.ready and idle.work is None:
-                    self._ask(idle, todo.popleft(), work)
+                    self._ask(idle, todo.popleft(), work, sign)
             hand = self._next()
             if hand is None:
                 self.say("waiting for the cluster: no worker has answered for a while")
                 continue
-            number = hand.work
+            number, hand.work = hand.work, None
             try:
-                answer = self._ray.get(hand.asked)
-            except self._ray.exceptions.RayActorError as error:
-                self._hands.remove(hand)
+                answer = self._answer(hand)
+            except self._ray.exceptions.RayError as error:
+                self._dismiss(hand)
                 if number is None:
-                    early += 1
-                    if "creation task" in str(error) or early > _MOST_DEATHS:
+                    self._early += 1
+                    if self._early > _MOST_DEATHS or "creation task" in str(error):
                         raise _opening_failure(error) from error
                     continue
                 deaths[number] += 1
@@ -162,32 +199,54 @@ class RayCrew:
                 else:
                     yield number, Outcome("failed", message=f"{deaths[number]} workers died of it")
                 continue
-            except self._ray.exceptions.RayTaskError as error:
-                answer = Outcome("failed", message=f"internal error, {str(error.cause)[:200]}")
-            if number is not None:
-                hand.work = None
-                yield number, answer
-            else:
+            if number is None:
                 self._greet(hand, answer)
+            else:
+                yield number, answer
 
-    def _ask(self, hand: _Hand, number: int, work: Sequence[Work]) -> None:
+    def _answer(self, hand: _Hand) -> Any:
+        """Return what an actor answered. Raises Ray's error where it died."""
+        try:
+            answer = self._ray.get(hand.asked)
+        except self._ray.exceptions.RayTaskError as error:
+            return Outcome("failed", message=f"internal error, {str(error.cause)[:200]}")
+        if isinstance(answer, Outcome) and answer.state == "failed" and hand.host != socket.gethostname():
+            return replace(answer, message=f"on {hand.host}: {answer.message}")
+        return answer
+
+    def _ask(self, hand: _Hand, number: int, work: Sequence[Work], sign: Path) -> None:
         kind, settings, stretch = work[number]
         settings = replace(settings, segment=self._on_worker(settings.segment))
         hand.work = number
         hand.asked = (
-            hand.actor.clip.remote(settings)
+            hand.actor.clip.remote(settings, sign)
             if kind == "clip"
-            else hand.actor.stretch.remote(settings, stretch)
+            else hand.actor.stretch.remote(settings, sign, stretch)
         )
 
-    def _greet(self, hand: _Hand, answer: tuple[str, str, str]) -> None:
-        version, name, device = answer
-        if version != __version__:
-            raise SettingsError(
-                f"a worker has vidseg {version}, this machine {__version__}; install the same"
-            )
-        hand.ready = True
-        self.named = Named(name, device)
+    def _greet(self, hand: _Hand, greeting: Greeting) -> None:
+        """Take an actor on. Raises `SettingsError` where something there has another version than here."""
+        versions, host = greeting
+        for name, mine in library_versions().items():
+            if versions.get(name) != mine:
+                raise SettingsError(
+                    f"{host} has {name} {versions.get(name, 'of unknown version')}, this machine {mine}; "
+                    "install the same everywhere"
+                )
+        hand.host = host
+        self._early = 0
+
+    def _hire(self, waiting: int) -> None:
+        """Ask for actors until all that work, and those that could, are there."""
+        busy = sum(hand.work is not None for hand in self._hands)
+        while len(self._hands) < min(self._workers(), waiting + busy):
+            self._hands.append(self._hired())
+
+    def _dismiss(self, hand: _Hand) -> None:
+        """Free what an actor holds, whether it is dead or only out of reach."""
+        self._hands.remove(hand)
+        with suppress(self._ray.exceptions.RayError, ValueError):
+            self._ray.kill(hand.actor)
 
     def _next(self) -> _Hand | None:
         """Return an actor that has answered, or died; `None` after a while without."""
@@ -195,7 +254,7 @@ class RayCrew:
         done, _ = self._ray.wait([hand.asked for hand in waiting], timeout=_WAIT_S)
         return next((hand for hand in waiting if done and hand.asked == done[0]), None)
 
-    def _hire(self) -> _Hand:
+    def _hired(self) -> _Hand:
         kind = self._ray.remote(_Renderer).options(
             num_cpus=min(self.cores, self._ray.cluster_resources().get("CPU", 1)), num_gpus=self._gpus
         )

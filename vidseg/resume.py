@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import chain as row
 from pathlib import Path
@@ -26,6 +26,7 @@ from vidseg.errors import OutputError, SettingsError
 from vidseg.frames import VideoInfo
 from vidseg.models import fingerprint
 from vidseg.mux import FORMATS, read_packets, retimed
+from vidseg.numbered import is_numbered, name_of, numbers
 from vidseg.paint import open_painter
 from vidseg.pipeline import (
     Opening,
@@ -41,25 +42,18 @@ from vidseg.pipeline import (
     write_one,
 )
 from vidseg.report import Report, Stopwatch
+from vidseg.segment_sink import SegmentSink
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
-from vidseg.segments import Account, SegmentSink, Store, missing
+from vidseg.segments import Account, Store, missing
 from vidseg.settings import RenderSettings
 from vidseg.sinks import VideoSink
-from vidseg.source import look
+from vidseg.source import is_photo, look
 
 _EDGE_BYTES = 1 << 20
 
 Stretch: TypeAlias = tuple[int, int | None]
 """Segments [begin, stop); `None`: to the clip's end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """The name of the network that rendered, and what it ran on."""
-
-    name: str
-    device: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,20 +80,32 @@ class Job:
         return max(self.first, segment_at(end if span.end is None else min(end, span.end))) + 1
 
 
-Renderer: TypeAlias = Callable[[Job, list[Stretch], Callable[[int], None]], Named]
-"""Renders stretches of a job, telling of each frame or of some frames at once; returns who did it."""
+Renderer: TypeAlias = Callable[[Job, list[Stretch], Callable[[int], None]], None]
+"""Renders stretches of a job, telling of each frame or of some frames at once."""
 
 
 def open_job(settings: RenderSettings) -> Job:
-    """Look at the source and check the targets. Raises a `VidsegError` for what can't be rendered so."""
+    """Look at the source. Raises a `VidsegError` for what can't be rendered in segments."""
     for target in settings.targets:
-        if target.path.suffix.lower() not in FORMATS or "%" in target.path.name:
+        if target.path.suffix.lower() not in FORMATS or is_numbered(target.path):
             endings = ", ".join(FORMATS)
             raise SettingsError(f"{target.path}: only videos are rendered in segments; use {endings}")
-        check_target(target.path, (settings.source,), overwrite=settings.overwrite)
     info = look(settings.source, settings.frame_rate)
-    timeline.check(settings, info)
+    if is_photo(info):
+        raise SettingsError(f"{settings.source}: a photo needs no segments; leave out --resumable and --ray")
     return Job(settings, info, find_opening(settings, info), Store(settings.output))
+
+
+def _admitted(job: Job, who: dict[str, Any]) -> Job:
+    """Return the job after checking its targets; its own finished ones, left by a kill, it may replace."""
+    settings, ours = job.settings, False
+    for target in settings.targets:
+        mine = job.store.made(target.path, who)
+        check_target(target.path, (settings.source,), overwrite=settings.overwrite or mine)
+        ours = ours or mine
+    job = replace(job, settings=replace(settings, overwrite=True)) if ours else job
+    timeline.check(job.settings, job.info)
+    return job
 
 
 def render(
@@ -117,41 +123,55 @@ def render(
     segments stay when this run fails or is interrupted.
     """
     begun = time.perf_counter()
-    job = open_job(settings)
     watch = Stopwatch()
+    job = open_job(settings)
+    who = identity(settings, segmenter)
+    outputs = [target.path for target in settings.targets]
+    for output in outputs:
+        check_target(output, (settings.source,), overwrite=True)
     job.store.claim()
     try:
-        why = job.store.settle(identity(settings, segmenter))
+        job = _admitted(job, who)
+        if (account := job.store.finished(who, outputs)) is not None:
+            job.store.remove()
+            return Report(**account)
+        why = job.store.settle(who, outputs)
         if why is not None:
             say(f"{settings.output}: starting anew, since {why}")
         whole = job.store.accounts(job.first, len(settings.targets))
-        tally = _Tally(job, whole, progress)
+        tally = _Tally(job, whole, progress, who)
         if tally.done:
             say(f"{settings.output}: going on, {tally.done} frames are there already")
         stretches = missing(whole, job.first)
-        report = new_report(settings, job.info, Named("", ""), [])
         if stretches:
-            local = _Local(segmenter, watch, say)
-            named = (renderer or local)(job, stretches, tally.add)
-            report.model, report.device = named.name, named.device
-        _join(job, report, watch, begun, say)
+            (renderer or _Local(segmenter, watch, say))(job, stretches, tally.add)
+        report = _join(job, watch, begun, say)
+        job.store.finish(who, outputs, asdict(report))
+        job.store.remove()
+        return report
     finally:
         job.store.release()
-    job.store.remove()
-    return report
 
 
 class _Tally:
     """Counts frames over all segments for a progress bar."""
 
-    def __init__(self, job: Job, whole: dict[int, list[Account]], progress: Progress | None) -> None:
+    def __init__(
+        self, job: Job, whole: dict[int, list[Account]], progress: Progress | None, who: dict[str, Any]
+    ) -> None:
         self.done = sum(accounts[0].frames for accounts in whole.values())
         span = player_span(job.info, job.settings.start, job.settings.end)
         self._expected = expected_frames(job.info, span)
         self._progress = progress
+        self._job = job
+        self._unknown = who if who["weights"] is None else None
 
     def add(self, frames: int) -> None:
         """Count frames that were written."""
+        if self._unknown is not None:  # by now the network is open, its weights fetched
+            weights = fingerprint(self._job.settings.segment.model)
+            self._job.store.amend({**self._unknown, "weights": weights})
+            self._unknown = None
         self.done += frames
         if self._progress is not None:
             self._progress(self.done, self._expected)
@@ -163,7 +183,7 @@ class _Local:
     def __init__(self, segmenter: Segmenter | None, watch: Stopwatch, say: Say) -> None:
         self._segmenter, self._watch, self._say = segmenter, watch, say
 
-    def __call__(self, job: Job, stretches: list[Stretch], add: Callable[[int], None]) -> Named:
+    def __call__(self, job: Job, stretches: list[Stretch], add: Callable[[int], None]) -> None:
         """Render all of them, one after the other."""
         with ExitStack() as stack:
             segmenter = self._segmenter
@@ -172,7 +192,6 @@ class _Local:
                 stack.callback(segmenter.close)
             for stretch in stretches:
                 render_stretch(job, stretch, segmenter, add, watch=self._watch, say=self._say)
-            return Named(segmenter.name, segmenter.device)
 
 
 def remaining(job: Job, stretch: Stretch) -> list[Stretch]:
@@ -203,7 +222,7 @@ def render_stretch(
             for index, target in enumerate(settings.targets)
         ]
         for sink in sinks:
-            sink.begin(first, stop, damage)
+            sink.begin(first, stop, damage, segmenter)
         hwaccel = choose_hwaccel(settings, [])
         opened = open_chain(
             stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say,
@@ -223,13 +242,15 @@ def render_stretch(
             sink.finish()
 
 
-def _join(job: Job, report: Report, watch: Stopwatch, begun: float, say: Say) -> None:
-    """Write the outputs from the segments, and complete the report."""
+def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
+    """Write the outputs from the segments, and account for them."""
     settings, info = job.settings, job.info
     since = time.perf_counter()
     damage = Damage()
     with ExitStack() as stack:
-        sinks = [stack.enter_context(VideoSink(target, settings, info)) for target in settings.targets]
+        sinks: list[VideoSink] = []
+        for target in settings.targets:
+            sinks.append(stack.enter_context(VideoSink(target, settings, info, job.store.folder)))  # noqa: PERF401
         painter, surfaces = open_painter(settings, info, job.opening.first, [s.full_range for s in sinks])
         painter.close()
         for index, (sink, surface) in enumerate(zip(sinks, surfaces, strict=True)):
@@ -238,14 +259,31 @@ def _join(job: Job, report: Report, watch: Stopwatch, begun: float, say: Say) ->
             _check_headers(sink, accounts, job)
             sink.copy(_packets(job, index, accounts))
             if index == 0:
+                report = new_report(settings, info, _Named.of(accounts), sinks)
                 report.frames_out = sum(account.frames for account in accounts)
                 _add_up(damage, accounts)
         choose_hwaccel(settings, sinks[0].notes)
+        job.store.joining()
         for sink in sinks:
             sink.finish()
-    report.output_codec = ", ".join(sink.codec for sink in sinks)
     watch.add("join", since)
     conclude(report, settings, info, sinks, damage, job.opening, watch, begun, say)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Names of the networks that rendered, and what they ran on; nearly always one."""
+
+    name: str
+    device: str
+
+    @classmethod
+    def of(cls, accounts: list[Account]) -> "_Named":
+        """Return who rendered the segments."""
+        names = dict.fromkeys(account.model for account in accounts)
+        devices = dict.fromkeys(account.device for account in accounts)
+        return cls(", ".join(names), ", ".join(devices))
 
 
 def _accounts(job: Job, target: int) -> list[Account]:
@@ -253,7 +291,7 @@ def _accounts(job: Job, target: int) -> list[Account]:
     accounts: list[Account] = []
     while not accounts or not accounts[-1].last:
         number = job.first + len(accounts)
-        account = job.store.account(number, target)
+        account = job.store.account(number, target, checked=False)
         if account is None:
             raise OutputError(f"{job.store.path(number, target)}: this part of the render is gone; run again")
         accounts.append(account)
@@ -289,19 +327,31 @@ def _add_up(damage: Damage, accounts: list[Account]) -> None:
 def identity(settings: RenderSettings, segmenter: Segmenter | None = None) -> dict[str, Any]:
     """Return all that a segment depends on: source, background, settings, weights, versions."""
     chosen = asdict(settings)
-    for name in ("output", "overwrite", "report", "source"):
+    for name in ("output", "overwrite", "report", "source", "timeline"):
         del chosen[name]
     chosen["timeline"] = settings.timeline is not None
     chosen["segment"]["network"] = settings.segment.model if segmenter is None else segmenter.name
     background = Path(settings.background)
     return {
-        "source": _file_identity(settings.source),
+        "source": _source_identity(settings.source),
         "background file": _file_identity(background) if background.is_file() else None,
         "settings": chosen,
         "weights": fingerprint(settings.segment.model),
         "versions": {**library_versions(), "numpy": np.__version__, "opencv": cv2.__version__},
         "container": settings.output.suffix.lower(),
     }
+
+
+def _source_identity(path: Path) -> dict[str, Any]:
+    """Return what tells a source from another: of a sequence, the names, sizes and times of its pictures."""
+    if not is_numbered(path) or path.exists():
+        return _file_identity(path)
+    there = numbers(path)
+    digest = hashlib.sha256()
+    for number in there:
+        status = name_of(path, number).stat()
+        digest.update(f"{number} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return {"pictures": len(there), "first": there[0], "listing": digest.hexdigest()[:32]}
 
 
 def _file_identity(path: Path) -> dict[str, Any]:

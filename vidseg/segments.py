@@ -4,25 +4,21 @@ import fcntl
 import json
 import os
 import shutil
-import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from vidseg._av import av_errors
-from vidseg.borders import segment_at
-from vidseg.decode import Damage
-from vidseg.encode import Blank, Encoder, plan
 from vidseg.errors import OutputError
-from vidseg.frames import Colour, Frame, PixelFormat, Planes, VideoInfo
-from vidseg.mux import Cut, ParcelWriter, account_of, reordering, scratch_container
-from vidseg.report import Stopwatch
-from vidseg.settings import RenderSettings, Target
+from vidseg.mux import account_of, last_words
 
 _MANIFEST = "manifest.json"
+_JOINING = "joining.json"
+_DONE = "done.json"
+_LOCK = "lock"
+_MOST_TRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,8 @@ class Account:
     """What is known of a segment: its frames, how far its packets are reordered, what was damaged.
 
     `last`: the clip ends with it, at `video_end` in seconds of the source's clock; `header`: checksum of
-    what the encoder puts into the container's header, which all segments must share.
+    what the encoder puts into the container's header, which all segments must share; `model` and `device`:
+    who found the people.
     """
 
     frames: int
@@ -39,10 +36,16 @@ class Account:
     header: str
     damage: dict[str, int]
     video_end: str | None = None
+    model: str = ""
+    device: str = ""
 
 
 class Store:
-    """The hidden folder beside an output that holds its segments and says what they are of."""
+    """The hidden folder beside an output that holds its segments and says what they are of.
+
+    Whoever has its lock may change it. It is deleted under its lock only, so that nobody deletes what
+    another has just made.
+    """
 
     def __init__(self, output: Path) -> None:
         self.folder = output.with_name(f".{output.name}.segments")
@@ -50,48 +53,116 @@ class Store:
 
     def claim(self) -> None:
         """Make the folder and keep others out. Raises `OutputError` where another run has it."""
-        with av_errors(OutputError, f"{self.folder}: can't be made"):
-            self.folder.mkdir(exist_ok=True)
-            self._lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        lock = self.folder / _LOCK
+        for _ in range(_MOST_TRIES):
+            with av_errors(OutputError, f"{self.folder}: can't be made"):
+                self.folder.mkdir(exist_ok=True)
+            try:
+                self._lock = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+            except FileNotFoundError:  # another run has just deleted the folder
+                continue
+            except OSError as error:
+                raise OutputError(f"{lock}: can't be opened: {error.strerror}") from error
+            self._hold(self._lock)
+            if _is_at(self._lock, lock):
+                return
+            self._let_go()  # another run deleted it before it was locked
+        raise OutputError(f"{self.folder}: other runs make and delete it all the time; wait for them")
+
+    def release(self) -> None:
+        """Let others in; a folder without segments is removed."""
+        if self._lock is not None and not any(self.folder.glob("*.part")):
+            self.remove()
+        self._let_go()
+
+    def remove(self) -> None:
+        """Delete everything, and let others in; what tells that all is done goes last."""
+        last = [self.folder / _DONE, self.folder / _LOCK]
+        with suppress(OSError):
+            for path in [*(each for each in self.folder.iterdir() if each not in last), *last]:
+                path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._let_go()
+
+    def _hold(self, lock: int) -> None:
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            self.release()
+            self._let_go()
             raise OutputError(f"{self.folder}: another run is rendering this output; wait for it") from error
         except OSError:  # a file system without locks
             return
 
-    def release(self) -> None:
-        """Let others in; a folder without segments is removed."""
+    def _let_go(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-        if self.folder.is_dir() and not any(self.folder.glob("*.part")):
-            self.remove()
 
-    def remove(self) -> None:
-        """Delete everything."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def settle(self, identity: dict[str, Any], outputs: Sequence[Path] = ()) -> str | None:
+        """Keep segments of the same `identity` only; return why earlier ones are dropped, if any are.
 
-    def settle(self, identity: dict[str, Any]) -> str | None:
-        """Keep segments of the same `identity` only; return why earlier ones are dropped, if any are."""
-        manifest = self.folder / _MANIFEST
-        for leftover in self.folder.glob(".*.part.*"):
+        Of the `outputs`, those that `made` is true of stay so.
+        """
+        before, now = self.identity(), _plain(identity)
+        self._write(_JOINING, [_number(path) for path in outputs if self.made(path, identity)])
+        for leftover in (self.folder / _DONE, *self.folder.glob(".*.part.*")):
             leftover.unlink(missing_ok=True)
-        plain = json.loads(json.dumps(identity, default=str))
-        before: Any = None
-        with suppress(OSError, ValueError):
-            before = json.loads(manifest.read_text("utf-8"))
-        if before == plain:
+        if before == now:
             return None
         had = list(self.folder.glob("*.part"))
         for path in had:
             path.unlink(missing_ok=True)
-        temporary = manifest.with_suffix(".new")
-        with av_errors(OutputError, f"{manifest}: can't be written"):
-            temporary.write_text(json.dumps(plain, indent=2) + "\n", "utf-8")
-            temporary.replace(manifest)
-        return _difference(before, plain) if had else None
+        self._write(_MANIFEST, now)
+        return _difference(before, now) if had else None
+
+    def amend(self, identity: dict[str, Any]) -> None:
+        """Write the manifest again, with what was not known before."""
+        self._write(_MANIFEST, _plain(identity))
+
+    def identity(self) -> Any:
+        """Return what the segments are of, as the manifest tells; `None` where there is none."""
+        return self._read(_MANIFEST)
+
+    def joining(self) -> None:
+        """Note that the hidden files in the folder are about to be put in place as outputs.
+
+        A run that is killed after it renamed them leaves finished outputs and the folder: see `made`.
+        """
+        self._write(_JOINING, [*self._joined(), *map(_number, self.folder.glob(".*.part.*"))])
+
+    def made(self, output: Path, identity: dict[str, Any] | None = None) -> bool:
+        """Whether a run that was killed just after it put `output` in place made it of these segments."""
+        done = self._read(_DONE) or {"identity": self.identity(), "outputs": self._joined()}
+        known = identity is None or done["identity"] == _plain(identity)
+        return known and output.exists() and _number(output) in done["outputs"]
+
+    def finish(self, identity: dict[str, Any], outputs: Sequence[Path], account: dict[str, Any]) -> None:
+        """Note that all is done, with the account of it, so that only tidying up is left."""
+        numbers = [_number(path) for path in outputs]
+        self._write(_DONE, {"identity": _plain(identity), "outputs": numbers, "account": account})
+
+    def finished(self, identity: dict[str, Any], outputs: Sequence[Path]) -> dict[str, Any] | None:
+        """Return the account that `finish` noted, where the outputs are still those that it was told of."""
+        done = self._read(_DONE)
+        if done is None or not all(self.made(output, identity) for output in outputs):
+            return None
+        account: dict[str, Any] = done["account"]
+        return account
+
+    def _joined(self) -> list[list[int]]:
+        return self._read(_JOINING) or []
+
+    def _read(self, name: str) -> Any:
+        with suppress(OSError, ValueError):
+            return json.loads((self.folder / name).read_text("utf-8"))
+        return None
+
+    def _write(self, name: str, content: Any) -> None:
+        path = self.folder / name
+        temporary = path.with_suffix(".new")
+        with av_errors(OutputError, f"{path}: can't be written"):
+            temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", "utf-8")
+            temporary.replace(path)
 
     def path(self, segment: int, target: int) -> Path:
         """Return the name of a segment's file for the render's `target`-th output."""
@@ -109,9 +180,9 @@ class Store:
                 whole[number] = [account for account in found if account is not None]
         return whole
 
-    def account(self, segment: int, target: int) -> Account | None:
-        """Return the account of one file, `None` where it isn't whole."""
-        read = account_of(self.path(segment, target))
+    def account(self, segment: int, target: int, *, checked: bool = True) -> Account | None:
+        """Return the account of one file, `None` where it isn't whole; not `checked`: by its end alone."""
+        read = (account_of if checked else last_words)(self.path(segment, target))
         return None if read is None else Account(**read)
 
 
@@ -132,6 +203,24 @@ def missing(whole: dict[int, list[Account]], first: int) -> list[tuple[int, int 
     return [*found, (begin, None)]
 
 
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether an open file is still the one of that name."""
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(handle), path.stat())
+    return False
+
+
+def _number(path: Path) -> list[int]:
+    """Return what tells a file from all others, whatever its name."""
+    status = path.stat()
+    return [status.st_dev, status.st_ino]
+
+
+def _plain(content: Any) -> Any:
+    """Return content as JSON gives it back."""
+    return json.loads(json.dumps(content, default=str))
+
+
 def _difference(before: Any, now: dict[str, Any]) -> str:
     """Return in words what changed between two manifests."""
     if not isinstance(before, dict):
@@ -150,112 +239,3 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-class SegmentSink:
-    """Takes the frames of a stretch of segments; every segment has an encoder of its own."""
-
-    copied_end = Fraction(0)
-    broken_reads = 0
-
-    def __init__(
-        self, target: Target, index: int, settings: RenderSettings, info: VideoInfo, store: Store
-    ) -> None:
-        self._suffix = target.path.suffix.lower()
-        self._plan = plan(info, settings.encode, self._suffix, target.content)
-        self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
-        self.full_range = self._plan.full_range
-        self.notes: list[str] = []
-        self.fates: list[tuple[int, str]] = []
-        self._index, self._info, self._store = index, info, store
-        self._writer: ParcelWriter | None = None
-        self._number = 0
-        self._stop: int | None = None
-        self.last = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._writer is not None:
-            self._writer.abandon()
-
-    def begin(self, first: int, stop: int | None, damage: Damage) -> None:
-        """Say which segments will come, and where their damage is counted."""
-        self._number, self._stop, self._damage = first, stop, damage
-        self._seen = _counts(damage)
-
-    def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
-        """Open the first encoder."""
-        self._layout, self._colour, self._cut = layout, colour, cut
-        self._open()
-        self.notes += self._encoder.notes
-
-    def blank(self) -> Planes:
-        """Return fresh writable planes for the next frame."""
-        self._blank: Blank = self._encoder.blank()
-        return self._blank.planes
-
-    def write(self, frame: Frame, watch: Stopwatch) -> None:
-        """Encode what was painted on the last `blank`, in the segment that holds the frame's time."""
-        since = time.perf_counter()
-        number = segment_at(frame.time)
-        while self._number < number:
-            self._close(last=False)
-            self._number += 1
-            self._open()
-        shift = round(self._cut.origin / frame.time_base)
-        packets = self._encoder.encode(self._blank, frame.pts - shift, frame.duration, frame.time_base)
-        self._put(packets)
-        self._frames += 1
-        watch.add("encode", since)
-
-    def finish(self) -> None:
-        """Complete the last segment of the stretch; set `last` before where the clip ends with it."""
-        self._close(last=self.last)
-        while not self.last and self._stop is not None and self._number + 1 < self._stop:
-            self._number += 1
-            self._open()
-            self._close(last=False)
-
-    def _open(self) -> None:
-        self._container = scratch_container(self._suffix)
-        self._encoder = Encoder(self._container, self._plan, self._info, self._layout, self._colour)
-        self._encoder.open()
-        self._pts: list[int] = []
-        self._frames = 0
-        self._writer = ParcelWriter(self._store.path(self._number, self._index))
-
-    def _put(self, packets: list[Any]) -> None:
-        assert self._writer is not None
-        self._pts += [packet.pts for packet in packets]
-        self._writer.write(packets)
-
-    def _close(self, *, last: bool) -> None:
-        if self._frames:
-            self._put(self._encoder.flush())
-        counts = _counts(self._damage)
-        end = self._damage.video_end
-        account = Account(
-            frames=self._frames,
-            reorder=reordering(self._pts),
-            last=last,
-            header=self._encoder.header,
-            damage={name: counts[name] - self._seen[name] for name in counts},
-            video_end=str(end) if last and end is not None else None,
-        )
-        self._seen = counts
-        assert self._writer is not None
-        self._writer.finish(asdict(account))
-        self._writer = None
-        self._container.close()
-
-
-def _counts(damage: Damage) -> dict[str, int]:
-    return {
-        "packets": damage.packets,
-        "corrupt_frames": damage.corrupt_frames,
-        "made_up_times": damage.made_up_times,
-    }

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -82,13 +83,15 @@ def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink
 class VideoSink:
     """A video file."""
 
-    def __init__(self, target: Target, settings: RenderSettings, info: VideoInfo) -> None:
+    def __init__(
+        self, target: Target, settings: RenderSettings, info: VideoInfo, scratch: Path | None = None
+    ) -> None:
         self._plan = plan(info, settings.encode, target.path.suffix.lower(), target.content)
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self.full_range = self._plan.full_range
         self._info = info
         audio = settings.encode.audio if target.sound else "none"
-        self._output = Output(target.path, info, audio, overwrite=settings.overwrite)
+        self._output = Output(target.path, info, audio, overwrite=settings.overwrite, scratch=scratch)
         self.notes, self.fates = self._output.notes, self._output.fates
 
     def __enter__(self) -> Self:

@@ -1,7 +1,7 @@
 """The output container: the new video, and everything else the source had."""
 
 from vidseg.mux.output import FORMATS, Output, scratch_container
-from vidseg.mux.parcel import ParcelWriter, account_of, read_packets
+from vidseg.mux.parcel import ParcelWriter, account_of, last_words, read_packets
 from vidseg.mux.retime import reordering, retimed
 from vidseg.mux.tracks import Cut
 
@@ -11,6 +11,7 @@ __all__ = [
     "Output",
     "ParcelWriter",
     "account_of",
+    "last_words",
     "read_packets",
     "reordering",
     "retimed",

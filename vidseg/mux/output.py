@@ -44,10 +44,18 @@ class Output:
 
     Use as a context manager: `container` takes the video stream first, then `start`, `write`, `finish`.
     Leaving the block without `finish` removes what was written; the name asked for never holds anything
-    but a finished file.
+    but a finished file. Until then it is written in the folder `scratch`, by default beside the target.
     """
 
-    def __init__(self, target: Path, info: VideoInfo, audio: AudioMode, *, overwrite: bool) -> None:
+    def __init__(
+        self,
+        target: Path,
+        info: VideoInfo,
+        audio: AudioMode,
+        *,
+        overwrite: bool,
+        scratch: Path | None = None,
+    ) -> None:
         self.target = target
         self.notes: list[str] = []
         self.fates: list[tuple[int, str]] = []
@@ -66,7 +74,7 @@ class Output:
         self._feed: Iterator[Packet] = iter(())
         self._fed_until: Fraction | None = None
         self._finished = False
-        self._temporary = self._temporary_name()
+        self._temporary = self._temporary_name(scratch or target.parent)
         self.container = self._open()
 
     def __enter__(self) -> Self:
@@ -137,13 +145,13 @@ class Output:
                 elapsed = self._cut.origin - self._info.start
                 tags["timecode"] = moved_timecode(tags["timecode"], elapsed, rate)
 
-    def _temporary_name(self) -> Path:
-        """Make an empty hidden file beside the target, so that the last step is a rename on one disk."""
+    def _temporary_name(self, folder: Path) -> Path:
+        """Make an empty hidden file in `folder`, on the target's disk, so that the last step is a rename."""
         with av_errors(OutputError, f"{self.target}: its folder can't be written to"):
             handle, name = tempfile.mkstemp(
                 prefix=f".{self.target.stem[:40]}.",
                 suffix=f".part{self.target.suffix}",
-                dir=self.target.parent,
+                dir=folder,
             )
             os.close(handle)
             umask = os.umask(0)

@@ -1,11 +1,12 @@
 """Encoded packets in a file of their own, exactly as the encoder gave them, until they are joined.
 
 No container does this: Matroska rounds times to milliseconds, MP4 drops VP9's alpha, both shift times that
-begin below zero. A parcel is a row of records, each with a checksum, and an account at its end.
+begin below zero. A parcel is a row of records, each with a checksum, with an account as the last one.
 """
 
 import json
 import os
+import secrets
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,8 @@ _RECORD = struct.Struct("<qqqqqBHI")
 """pts, dts, duration, numerator and denominator of the time base, flags, pieces of side data, bytes."""
 _SIDE = struct.Struct("<40sI")
 _CHECK = struct.Struct("<I")
+_FOOT = struct.Struct("<q")
+"""Where the account begins, behind it: so it can be read without all the rest."""
 _NONE = -(2**63)
 _KEY, _ACCOUNT = 1, 128
 
@@ -33,7 +36,8 @@ class ParcelWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        # Not the process's number, which workers on two machines may share.
+        self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
         with av_errors(OutputError, f"{path}: can't be written"):
             self._file: BinaryIO = self._temporary.open("wb")
             self._file.write(_MAGIC)
@@ -48,7 +52,9 @@ class ParcelWriter:
         """Append the account, see that all of it is on the disk, and give the file its name."""
         text = json.dumps(account).encode()
         with av_errors(OutputError, f"{self._path}: writing failed"):
+            begin = self._file.tell()
             _put(self._file, _RECORD.pack(0, 0, 0, 0, 1, _ACCOUNT, 0, len(text)), text)
+            _put(self._file, _FOOT.pack(begin))
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
@@ -116,6 +122,20 @@ def account_of(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def last_words(path: Path) -> dict[str, Any] | None:
+    """Return the account of a parcel without reading what comes before it, `None` where there is none."""
+    with suppress(_DamagedError, OSError), path.open("rb") as file:
+        file.seek(-_FOOT.size - _CHECK.size, os.SEEK_END)
+        reader = _Reader(file)
+        (begin,) = _FOOT.unpack(reader.take(_FOOT.size))
+        reader.end()
+        file.seek(begin)
+        *_, flags, _, size = _RECORD.unpack(reader.take(_RECORD.size))
+        if flags == _ACCOUNT:
+            return _account(reader, size)
+    return None
+
+
 def read_packets(path: Path) -> Iterator[Packet]:
     """Yield the packets of a parcel. Raises `OutputError` where it is damaged or can't be read."""
     try:
@@ -133,11 +153,15 @@ def _items(path: Path) -> Iterator["Packet | dict[str, Any]"]:
             raise _DamagedError
         reader = _Reader(file)
         while True:
+            begin = file.tell()
             pts, dts, duration, above, below, flags, sides, size = _RECORD.unpack(reader.take(_RECORD.size))
             if flags == _ACCOUNT:
-                text = reader.take(size)
+                account = _account(reader, size)
+                if reader.take(_FOOT.size) != _FOOT.pack(begin):
+                    raise _DamagedError
                 reader.end()
-                account: dict[str, Any] = json.loads(text)
+                if file.read(1):
+                    raise _DamagedError
                 yield account
                 return
             pieces = [_side(reader) for _ in range(sides)]
@@ -150,6 +174,13 @@ def _items(path: Path) -> Iterator["Packet | dict[str, Any]"]:
             for kind, data in pieces:
                 _attach(packet, kind.decode(), data)
             yield packet
+
+
+def _account(reader: _Reader, size: int) -> dict[str, Any]:
+    text = reader.take(size)
+    reader.end()
+    account: dict[str, Any] = json.loads(text)
+    return account
 
 
 def _side(reader: _Reader) -> tuple[bytes, bytes]:
