@@ -67,8 +67,6 @@ def at_call(owner: Any, name: str, number: int, *, after: bool = False, when: st
 
 def moments(frames: int = 0) -> dict[str, Callable[[], None]]:
     """Return moment → what makes this process, which renders so many frames, die at it."""
-    import shutil
-
     from vidseg import resume
     from vidseg.mux import Output, ParcelWriter
     from vidseg.segment_sink import SegmentSink
@@ -90,7 +88,8 @@ def moments(frames: int = 0) -> dict[str, Callable[[], None]]:
         "joined, closing the file": lambda: at_call(Output, "finish", 1),
         "closed, before the rename": lambda: at_call(Path, "replace", 1, when=".part.m"),
         "renamed, folder still there": lambda: at_call(Path, "replace", 1, after=True, when=".part.m"),
-        "while the folder is deleted": lambda: at_call(shutil.os, "rmdir", 1),
+        "while the folder is deleted": lambda: at_call(Path, "unlink", 2, when="-0.part"),
+        "all deleted but the folder": lambda: at_call(os, "rmdir", 1),
     }
 
 
@@ -199,10 +198,11 @@ def row(kind: str, moment: str, folder: Path, killed: Callable[[list[str]], obje
     done = vidseg(words)
     going = re.search(r"going on, (\d+) frames", done.stderr)
     left = sorted(p.name for p in folder.iterdir() if p not in set(results(output)))
-    verdicts = [f"exit {done.returncode}"] if done.returncode else []
+    over = there == len(truth.clips) and "exists already" in done.stderr
+    verdicts = [f"exit {done.returncode}"] if done.returncode and not over else []
     verdicts += [f"left behind: {', '.join(left)}"] if left else []
     shown = ""
-    if not done.returncode:
+    if not done.returncode or over:
         for path, (segmented, plain) in zip(results(output), truth.clips, strict=True):
             mine = read(path, luma=bool(plain.luma))
             verdicts += [] if mine.sums == segmented.sums else ["frames differ"]
@@ -210,7 +210,7 @@ def row(kind: str, moment: str, folder: Path, killed: Callable[[list[str]], obje
             verdicts += [] if mine.audio == plain.audio else ["audio differs"]
             if plain.luma:
                 shown = "{} / {}".format(*differences(mine, plain))
-    result = "; ".join(verdicts) or "same frames, times and audio"
+    result = "; ".join(verdicts) or "same frames, times and audio" + ", was done already" * over
     return f"| {kind} | {moment} | {whole} | {there} | {going[1] if going else 0} | {result} | {shown} |"
 
 

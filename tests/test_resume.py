@@ -1,5 +1,6 @@
 """Renders in segments: the same frames as a plain render, whatever interrupts them, and however often."""
 
+import dataclasses
 import itertools
 import json
 import os
@@ -7,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,21 +17,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.media import Audio, Coded, audio_packets, read_planes, write_clip, write_picture
+from tests.media import Audio, Coded, audio_packets, person_picture, read_planes, write_clip, write_picture
 from vidseg import pipeline, resume
-from vidseg._av import Packet
-from vidseg.borders import LEAD_S, SEGMENT_S, restart_before, stretch_at
 from vidseg.errors import OutputError, SettingsError
-from vidseg.mux import ParcelWriter, account_of, read_packets, reordering, retimed
 from vidseg.report import Report
 from vidseg.segmenters.fake import FakeSegmenter
-from vidseg.segments import Account, Store, missing
+from vidseg.segments import Store
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
 RATE = 4
 LOSSLESS = EncodeSettings(codec="ffv1")
 QUICK = EncodeSettings(preset="ultrafast")
-"""x264's slower presets don't give the same bits each time, even for the same frames in one thread."""
+PROJECT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +236,128 @@ def test_two_runs_do_not_meet(clip: Path, tmp_path: Path) -> None:
     assert hidden(tmp_path) == []
 
 
+def test_numbered_pictures_are_resumed(tmp_path: Path) -> None:
+    """Their pattern was opened as if it were a file, which ended the run."""
+    (tmp_path / "in").mkdir()
+    for number in range(48):
+        write_picture(tmp_path / "in" / f"{number:03d}.png", person_picture(number, 96, 64))
+    given = settings(
+        tmp_path / "in" / "%03d.png", tmp_path / "out.mkv", encode=LOSSLESS, frame_rate=Fraction(2)
+    )
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(30))
+    _, said = in_segments(given)
+    assert any("20 frames are there already" in line for line in said), said
+    plain = dataclasses.replace(given, output=tmp_path / "plain.mkv")
+    pipeline.render(plain, segmenter=FakeSegmenter())
+    assert same(read_planes(given.output), read_planes(plain.output))
+    given = dataclasses.replace(given, output=tmp_path / "again.mkv")
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(30))
+    write_picture(tmp_path / "in" / "040.png", person_picture(1, 96, 64))
+    _, said = in_segments(given)
+    assert any("starting anew, since source listing was" in line for line in said), said
+
+
+def test_a_photo_needs_no_segments(tmp_path: Path) -> None:
+    photo = write_picture(tmp_path / "in.png")
+    with pytest.raises(SettingsError, match="a photo needs no segments"):
+        in_segments(settings(photo, tmp_path / "out.mp4"))
+
+
+def test_weights_that_the_first_run_fetched_are_no_change(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were unknown when it began, so the second run started anew."""
+    given = settings(clip, tmp_path / "out.mp4")
+    there = iter([None])
+    monkeypatch.setattr(resume, "fingerprint", lambda _: next(there, "abc"))
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(70))
+    _, said = in_segments(given)
+    assert any("going on" in line for line in said), said
+
+
+def test_a_report_names_who_rendered_what_an_earlier_run_finished(clip: Path, tmp_path: Path) -> None:
+    """All segments were there, so no network was opened, and the report named none."""
+    given = settings(clip, tmp_path / "out.mp4")
+    with pytest.raises(OutputError, match="no room"), monkeypatched_join():
+        in_segments(given)
+    report, _ = in_segments(given)
+    assert (report.model, report.device) == (FakeSegmenter().name, FakeSegmenter().device)
+
+
+@contextmanager
+def monkeypatched_join() -> Iterator[None]:
+    """Let joining fail."""
+
+    def fail(*_: Any) -> None:
+        raise OutputError("no room")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resume, "_join", fail)
+        yield
+
+
+def test_a_full_disk_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
+    """A small file system of its own, which then grows; skipped where mounting one isn't allowed."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        given = settings(clip, disk / "out.mkv", encode=LOSSLESS)
+        with pytest.raises(OutputError, match="No space left on device"):
+            in_segments(given)
+        assert [
+            path.suffix for path in Store(given.output).folder.iterdir() if path.name.startswith(".")
+        ] == []
+        subprocess.run(["mount", "-o", "remount,size=40m", str(disk)], check=True)
+        report, said = in_segments(given)
+        assert any("going on" in line for line in said), said
+        assert report.frames_out == 35 * RATE
+        assert [path.name for path in disk.iterdir()] == ["out.mkv"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_ten_bits_are_resumed(tmp_path: Path) -> None:
+    source = write_clip(
+        tmp_path / "in.mkv", frames=24 * RATE, rate=RATE, codec="libx265", pix_fmt="yuv420p10le", b_frames=3
+    )
+    plain = settings(source, tmp_path / "plain.mkv", encode=LOSSLESS)
+    pipeline.render(plain, segmenter=FakeSegmenter())
+    given = settings(source, tmp_path / "out.mkv", encode=LOSSLESS)
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(60))
+    in_segments(given)
+    ours = read_planes(given.output)
+    assert ours[0].planes[0].dtype == np.uint16
+    assert same(ours, read_planes(plain.output))
+
+
+TWICE = (
+    "import sys\n"
+    "from pathlib import Path\n"
+    "from vidseg import resume\n"
+    "from vidseg.segmenters.fake import FakeSegmenter\n"
+    "from vidseg.settings import RenderSettings\n"
+    "source, output = map(Path, sys.argv[1:])\n"
+    "resume.render(RenderSettings(source=source, output=output), segmenter=FakeSegmenter())\n"
+)
+
+
+def test_x264_gives_the_same_bits_each_time(tmp_path: Path) -> None:
+    """Its AVX-512 code hung on what the memory held before, so a segment that was made again was another."""
+    source = write_clip(tmp_path / "in.mp4", frames=60, width=320, height=192)
+    outputs = [tmp_path / "zeros.mp4", tmp_path / "ones.mp4"]
+    for output, fill in zip(outputs, ("0", "165"), strict=True):
+        command = [sys.executable, "-c", TWICE, str(source), str(output)]
+        subprocess.run(command, check=True, cwd=PROJECT, env={**os.environ, "MALLOC_PERTURB_": fill})
+    assert same(*map(read_planes, outputs))
+
+
 def test_pictures_are_not_rendered_in_segments(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="only videos are rendered in segments"):
         in_segments(settings(clip, tmp_path / "%05d.png"))
@@ -252,6 +373,14 @@ def test_a_pair_is_resumed(clip: Path, tmp_path: Path) -> None:
     assert report.frames_out == 35 * RATE
     for target in given.targets:
         assert len(read_planes(target.path)) == 35 * RATE
+
+
+def test_the_manifest_names_what_segments_depend_on(clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(_StoppedError):
+        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(70))
+    manifest = json.loads((tmp_path / ".out.mp4.segments" / "manifest.json").read_text())
+    assert set(manifest) == {"source", "background file", "settings", "weights", "versions", "container"}
+    assert "libavcodec" in manifest["versions"]
 
 
 KILLED = (
@@ -299,6 +428,34 @@ def test_a_killed_render_goes_on(clip: Path, tmp_path: Path, undisturbed: list[C
     assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
 
 
+@pytest.mark.parametrize(
+    ("moment", "again"),
+    [
+        ("manifest written, nothing rendered", 0),
+        ("first segment written, not yet named", 0),
+        ("middle of joining", 140),
+        ("renamed, folder still there", 140),
+        ("while the folder is deleted", 0),
+    ],
+)
+def test_a_render_killed_at_a_delicate_moment_goes_on(
+    clip: Path, tmp_path: Path, undisturbed: list[Coded], moment: str, again: int
+) -> None:
+    """A kill while joining left a hidden file; one after the rename made the second run fail, and the folder stay."""
+    output = tmp_path / "out.mkv"
+    doomed = command(clip, output)
+    doomed[2] = doomed[2].replace("cli.main()", f"doomed({moment!r}, '140', *sys.argv[1:])")
+    doomed[2] = f"import sys\nsys.path.append({str(PROJECT / 'scripts')!r})\n" + doomed[2].replace(
+        "class Slow", "from kill_table import doomed\nclass Slow"
+    )
+    assert subprocess.run(doomed, capture_output=True, check=False).returncode == -signal.SIGKILL
+    done = subprocess.run(command(clip, output), capture_output=True, text=True, check=True)
+    assert f"going on, {again} frames" in done.stderr if again else "going on" not in done.stderr
+    assert "140 frames in" in done.stderr
+    assert same(read_planes(output), undisturbed)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
+
+
 def test_ctrl_c_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.mkv"
     running = subprocess.Popen(command(clip, output, 0.05), stderr=subprocess.PIPE, text=True)
@@ -309,90 +466,3 @@ def test_ctrl_c_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
     assert running.returncode == 130
     assert said.splitlines()[-1] == "vidseg: interrupted; the same command goes on from here"
     assert not [path for path in Store(output).folder.iterdir() if path.name.startswith(".")]
-
-
-# -- the pieces ----------------------------------------------------------------------------------------------
-
-
-def test_restarts_leave_room_for_the_window() -> None:
-    """Half the smoothing window before a border lies after the restart, for every window allowed."""
-    for segment, window in itertools.product(range(-3, 4), [0, 0.2, 1.9, 2.0, 2.1, 5]):
-        restart = restart_before(segment, window)
-        assert restart <= segment * SEGMENT_S - Fraction(window) / 2
-        assert stretch_at(restart) == stretch_at(restart - Fraction(1, 1000)) + 1
-        assert (segment * SEGMENT_S - restart) % SEGMENT_S == LEAD_S
-
-
-def _account(last: bool = False) -> list[Account]:
-    return [Account(frames=1, reorder=0, last=last, header="", damage={})]
-
-
-@pytest.mark.parametrize(
-    ("there", "expected"),
-    [
-        ({}, [(2, None)]),
-        ({2: False, 3: False}, [(4, None)]),
-        ({2: False, 4: False}, [(3, 4), (5, None)]),
-        ({3: False, 4: True}, [(2, 3)]),
-        ({2: False, 3: True}, []),
-    ],
-)
-def test_what_is_missing(there: dict[int, bool], expected: list[tuple[int, int | None]]) -> None:
-    whole = {number: _account(last) for number, last in there.items()}
-    assert missing(whole, 2) == expected
-
-
-def _packet(pts: int, dts: int | None = None, data: bytes = b"x", duration: int = 10) -> Packet:
-    import av
-
-    packet: Packet = av.Packet(data)
-    packet.pts, packet.dts, packet.duration, packet.time_base = pts, dts, duration, Fraction(1, 90)
-    return packet
-
-
-def test_a_parcel_keeps_everything(tmp_path: Path) -> None:
-    writer = ParcelWriter(tmp_path / "a.part")
-    key = _packet(-5, -30, b"key")
-    key.is_keyframe = True
-    writer.write([key, _packet(5, None, b"")])
-    assert not (tmp_path / "a.part").exists()
-    writer.finish({"frames": 2})
-    first, second = read_packets(tmp_path / "a.part")
-    assert (first.pts, first.dts, first.duration, first.time_base) == (-5, -30, 10, Fraction(1, 90))
-    assert (bytes(first), first.is_keyframe, second.is_keyframe) == (b"key", True, False)
-    assert (second.pts, second.dts, second.size) == (5, None, 0)
-    assert account_of(tmp_path / "a.part") == {"frames": 2}
-
-
-def test_a_parcel_cut_or_changed_anywhere_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "a.part"
-    writer = ParcelWriter(path)
-    writer.write([_packet(0, 0, b"some bytes")])
-    writer.finish({"frames": 1})
-    data = path.read_bytes()
-    for place in range(len(data)):
-        path.write_bytes(data[:place])
-        assert account_of(path) is None, place
-        path.write_bytes(data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :])
-        assert account_of(path) is None, place
-    with pytest.raises(OutputError, match="damaged; delete it and run again"):
-        list(read_packets(path))
-
-
-def test_decoding_times_rise_across_joints() -> None:
-    """Each part is in coding order; a gap and a change of pace at the joint would make plain dts fall."""
-    parts = [[0, 30, 10, 20, 60, 40, 50], [70, 400, 80, 300, 401, 402]]
-    depth = max(map(reordering, parts))
-    packets = list(retimed((_packet(pts) for part in parts for pts in part), depth))
-    times = [packet.dts for packet in packets]
-    assert all(a < b for a, b in itertools.pairwise(times))  # type: ignore[operator]
-    assert all(packet.dts <= packet.pts for packet in packets)  # type: ignore[operator]
-    assert [packet.pts for packet in packets] == parts[0] + parts[1]
-
-
-def test_the_manifest_names_what_segments_depend_on(clip: Path, tmp_path: Path) -> None:
-    with pytest.raises(_StoppedError):
-        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(70))
-    manifest = json.loads((tmp_path / ".out.mp4.segments" / "manifest.json").read_text())
-    assert set(manifest) == {"source", "background file", "settings", "weights", "versions", "container"}
-    assert "libavcodec" in manifest["versions"]
