@@ -441,7 +441,7 @@ def test_a_killed_render_goes_on(clip: Path, tmp_path: Path, undisturbed: list[C
 def test_a_render_killed_at_a_delicate_moment_goes_on(
     clip: Path, tmp_path: Path, undisturbed: list[Coded], moment: str, again: int
 ) -> None:
-    """A kill while joining left a hidden file; one after the rename made the second run fail, and the folder stay."""
+    """One while joining left a hidden file; after one behind the rename the second run failed."""
     output = tmp_path / "out.mkv"
     doomed = command(clip, output)
     doomed[2] = doomed[2].replace("cli.main()", f"doomed({moment!r}, '140', *sys.argv[1:])")
