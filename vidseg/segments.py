@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -76,12 +75,16 @@ class Store:
         self._let_go()
 
     def remove(self) -> None:
-        """Delete everything, and let others in; what tells that all is done goes last."""
+        """Delete everything, and let others in.
+
+        What tells that all is done goes last but one, the lock last: whoever comes between that and the end
+        has made a lock of its own, and then the folder is not empty and stays.
+        """
         last = [self.folder / _DONE, self.folder / _LOCK]
         with suppress(OSError):
             for path in [*(each for each in self.folder.iterdir() if each not in last), *last]:
                 path.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.rmdir()
         self._let_go()
 
     def _hold(self, lock: int) -> None:
