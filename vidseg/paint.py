@@ -9,6 +9,7 @@ import numpy as np
 from vidseg import partmap
 from vidseg.background import Background, Canvas, open_background
 from vidseg.composite import alpha_planes, composite
+from vidseg.despill import despilled
 from vidseg.extend import extended
 from vidseg.frames import Colour, Frame, Mask, PixelFormat, Plane, Planes, VideoInfo
 from vidseg.refine import foreground, refine
@@ -86,7 +87,7 @@ class ScenePainter:
         alpha = refine(frame, mask, self._settings)
         if self._hide:
             alpha = _complement(alpha, frame.format.peak)
-        people = foreground(frame, alpha) if self._own_colours else frame.planes
+        people = despilled(foreground(frame, alpha), frame, alpha) if self._own_colours else frame.planes
         composite(frame, people, alpha, self._background.planes(frame, alpha), out)
 
     def close(self) -> None:
@@ -113,7 +114,8 @@ class CutoutPainter:
 
     def paint_with(self, frame: Frame, alpha: Plane, out: Planes) -> None:
         """Write the colours that belong to `alpha`, [H, W] in the frame's sample type."""
-        people = foreground(frame, alpha) if self.settings.decontaminate else frame.planes
+        own = self.settings.decontaminate
+        people = despilled(foreground(frame, alpha), frame, alpha) if own else frame.planes
         if self._black is not None:
             composite(frame, people, alpha, self._black.planes(frame, alpha), out)
             return

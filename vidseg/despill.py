@@ -1,0 +1,93 @@
+"""The light of a coloured screen taken off the person before it. Pure.
+
+Someone who stands before a green screen is lit green at the edges, in the hair most. Where the old background
+is one saturated colour, chroma along its hue is limited in and near the edge to what the chroma across it
+allows, so that greens and the like turn grey while skin, 45° away, stays (the foreground suppression of
+chroma keyers; Jack, Video Demystified, chapter on mixing and keying). Luma stays as it is.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidseg.frames import Frame, Plane, Planes, as_plane, at_chroma_size
+
+_SATURATION = (25.0, 40.0)
+"""Distance from grey, in 8-bit codes, between which a background begins to count as a screen's."""
+
+_EVEN, _EVEN_SHARE = 20.0, (0.7, 0.85)
+"""Distance from the median chroma within which a sample is the screen's, and how many have to be."""
+
+_LEAST_SAMPLES = 30
+_SAMPLES_SIDE = 64
+"""Samples are read on a grid of about this many along the longer side."""
+
+_SKIN, _TOO_NEAR_SKIN = (-0.67, 0.74), 0.8
+"""Direction of skin's chroma (Cb, Cr), and the cosine above which a screen's is too much like it."""
+
+_REACH = 1 / 60
+"""How far into the person the screen's light is taken off, as a share of the picture's longer side."""
+
+
+def despilled(people: Planes, frame: Frame, alpha: Plane) -> Planes:
+    """Return the people's planes without the light of the screen in `frame` behind them.
+
+    `people`: their colours as `vidseg.refine.foreground` gave them; `alpha` [H, W] in the frame's sample
+    type. Planes are not written to, and come back as they are where the background is no screen.
+    """
+    unit = 1 << (frame.format.bits - 8)
+    weight = as_plane(at_chroma_size(alpha, frame.format))
+    screen = screen_of(frame.planes[1:], weight, unit)
+    if screen is None:
+        return people
+    (along_cb, along_cr), strength = screen
+    rows, columns, near = _near_edge(weight, frame.format.peak)
+    cb, cr = (plane[rows, columns].astype(np.float32) - np.float32(128 * unit) for plane in people[1:])
+    along = along_cb * cb + along_cr * cr
+    across = np.abs(along_cr * cb - along_cb * cr)
+    excess = np.maximum(along - across, 0) * near * np.float32(strength)
+    chroma = []
+    for plane, values, share in ((people[1], cb, along_cb), (people[2], cr, along_cr)):
+        result = plane.copy()
+        result[rows, columns] = np.clip(np.rint(values - share * excess) + 128 * unit, 0, frame.format.peak)
+        chroma.append(result)
+    return (people[0], as_plane(chroma[0]), as_plane(chroma[1]))
+
+
+def screen_of(
+    chroma: Sequence[Plane], alpha: Plane, unit: int
+) -> tuple[tuple[np.float32, np.float32], float] | None:
+    """Return the direction of a screen's chroma (Cb, Cr), of length 1, and in (0, 1] how surely it is one.
+
+    `chroma`, `alpha`: planes of one size; `unit`: code values per 8-bit one. `None`: the background is not
+    of one saturated colour, or of one too near that of skin.
+    """
+    step = max(1, max(alpha.shape) // _SAMPLES_SIDE)
+    bare = alpha[::step, ::step] == 0
+    if np.count_nonzero(bare) < _LEAST_SAMPLES:
+        return None
+    samples = np.stack([plane[::step, ::step][bare] for plane in chroma]).astype(np.float32) / unit - 128
+    middle = np.median(samples, axis=1)
+    saturation = float(np.hypot(*middle))
+    even = float(np.mean(np.hypot(*(samples - middle[:, None])) < _EVEN))
+    sure = _ramp(saturation, *_SATURATION) * _ramp(even, *_EVEN_SHARE)
+    if sure == 0 or middle @ _SKIN > _TOO_NEAR_SKIN * saturation:
+        return None
+    return (np.float32(middle[0] / saturation), np.float32(middle[1] / saturation)), sure
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def _near_edge(alpha: Plane, peak: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+    """Return the rows and columns of what shows of the person near the edge, and there 1 (at it) to 0."""
+    reach = max(1, round(max(alpha.shape) * _REACH))
+    open_share = cv2.blur(np.float32(1) - alpha.astype(np.float32) / np.float32(peak), (2 * reach + 1,) * 2)
+    shown = cv2.bitwise_and(cv2.inRange(open_share, 1e-3, 2.0), cv2.inRange(alpha, 1, peak))
+    found = cv2.findNonZero(shown)
+    places = np.empty((0, 2), np.int32) if found is None else np.asarray(found, np.int32).reshape(-1, 2)
+    rows, columns = places[:, 1], places[:, 0]
+    return rows, columns, np.minimum(1, 2 * open_share[rows, columns])
