@@ -358,6 +358,40 @@ def test_x264_gives_the_same_bits_each_time(tmp_path: Path) -> None:
     assert same(*map(read_planes, outputs))
 
 
+@pytest.mark.parametrize("name", ["report.html", "report.json"])
+def test_figures_are_those_of_a_plain_render(clip: Path, tmp_path: Path, name: str) -> None:
+    """Taken segment by segment, before and after a stop: every figure, cut and worst moment is the same."""
+    plain = settings(clip, tmp_path / "plain.mp4", report=tmp_path / f"plain-{name}")
+    expected: Any = pipeline.render(plain, segmenter=FakeSegmenter()).quality
+    given = settings(clip, tmp_path / "out.mp4", report=tmp_path / name)
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(60))
+    report, said = in_segments(given)
+    assert any("going on" in line for line in said)
+    found: Any = report.quality
+    assert found["frames"] == 35 * RATE
+    assert {key: found[key] for key in found if key != "moments"} == {
+        key: expected[key] for key in expected if key != "moments"
+    }
+    worst = [[m for m in each["moments"] if m["reasons"]] for each in (found, expected)]
+    assert worst[0] == worst[1]
+    if name.endswith("html"):
+        assert worst[0]
+        assert (tmp_path / name).read_text("utf-8").count("<img ") >= 3 * 12
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_parts_rendered_without_a_report_have_no_figures(clip: Path, tmp_path: Path) -> None:
+    """The report says so; what was rendered before is not thrown away for it."""
+    with pytest.raises(_StoppedError):
+        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(60))
+    report, said = in_segments(settings(clip, tmp_path / "out.mp4", report=tmp_path / "report.html"))
+    assert any("going on" in line for line in said)
+    assert report.quality == {}
+    assert "no figures on the masks: parts were rendered without --report" in report.notes
+    assert "no figures on the masks" in (tmp_path / "report.html").read_text("utf-8")
+
+
 def test_pictures_are_not_rendered_in_segments(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="only videos are rendered in segments"):
         in_segments(settings(clip, tmp_path / "%05d.png"))

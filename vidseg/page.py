@@ -10,7 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from vidseg.quality import PAGES, Moment
+from vidseg.figures import Moment
+from vidseg.quality import PAGES
 from vidseg.report import Report
 from vidseg.sheet import clock
 
@@ -22,7 +23,7 @@ _STAGES = {
     "mux": "Writing, sound included",
     "measure": "Measuring for this report",
 }
-_REASONS = {"flicker": "Flicker", "softness": "Soft edge", "sample": ""}
+_REASONS = {"flicker": "Flicker", "softness": "Soft edge"}
 _DAMAGE = {
     "packets": "packets that could not be read",
     "corrupt_frames": "frames that the decoder called damaged",
@@ -153,8 +154,8 @@ def _moments(moments: Sequence[Moment]) -> str:
     if not moments:
         return ""
     numbered = list(enumerate(moments))
-    worst = [(i, m) for i, m in numbered if m.reason != "sample"]
-    even = [(i, m) for i, m in numbered if m.reason == "sample"]
+    worst = [(i, m) for i, m in numbered if m.reasons]
+    even = [(i, m) for i, m in numbered if not m.reasons]
     text = '<div id="moments">'
     if worst:
         cards = "".join(_card(i, m) for i, m in worst)
@@ -174,10 +175,10 @@ def _card(number: int, moment: Moment) -> str:
     time = clock(Fraction(moment.time))
     figures = moment.figures
     known = {"flicker": (figures.flicker, "%"), "softness": (figures.softness, "px")}
-    chip = ""
-    if moment.reason in known:
-        value, unit = known[moment.reason]
-        chip = f'<span class="chip {moment.reason}">{_REASONS[moment.reason]} {_number(value, unit)}</span>'
+    chip = "".join(
+        f'<span class="chip {reason}">{_REASONS[reason]} {_number(*known[reason])}</span>'
+        for reason in moment.reasons
+    )
     pictures = [("Original", moment.original), ("Mask", moment.mask)]
     if moment.result is not None:
         pictures.append(("Result", moment.result))

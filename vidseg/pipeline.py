@@ -13,9 +13,10 @@ from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import InputError
+from vidseg.figures import Collected
 from vidseg.frames import Frame, Mask, StreamInfo, VideoInfo
 from vidseg.mux import Cut
-from vidseg.paint import Painter, open_painter
+from vidseg.paint import Painter, Surface, open_painter
 from vidseg.prefetch import prefetch
 from vidseg.quality import Quality
 from vidseg.report import Report, Stopwatch
@@ -63,7 +64,7 @@ def render(
         hwaccel = choose_hwaccel(settings, sinks[0].notes)
         chain = open_chain(stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say)
         report = new_report(settings, info, chain.segmenter, sinks)
-        quality = Quality.wanted(settings, info)
+        quality = Quality.wanted(settings, info, chain.surfaces[0])
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
         for frame, mask in chain.pairs:
             write_one(frame, mask, chain.painter, sinks, watch, quality)
@@ -74,7 +75,18 @@ def render(
         for sink in sinks:
             sink.finish()
         watch.add("mux", since)
-    conclude(report, settings, info, sinks, damage, chain.opening, watch, begun, say, quality)
+    conclude(
+        report,
+        settings,
+        info,
+        sinks,
+        damage,
+        chain.opening,
+        watch,
+        begun,
+        say,
+        None if quality is None else quality.collected(),
+    )
     return report
 
 
@@ -104,6 +116,7 @@ class Chain:
 
     pairs: Iterator[tuple[Frame, Mask]]
     painter: Painter
+    surfaces: tuple[Surface, ...]
     segmenter: Segmenter
     opening: Opening
 
@@ -145,7 +158,7 @@ def open_chain(
     say(f"{info.path}: {segmenter.name} on {segmenter.device}, {written}")
     masked = _masked(frames, segmenter, settings, info, watch, begin)
     pairs = stack.enter_context(closing(prefetch(masked, FRAMES_AHEAD, name="segmentation")))
-    return Chain(pairs, painter, segmenter, opening)
+    return Chain(pairs, painter, surfaces, segmenter, opening)
 
 
 def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:
@@ -175,7 +188,7 @@ def conclude(
     watch: Stopwatch,
     begun: float,
     say: Say,
-    quality: Quality | None = None,
+    figures: Collected | None = None,
 ) -> None:
     """Complete the report, tell its notes, and write it where `settings` ask for that."""
     _account(report, sinks, damage, info, player_span(info, settings.start, settings.end), opening.cut)
@@ -186,10 +199,10 @@ def conclude(
     report.wall_s = round(time.perf_counter() - begun, 3)
     for note in report.notes:
         say(note)
-    if quality is not None:
-        report.quality = quality.account()
+    if figures is not None:
+        report.quality = figures.account()
     if settings.report is not None:
-        page.write(report, settings.report, quality.moments() if quality is not None else ())
+        page.write(report, settings.report, figures.moments() if figures is not None else ())
 
 
 def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:

@@ -14,14 +14,15 @@ taken from the small masks, after they were steadied and before they are refined
 """
 
 import math
-from array import array
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Frame, Mask, Planes, VideoInfo
+from vidseg.figures import PEAKS, Collected, Figures, Moment, Peaks
+from vidseg.frames import Colour, Frame, Mask, PixelFormat, Planes, VideoInfo
 from vidseg.settings import RenderSettings
 from vidseg.thumbs import Rgb, alpha_of, checkerboard, fitted_size, jpeg, mask_of, picture_of
 
@@ -36,106 +37,31 @@ _LEAST_PEOPLE = 0.005
 
 _THUMB = 360
 _SQUARE = 8
-_MOST_POINTS = 2000
-_APART_S = 0.5
-_MOST_EVEN = 12
+_MOST_EVEN, _MOST_EVEN_OF_PART = 12, 4
+
+_FALSE_PEAKS = 2
+"""How many peaks of a part can turn out to be none when the parts before and after it are known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Figures of one frame, see the module's docstring; NaN where there is nothing to measure."""
+class _Surface(Protocol):
+    @property
+    def layout(self) -> PixelFormat: ...
 
-    coverage: float
-    softness: float
-    flicker: float
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A frame with JPEGs of what it was, its mask and the result; `time` in seconds of the player's clock.
-
-    `reason`: ``flicker`` or ``softness`` for a peak of that figure, ``sample`` for one of the evenly spaced.
-    """
-
-    time: float
-    reason: str
-    figures: Figures
-    original: bytes
-    mask: bytes
-    result: bytes | None
+    @property
+    def colour(self) -> Colour: ...
 
 
-class Quality:
-    """Collects figures; with `pictures`, also of the worst moments and of some spaced evenly."""
+_Seen = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
-    def __init__(self, info: VideoInfo, *, pictures: bool, premultiplied: bool = False) -> None:
-        self._info = info
-        self._premultiplied = premultiplied
-        self._size = fitted_size(info, _THUMB, _THUMB)
-        self._times = array("d")
-        self._columns = {name: array("f") for name in ("coverage", "softness", "flicker")}
-        self._cuts: list[float] = []
-        self._before: tuple[NDArray[np.float32], NDArray[np.uint8]] | None = None
-        # A peak must be worth looking at, and each one pushes out what is near: a rise takes few pictures.
-        self._peaks = {"flicker": Peaks(6, 0.5), "softness": Peaks(3, 2.0)} if pictures else {}
-        self._even: list[Moment] = []
-        self._stride = 1 if pictures else 0
 
-    @classmethod
-    def wanted(cls, settings: RenderSettings, info: VideoInfo) -> "Quality | None":
-        """Return a collector where `settings` ask for a report, with pictures where that is a page."""
-        if settings.report is None:
-            return None
-        pictures = settings.report.suffix.lower() in PAGES
-        return cls(info, pictures=pictures, premultiplied=settings.premultiplied)
+class Meter:
+    """Measures frame after frame; the one before tells what flickers."""
 
-    def note(self, frame: Frame, mask: Mask, planes: Planes | None) -> None:
-        """Take the figures of a frame and its mask; `planes` of the frame's layout are the result.
+    def __init__(self) -> None:
+        self._before: _Seen | None = None
 
-        A fourth plane is alpha. Without `planes`, or in another layout, moments have no picture of a result.
-        """
-        number, time = len(self._times), float(frame.time - self._info.container_start)
-        figures = self._measured(frame, mask)
-        self._times.append(time)
-        for name, column in self._columns.items():
-            column.append(getattr(figures, name))
-        if mask.cut and number:
-            self._cuts.append(time)
-        wanted = [name for name, peaks in self._peaks.items() if peaks.wants(getattr(figures, name), time)]
-        for name in wanted:
-            value = getattr(figures, name)
-            self._peaks[name].add(value, self._moment(frame, mask, planes, time, name, figures))
-        if self._stride and number % self._stride == 0:
-            self._even.append(self._moment(frame, mask, planes, time, "sample", figures))
-            if len(self._even) > _MOST_EVEN:
-                self._even = self._even[::2]
-                self._stride *= 2
-
-    def moments(self) -> list[Moment]:
-        """Return the moments with pictures, by time; where a peak is, other ones close by are left out."""
-        chosen: list[Moment] = []
-        for peaks in self._peaks.values():
-            chosen += [m for m in peaks.moments() if all(abs(m.time - o.time) >= _APART_S for o in chosen)]
-        chosen += [m for m in self._even if all(m.time != o.time for o in chosen)]
-        return sorted(chosen, key=lambda moment: moment.time)
-
-    def account(self) -> dict[str, object]:
-        """Return the figures for a report, as JSON takes them; see docs/report.md."""
-        arrays = {name: np.asarray(column, np.float64) for name, column in self._columns.items()}
-        moments = [
-            {"time_s": round(m.time, 6), "reason": m.reason, **_as_json(m.figures)} for m in self.moments()
-        ]
-        return {
-            "frames": len(self._times),
-            "coverage_percent": _summary(arrays["coverage"]),
-            "softness_px": _summary(arrays["softness"]),
-            "flicker_percent": _summary(arrays["flicker"]),
-            "cuts_s": [round(time, 6) for time in self._cuts],
-            "curve": self._curve(arrays),
-            "moments": moments,
-        }
-
-    def _measured(self, frame: Frame, mask: Mask) -> Figures:
+    def measure(self, frame: Frame, mask: Mask) -> Figures:
+        """Return the figures of the next frame."""
         now = _on_grid(frame, mask)
         flicker = math.nan if self._before is None or mask.cut else _flicker(self._before, now)
         self._before = now
@@ -143,86 +69,107 @@ class Quality:
         coverage = 100 * box_share * float(cv2.mean(mask.person)[0])
         return Figures(coverage, _softness(mask), flicker)
 
-    def _moment(
+
+class Quality:
+    """Collects figures; with `pictures`, also of the worst moments and of some spaced evenly.
+
+    `meter` has seen the frames before; `part`: what is collected will be joined with that of other parts.
+    """
+
+    def __init__(
         self,
-        frame: Frame,
-        mask: Mask,
-        planes: Planes | None,
-        time: float,
-        reason: str,
-        figures: Figures,
+        info: VideoInfo,
+        *,
+        pictures: bool,
+        premultiplied: bool = False,
+        meter: Meter | None = None,
+        part: bool = False,
+    ) -> None:
+        self._info = info
+        self._premultiplied = premultiplied
+        self._size = fitted_size(info, _THUMB, _THUMB)
+        self._meter = meter or Meter()
+        self._collected = Collected()
+        more = _FALSE_PEAKS if part else 0
+        self._peaks: dict[str, Peaks[Moment]] = (
+            {name: Peaks(most + more, least) for name, (most, least) in PEAKS.items()} if pictures else {}
+        )
+        self._most_even = _MOST_EVEN_OF_PART if part else _MOST_EVEN
+        self._even: list[Moment] = []
+        self._stride = 1 if pictures else 0
+        self._surface: _Surface | None = None
+
+    @classmethod
+    def wanted(
+        cls,
+        settings: RenderSettings,
+        info: VideoInfo,
+        surface: _Surface,
+        *,
+        meter: Meter | None = None,
+        part: bool = False,
+    ) -> "Quality | None":
+        """Return a collector where `settings` ask for a report, with pictures where that is a page.
+
+        `surface` tells what the planes of results are like.
+        """
+        if settings.report is None:
+            return None
+        pictures = settings.report.suffix.lower() in PAGES
+        made = cls(info, pictures=pictures, premultiplied=settings.premultiplied, meter=meter, part=part)
+        made._surface = surface
+        return made
+
+    def note(self, frame: Frame, mask: Mask, planes: Planes | None) -> None:
+        """Take the figures of a frame and its mask; `planes` are the result, a fourth one is alpha.
+
+        Without `planes`, moments have no picture of a result.
+        """
+        number, time = len(self._collected.times), float(frame.time - self._info.container_start)
+        figures = self._collected.add(time, self._meter.measure(frame, mask), cut=mask.cut)
+        moment: Moment | None = None
+        for name, peaks in self._peaks.items():
+            value: float = getattr(figures, name)
+            if peaks.meets(value, time):
+                moment = moment or self._moment(frame, mask, planes, time, figures)
+                peaks.keep(value, moment)
+        if self._stride and number % self._stride == 0:
+            self._even.append(moment or self._moment(frame, mask, planes, time, figures))
+            if len(self._even) > self._most_even:
+                self._even = self._even[::2]
+                self._stride *= 2
+
+    def collected(self) -> Collected:
+        """Return the figures so far, with the pictures that were taken."""
+        worst = [replace(m, reasons=(name,)) for name, peaks in self._peaks.items() for m in peaks.found()]
+        self._collected.pictures = [*worst, *self._even]
+        return self._collected
+
+    def _moment(
+        self, frame: Frame, mask: Mask, planes: Planes | None, time: float, figures: Figures
     ) -> Moment:
         result = None if planes is None else self._result(frame, planes)
         return Moment(
             time=time,
-            reason=reason,
+            reasons=(),
             figures=figures,
             original=jpeg(picture_of(frame, self._info, self._size)),
             mask=jpeg(mask_of(mask, self._info, self._size)),
             result=None if result is None else jpeg(result),
         )
 
-    def _result(self, frame: Frame, planes: Planes) -> Rgb | None:
+    def _result(self, frame: Frame, planes: Planes) -> Rgb:
         """Return the result, over a checkerboard where it has an alpha."""
-        colours = planes[:3]
-        if [plane.shape for plane in colours] != [plane.shape for plane in frame.planes]:
-            return None
-        shown = Frame(colours, frame.pts, frame.time_base, frame.duration, frame.format, frame.colour)
+        layout = frame.format if self._surface is None else self._surface.layout
+        colour = frame.colour if self._surface is None else self._surface.colour
+        shown = Frame(planes[:3], frame.pts, frame.time_base, frame.duration, layout, colour)
         picture = picture_of(shown, self._info, self._size)
         if len(planes) < 4:
             return picture
-        alpha = alpha_of(planes[3], frame.format.peak, self._info, self._size).astype(np.float32) / 255
+        alpha = alpha_of(planes[3], layout.peak, self._info, self._size).astype(np.float32) / 255
         people = picture.astype(np.float32) * (1 if self._premultiplied else alpha)
         over = people + checkerboard(*self._size, _SQUARE) * (1 - alpha)
         return np.asarray(np.clip(np.rint(over), 0, 255), np.uint8)
-
-    def _curve(self, arrays: dict[str, NDArray[np.float64]]) -> dict[str, list[float | None]]:
-        """Return the figures over time in at most 2000 points, each for a run of frames.
-
-        Coverage and softness are means, flicker the most of the run; its time is that of its first frame.
-        """
-        run = max(1, -(-len(self._times) // _MOST_POINTS))
-        starts = range(0, len(self._times), run)
-        curve: dict[str, list[float | None]] = {"time_s": [round(self._times[i], 6) for i in starts]}
-        for name, key, peak in (
-            ("coverage", "coverage_percent", False),
-            ("softness", "softness_px", False),
-            ("flicker", "flicker_percent", True),
-        ):
-            curve[key] = [_of_run(arrays[name][i : i + run], peak=peak) for i in starts]
-        return curve
-
-
-class Peaks:
-    """The highest moments so far, at most `most`, each half a second or more from the others."""
-
-    _GAIN = 1.15
-    """A moment is replaced by a later one close to it that is this much higher: a slow rise is one moment."""
-
-    def __init__(self, most: int, least: float) -> None:
-        self._most = most
-        self._least = least
-        self._held: list[tuple[float, Moment]] = []
-
-    def wants(self, value: float, time: float) -> bool:
-        """Whether `add` would keep a moment of this value and time; NaN never."""
-        if not value >= self._least:
-            return False
-        near = [held for held, moment in self._held if abs(moment.time - time) < _APART_S]
-        if near:
-            return value > self._GAIN * max(near)
-        return len(self._held) < self._most or value > min(held for held, _ in self._held)
-
-    def add(self, value: float, moment: Moment) -> None:
-        """Keep a moment, in place of those close to it, or of the lowest."""
-        kept = [held for held in self._held if abs(held[1].time - moment.time) >= _APART_S]
-        kept.sort(key=lambda held: -held[0])
-        self._held = [*kept[: self._most - 1], (value, moment)]
-
-    def moments(self) -> list[Moment]:
-        """Return the moments, the highest first, without those that are low beside it."""
-        ranked = sorted(self._held, key=lambda held: -held[0])
-        return [moment for value, moment in ranked if value >= ranked[0][0] / 4]
 
 
 def _on_grid(frame: Frame, mask: Mask) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -270,27 +217,3 @@ def _softness(mask: Mask) -> float:
     band = cv2.countNonZero(cv2.inRange(mask.person, _DOUBT, 1 - _DOUBT))
     pixels = math.sqrt(mask.box.width * mask.box.height / mask.person.size)
     return band / (crossings * math.pi / 4) * pixels
-
-
-def _summary(values: NDArray[np.float64]) -> dict[str, float | None]:
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return dict.fromkeys(("mean", "least", "most", "p95"))
-    found = {"mean": known.mean(), "least": known.min(), "most": known.max(), "p95": np.quantile(known, 0.95)}
-    return {name: round(float(value), 4) for name, value in found.items()}
-
-
-def _of_run(values: NDArray[np.float64], *, peak: bool) -> float | None:
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return None
-    return round(float(known.max() if peak else known.mean()), 4)
-
-
-def _as_json(figures: Figures) -> dict[str, float | None]:
-    named = {
-        "coverage_percent": figures.coverage,
-        "softness_px": figures.softness,
-        "flicker_percent": figures.flicker,
-    }
-    return {name: None if math.isnan(value) else round(value, 4) for name, value in named.items()}

@@ -42,6 +42,7 @@ from vidseg.pipeline import (
     write_one,
 )
 from vidseg.report import Report, Stopwatch
+from vidseg.segment_figures import SegmentFigures, read_figures
 from vidseg.segment_sink import SegmentSink
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
@@ -228,15 +229,19 @@ def render_stretch(
             stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say,
             opening=job.opening, begin=begin,
         )  # fmt: skip
+        figures = SegmentFigures(job.store.folder, settings, info, opened.surfaces[0])
         ended = True
         for frame, mask in opened.pairs:
             if frame.time < border(first) and first != job.first:
+                figures.pass_by(frame, mask)
                 continue
             if stop is not None and frame.time >= border(stop):
                 ended = False
                 break
-            write_one(frame, mask, opened.painter, sinks, watch)
+            figures.turn(frame.time)
+            write_one(frame, mask, opened.painter, sinks, watch, figures.quality)
             add(1)
+        figures.finish()
         for sink in sinks:
             sink.last = ended
             sink.finish()
@@ -262,12 +267,16 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
                 report = new_report(settings, info, _Named.of(accounts), sinks)
                 report.frames_out = sum(account.frames for account in accounts)
                 _add_up(damage, accounts)
+                figures = read_figures(job.store.folder, job.first, [a.frames for a in accounts])
         choose_hwaccel(settings, sinks[0].notes)
+        if settings.report is not None and figures is None:
+            sinks[0].notes.append("no figures on the masks: parts were rendered without --report")
         job.store.joining()
         for sink in sinks:
             sink.finish()
     watch.add("join", since)
-    conclude(report, settings, info, sinks, damage, job.opening, watch, begun, say)
+    shown = figures if settings.report else None
+    conclude(report, settings, info, sinks, damage, job.opening, watch, begun, say, shown)
     return report
 
 
