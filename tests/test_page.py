@@ -107,6 +107,13 @@ def test_softness_of_a_disc_is_right() -> None:
     assert measured([mask])["softness_px"]["mean"] == pytest.approx(16, rel=0.05)
 
 
+def test_a_faint_guess_has_no_softness() -> None:
+    """A ghost of probability 0.6 had an edge hundreds of pixels wide, and dwarfed all others in the plot."""
+    y, x = np.mgrid[:90, :160]
+    ghost = whole((0.6 * np.exp(-((x - 80) ** 2 + (y - 45) ** 2) / 800)).astype(np.float32))
+    assert measured([ghost])["softness_px"]["most"] is None
+
+
 def person(left: int, *, there: bool = True) -> NDArray[np.float32]:
     mask = np.zeros((HEIGHT, WIDTH), np.float32)
     mask[60:, left : left + 80] = there

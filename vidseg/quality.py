@@ -6,7 +6,7 @@ taken from the small masks, after they were steadied and before they are refined
 - coverage: mean of the mask over the whole frame, in per cent: the share of the picture that is people.
 - softness: width of the doubtful band, probability in (0.1, 0.9), along the mask's edge, in pixels of the
   source: area of the band by length of the line of one half, which is the number of its crossings with rows
-  and columns times pi / 4 (Cauchy and Crofton). None where no edge is.
+  and columns times pi / 4 (Cauchy and Crofton). None where hardly anybody is certain to be.
 - flicker: per cent of the people that appear or vanish from one frame to the next where the picture stays
   the same: the sum of |change of the mask| x exp(-(change of luma / 8)²) over the sum of the larger mask,
   on a grid of 96; luma in codes of 256, its change the largest of 3 x 3 places. None in a shot's first
@@ -33,7 +33,7 @@ _GRID = 96
 _DOUBT = 0.1
 _SAME = 8.0
 _LEAST_PEOPLE = 0.005
-"""Share of the frame that flicker is measured against where there are fewer people."""
+"""Share of the frame that flicker is measured against where there are fewer people, and for an edge."""
 
 _THUMB = 360
 _SQUARE = 8
@@ -67,7 +67,7 @@ class Meter:
         self._before = now
         box_share = mask.box.width * mask.box.height / (frame.width * frame.height)
         coverage = 100 * box_share * float(cv2.mean(mask.person)[0])
-        return Figures(coverage, _softness(mask), flicker)
+        return Figures(coverage, _softness(frame, mask), flicker)
 
 
 class Quality:
@@ -206,8 +206,11 @@ def _flicker(
     return 100 * unexplained / people
 
 
-def _softness(mask: Mask) -> float:
+def _softness(frame: Frame, mask: Mask) -> float:
     """Return the width of the doubtful band along the mask's edge, in pixels of the source."""
+    share = mask.box.width * mask.box.height / (frame.width * frame.height)
+    if cv2.countNonZero(cv2.inRange(mask.person, 1 - _DOUBT, 2)) * share < _LEAST_PEOPLE * mask.person.size:
+        return math.nan  # a faint guess at somebody has no edge that could be hard
     inside = mask.person > 0.5
     crossings = np.count_nonzero(inside[1:] != inside[:-1]) + np.count_nonzero(
         inside[:, 1:] != inside[:, :-1]
