@@ -140,6 +140,25 @@ def _joined(items: list[Group], alike: Callable[[Group, Group], bool]) -> list[G
     return joined
 
 
+def missing(first: Sequence[Box], last: Sequence[Box]) -> list[Box]:
+    """Return who is in the first frame of a span but, as far as boxes tell, not in the last.
+
+    Whoever is there still overlaps a box of the last frame, once both are widened by half a person.
+    """
+    return [
+        box for box in first if not any(overlap(_widened(box, 0.5), _widened(other, 0.5)) for other in last)
+    ]
+
+
+def around(person: Box, frame: Box) -> Box:
+    """Return where to look for who was at `person` some frames ago: a person's length further out."""
+    return inside(_widened(person, 1.0), frame)
+
+
+def _widened(box: Box, share: float) -> Box:
+    return grown(box, round(share * longest_side([box])))
+
+
 def glide(group: Group, count: int) -> list[Box]:
     """Return `count` boxes of one size that follow the group from the first frame of a span to the last."""
     first, last = (union(boxes or group.everyone) for boxes in (group.first, group.last))

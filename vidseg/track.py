@@ -133,6 +133,7 @@ def _span_masks(
     seen = looker.whole([span[i] for i in keys])
     last = seen[-1].people(_LIKELY)
     first = seen[0].people(_LIKELY) if before is None else before
+    last += _found_again(looker, span[-1], regions.missing(first, last))
     plans = looker.plan(_whole(span[0]), first, last, len(span))
     if plans:
         looks = _looks(looker, span, plans)
@@ -174,6 +175,21 @@ def _widen(looker: "_Looker", span: list[Frame], looks: list[_Look], which: list
         looks[i] = look
 
 
+def _found_again(looker: "_Looker", frame: Frame, missing: list[Box]) -> list[Box]:
+    """Return boxes around people whom a look at the whole frame missed, found by a closer one near by.
+
+    Someone small and far away is seen well in a region, hardly in the whole frame; going by the latter
+    alone, the region would stay where it is, and the person would walk out of it.
+    """
+    whole = _whole(frame)
+    found: list[Box] = []
+    for person in missing:
+        box = regions.around(person, whole)
+        look = looker.look([frame], [box], looker.closer(box, person, whole))[0]
+        found += look.people(_CERTAIN)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """A region over a span: a box per frame, all of one size, and the input pixels per source pixel."""
@@ -212,6 +228,12 @@ class _Looker:
         pixels = sum(regions.area(each[0]) * s**2 for each, s in zip(boxes, wanted, strict=True))
         shrink = min(1.0, least * float(np.sqrt(regions.area(whole) / pixels)))
         return [_Plan(each, max(least, s * shrink)) for each, s in zip(boxes, wanted, strict=True)]
+
+    def closer(self, box: Box, person: Box, whole: Box) -> float:
+        """Return the scale to look for a person in a box: what the network likes, within a frame's cost."""
+        wanted = min(self._traits.person_side / regions.longest_side([person]), _MOST_ENLARGED)
+        affordable = self._whole_scale(whole) * float(np.sqrt(regions.area(whole) / regions.area(box)))
+        return min(wanted, affordable)
 
     def _boxes(self, group: regions.Group, whole: Box, count: int) -> list[Box]:
         gliding = regions.glide(group, count)
