@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.planes import frame_of
-from vidseg.composite import alpha_planes, box_of, composite
+from vidseg.band import Alpha
+from vidseg.composite import composite
 from vidseg.frames import WORKING_FORMATS, Frame, Plane, Planes, as_plane
 
 RANDOM = np.random.default_rng(7)
@@ -12,7 +13,7 @@ RANDOM = np.random.default_rng(7)
 
 def blended(frame: Frame, background: Planes, alpha: Plane) -> Planes:
     out = tuple(np.full_like(plane, 77) for plane in frame.planes)
-    composite(frame, frame.planes, alpha, background, out)
+    composite(frame.planes, Alpha.of(alpha, frame.format), background, out)
     return out
 
 
@@ -41,20 +42,24 @@ def test_mixed_alpha_is_the_weighted_mean(name: str, size: tuple[int, int]) -> N
     alpha = as_plane(np.zeros((size[1], size[0]), frame.format.dtype))
     alpha[5:15, 7:20] = RANDOM.integers(0, peak + 1, (10, 13))
     result = blended(frame, other.planes, alpha)
-    for index, weights in enumerate(alpha_planes(alpha, frame.format)):
-        share = weights.astype(float) / peak
+    for index in range(3):
+        share = Alpha.of(alpha, frame.format).at(index)[0].astype(float) / peak
         expected = frame.planes[index] * share + other.planes[index] * (1 - share)
         assert np.abs(result[index] - expected).max() <= 1.0
 
 
-def test_the_box_holds_all_that_is_not_clear() -> None:
-    alpha = as_plane(np.zeros((40, 50), np.uint8))
-    assert box_of(alpha) is None
-    alpha[10, 20] = 1
-    alpha[30, 44] = 255
-    box = box_of(alpha)
-    assert box is not None
-    assert (box.left, box.top, box.right, box.bottom) == (20, 10, 45, 31)
+def test_colours_given_for_the_edge_stand_in_for_the_frames() -> None:
+    frame, other = picture("yuv420p", 32, 24), picture("yuv420p", 32, 24)
+    alpha = as_plane(np.zeros((24, 32), np.uint8))
+    alpha[:, 10:20] = 100
+    alpha[:, 20:] = 255
+    known = Alpha.of(alpha, frame.format)
+    edge = [np.full(known.at(i)[1].read(frame.planes[i]).shape, 200, np.float32) for i in range(3)]
+    out = tuple(np.empty_like(plane) for plane in frame.planes)
+    composite(frame.planes, known, other.planes, out, edge)
+    expected = 200 * (100 / 255) + other.planes[0][:, 10:20] * (1 - 100 / 255)
+    assert np.abs(out[0][:, 10:20] - expected).max() <= 1
+    assert np.array_equal(out[0][:, 24:], frame.planes[0][:, 24:])
 
 
 def test_nothing_is_written_to_the_frame_or_the_background() -> None:

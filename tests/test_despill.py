@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidseg.despill import despilled
+from vidseg.band import Alpha
+from vidseg.despill import despilled, screen_behind
 from vidseg.frames import (
     WORKING_FORMATS,
     Colour,
     Frame,
     Plane,
+    Planes,
     as_plane,
     rgb_to_yuv_matrix,
     yuv_to_rgb_matrix,
 )
-from vidseg.refine import foreground
+from vidseg.refine import foreground, with_edge
 
 GREEN, BLUE = (0, 177, 64), (0, 71, 187)
 GREY_HAIR, SKIN = (120, 120, 120), (205, 150, 120)
@@ -50,6 +52,19 @@ def before_a_screen(person: Rgb, screen: Rgb, name: str = "yuv420p") -> tuple[Fr
     return Frame(planes, 0, Fraction(1, 25), 1, form, Colour()), alpha
 
 
+def people_of(frame: Frame, alpha: Plane) -> Planes:
+    """Return the frame's planes with the person's own colours at the edge."""
+    known = Alpha.of(alpha, frame.format)
+    return with_edge(frame, known, foreground(frame, known))
+
+
+def without_screen(people: Planes, frame: Frame, alpha: Plane) -> Planes:
+    """Return the planes as a render has them."""
+    known = Alpha.of(alpha, frame.format)
+    screen = screen_behind(frame, known)
+    return people if screen is None else despilled(people, known, screen)
+
+
 def rgb_of(frame: Frame, planes: tuple[Plane, ...]) -> NDArray[np.float64]:
     """Return planes as RGB [H, W, 3] in 0..255."""
     whole = np.stack([cv2.resize(plane, (SIZE, SIZE)) for plane in planes], axis=-1).astype(np.float64)
@@ -68,10 +83,10 @@ def tint(rgb: NDArray[np.float64], where: NDArray[np.bool_], screen: Rgb) -> flo
 @pytest.mark.parametrize("screen", [GREEN, BLUE], ids=["green", "blue"])
 def test_hair_before_a_screen_loses_its_tint(screen: Rgb, name: str) -> None:
     frame, alpha = before_a_screen(GREY_HAIR, screen, name)
-    people = foreground(frame, alpha)
+    people = people_of(frame, alpha)
     edge = (alpha > frame.format.peak // 5) & (alpha < frame.format.peak)
     before, after = (
-        tint(rgb_of(frame, planes), edge, screen) for planes in (people, despilled(people, frame, alpha))
+        tint(rgb_of(frame, planes), edge, screen) for planes in (people, without_screen(people, frame, alpha))
     )
     assert before > 15
     assert after < 0.35 * before
@@ -80,9 +95,9 @@ def test_hair_before_a_screen_loses_its_tint(screen: Rgb, name: str) -> None:
 def test_skin_keeps_its_colour() -> None:
     """Its chroma lies 45 degrees and more from that of screens; a despill that greys faces is no help."""
     frame, alpha = before_a_screen(SKIN, GREEN)
-    people = foreground(frame, alpha)
+    people = people_of(frame, alpha)
     inside = alpha == 255
-    changed = rgb_of(frame, despilled(people, frame, alpha)) - rgb_of(frame, people)
+    changed = rgb_of(frame, without_screen(people, frame, alpha)) - rgb_of(frame, people)
     assert np.abs(changed)[inside].mean() < 0.5
 
 
@@ -91,28 +106,28 @@ def test_skin_keeps_its_colour() -> None:
 )
 def test_before_other_walls_nothing_changes(wall: Rgb) -> None:
     frame, alpha = before_a_screen(GREY_HAIR, wall)
-    people = foreground(frame, alpha)
-    assert despilled(people, frame, alpha) is people
+    people = people_of(frame, alpha)
+    assert without_screen(people, frame, alpha) is people
 
 
 def test_a_room_of_many_colours_is_no_screen() -> None:
     frame, alpha = before_a_screen(GREY_HAIR, GREEN)
     frame.planes[1][:, SIZE // 4 :] = 180
-    people = foreground(frame, alpha)
-    assert despilled(people, frame, alpha) is people
+    people = people_of(frame, alpha)
+    assert without_screen(people, frame, alpha) is people
 
 
 @pytest.mark.parametrize("level", [0, 255], ids=["nobody", "all person"])
 def test_alpha_without_an_edge_passes(level: int) -> None:
     frame, alpha = before_a_screen(GREY_HAIR, GREEN)
     flat = np.full_like(alpha, level)
-    for plane, same in zip(despilled(frame.planes, frame, flat), frame.planes, strict=True):
+    for plane, same in zip(without_screen(frame.planes, frame, flat), frame.planes, strict=True):
         np.testing.assert_array_equal(plane, same)
 
 
 def test_planes_are_not_written_to() -> None:
     frame, alpha = before_a_screen(GREY_HAIR, GREEN)
     before = [plane.copy() for plane in frame.planes]
-    despilled(frame.planes, frame, alpha)
+    without_screen(frame.planes, frame, alpha)
     for plane, same in zip(frame.planes, before, strict=True):
         np.testing.assert_array_equal(plane, same)

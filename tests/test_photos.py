@@ -65,7 +65,10 @@ def test_a_photo_gives_a_photo(tmp_path: Path, source: str, suffix: str) -> None
 
 
 def test_the_three_results_of_the_tutorial_agree(tmp_path: Path) -> None:
-    """The composite is the cut-out over the colour, and the cut-out's alpha is the matte."""
+    """The composite is the cut-out over the colour, and the cut-out's alpha is the matte.
+
+    Within the roundings of both to code values and to RGB.
+    """
     source = saved(tmp_path / "in.png")
     soft = MatteSettings(feather=1.5)
     for name, background, more in (
@@ -79,7 +82,7 @@ def test_the_three_results_of_the_tutorial_agree(tmp_path: Path) -> None:
     assert ((mask > 30) & (mask < 225)).any()
     assert (cut[..., 3] == mask).all()
     alpha = cut[..., 3:] / 255
-    assert np.abs(cut[..., :3] * alpha + np.array((192, 64, 128)) * (1 - alpha) - whole).max() <= 1.01
+    assert np.abs(cut[..., :3] * alpha + np.array((192, 64, 128)) * (1 - alpha) - whole).max() <= 1.5
 
 
 def as_stored(kind: str) -> tuple[str, Image.Image]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Mask
-from vidseg.refine import foreground, refine
+from vidseg.refine import foreground, refine, with_edge
 from vidseg.settings import MatteSettings
 
 
@@ -30,7 +30,7 @@ def half(width: int, height: int) -> Mask:
 @pytest.mark.parametrize("size", [(161, 121), (320, 180)])
 def test_alpha_fills_the_frame_in_its_sample_type(name: str, size: tuple[int, int]) -> None:
     frame = flat(*size, name)
-    alpha = refine(frame, half(*size), MatteSettings())
+    alpha = refine(frame, half(*size), MatteSettings()).plane
     assert alpha.shape == frame.planes[0].shape
     assert alpha.dtype == frame.format.dtype
     assert alpha[:, : size[0] // 3].min() == frame.format.peak
@@ -41,7 +41,8 @@ def test_alpha_fills_the_frame_in_its_sample_type(name: str, size: tuple[int, in
 def test_foreground_leaves_the_decoders_planes_alone(name: str) -> None:
     frame = flat(161, 121, name)
     before = [plane.copy() for plane in frame.planes]
-    planes = foreground(frame, refine(frame, half(161, 121), MatteSettings()))
+    alpha = refine(frame, half(161, 121), MatteSettings())
+    planes = with_edge(frame, alpha, foreground(frame, alpha))
     for plane, original, copy in zip(planes, frame.planes, before, strict=True):
         np.testing.assert_array_equal(original, copy)
         assert plane.shape == copy.shape

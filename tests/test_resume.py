@@ -449,7 +449,7 @@ def test_a_killed_render_goes_on(clip: Path, tmp_path: Path, undisturbed: list[C
     """SIGKILL gives no chance to tidy up: at any moment, with any number of segments done."""
     output = tmp_path / "out.mkv"
     store = Store(output)
-    running = subprocess.Popen(command(clip, output, 0.02), stderr=subprocess.PIPE)
+    running = subprocess.Popen(command(clip, output, 0.15), stderr=subprocess.PIPE)
     while running.poll() is None and len(list(store.folder.glob("*.part"))) < parts:
         time.sleep(0.005)
     time.sleep(0.03 * parts)

@@ -51,3 +51,40 @@ def test_frames_out_are_frames_in(count: int) -> None:
 def test_an_empty_room_gives_an_empty_mask() -> None:
     for _, mask in follow(frames_of([[]] * 20), FakeSegmenter(), SegmentSettings(), Orientation()):
         assert mask.person.max() < 0.1
+
+
+def test_the_network_rests_where_nothing_changes() -> None:
+    """Masks are carried to most frames of a still clip, and are right there."""
+    network = FakeSegmenter(side=180)
+    person = Box(100, 40, 160, 170)
+    masks = [
+        mask for _, mask in follow(frames_of([[person]] * 40), network, SegmentSettings(), Orientation())
+    ]
+    assert network.frames < 20
+    for mask in masks:
+        assert mask.cell
+        inside = Box(
+            *(
+                (edge - origin) // mask.cell
+                for edge, origin in zip(
+                    (person.left, person.top, person.right, person.bottom),
+                    (mask.box.left, mask.box.top, mask.box.left, mask.box.top),
+                    strict=True,
+                )
+            )
+        )
+        assert mask.person[inside.top + 1 : inside.bottom - 1, inside.left + 1 : inside.right - 1].min() > 0.9
+        outside = mask.person.copy()
+        outside[inside.top - 1 : inside.bottom + 1, inside.left - 1 : inside.right + 1] = 0
+        assert outside.max() < 0.1
+
+
+def test_somebody_who_jumps_in_between_is_seen() -> None:
+    """One frame with a person, between two looks at an empty room."""
+    clip = [[] if i != 4 else [Box(100, 40, 160, 170)] for i in range(16)]
+    found = [
+        float(mask.person.max())
+        for _, mask in follow(frames_of(clip), FakeSegmenter(), SegmentSettings(), Orientation())
+    ]
+    assert found[4] > 0.9
+    assert max(found[:4] + found[5:]) < 0.1

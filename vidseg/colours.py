@@ -40,36 +40,48 @@ _COUNT_FLOOR = 1.0
 def snapped(person: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the probability of a person with its edge moved to where the picture's colours change.
 
-    `person`: float32 [h, w] in [0, 1]; `picture`: uint8 [h, w, 3] RGB. Only doubtful pixels change, and
-    none where nobody is sure to be.
+    `person`: float32 [h, w] in [0, 1]; `picture`: uint8 [h, w, 3], Y, Cb, Cr. Only doubtful pixels change,
+    and none where nobody is sure to be.
     """
-    places = np.flatnonzero(cv2.inRange(person, _DOUBTFUL, 1 - _DOUBTFUL))
-    if not places.size or float(person.max()) <= _SURE:
+    doubtful = cv2.findNonZero(cv2.inRange(person, _DOUBTFUL, 1 - _DOUBTFUL))
+    if doubtful is None or float(person.max()) <= _SURE:
         return person
+    columns, rows = np.ascontiguousarray(doubtful.reshape(-1, 2).T)
     height, width = person.shape
     cell = max(8, round(_CELL_SHARE * max(height, width)))
-    codes = cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)
-    sparse = _bins(codes[::_STRIDE, ::_STRIDE])
+    sparse = picture[::_STRIDE, ::_STRIDE] >> _SHIFTS
     low, high = sparse.min(axis=(0, 1)), sparse.max(axis=(0, 1))
     model = _log_ratios(person[::_STRIDE, ::_STRIDE], sparse - low, tuple(high - low + 1), cell / _STRIDE)
-    rows, columns = np.divmod(places, width)
-    colours = np.clip(_bins(codes.reshape(-1, 3)[places]), low, high) - low
-    evidence = _looked_up(model, rows / cell, columns / cell, colours)
+    places = rows * width + columns
+    bins = _bins(picture.reshape(-1, 3)[places], low, high, model.shape[2:])
+    evidence = _looked_up(model, _corners(rows, height, cell), _corners(columns, width, cell), bins)
     before = person.reshape(-1)[places]
-    odds = before / (1 - before) * np.exp(_WEIGHT * evidence)
+    odds = before / (1 - before) * np.exp(np.float32(_WEIGHT) * evidence)
     result = person.copy()
     result.reshape(-1)[places] = odds / (1 + odds)
     return result
 
 
-def _bins(codes: NDArray[np.generic]) -> NDArray[np.intp]:
-    """Return the bin of each Y, Cr, Cb code: [..., 3] uint8 → [..., 3] integers."""
-    shifts = np.array([_LUMA_SHIFT, _CHROMA_SHIFT, _CHROMA_SHIFT])
-    return np.asarray(codes.astype(np.intp) >> shifts, np.intp)
+_SHIFTS = np.array([_LUMA_SHIFT, _CHROMA_SHIFT, _CHROMA_SHIFT], np.uint8)
+
+
+def _bins(
+    codes: NDArray[np.uint8], low: NDArray[np.uint8], high: NDArray[np.uint8], sizes: tuple[int, ...]
+) -> NDArray[np.int32]:
+    """Return the number of each colour's bin among all, int32 [n]; colours beyond `low` to `high` join those.
+
+    `codes`: uint8 [n, 3].
+    """
+    total = np.zeros(len(codes), np.int32)
+    for channel, stride in enumerate((sizes[1] * sizes[2], sizes[2], 1)):
+        bins = np.arange(256) >> int(_SHIFTS[channel])
+        table = (np.clip(bins, low[channel], high[channel]) - low[channel]).astype(np.int32) * stride
+        total += table[codes[:, channel]]
+    return total
 
 
 def _log_ratios(
-    person: NDArray[np.float32], bins: NDArray[np.intp], sizes: tuple[int, ...], cell: float
+    person: NDArray[np.float32], bins: NDArray[np.uint8], sizes: tuple[int, ...], cell: float
 ) -> NDArray[np.float32]:
     """Return how much likelier a colour is on a person than beside one, near each corner of the cells.
 
@@ -82,40 +94,48 @@ def _log_ratios(
     column = np.rint(np.arange(width) / cell).astype(np.intp)[None]
     shape = (rows, columns, *sizes)
     index = np.ravel_multi_index((row, column, bins[..., 0], bins[..., 1], bins[..., 2]), shape).ravel()
-    counts = []
-    for side in (person, 1 - person):
-        weight = np.maximum(side - np.float32(_SURE), 0).ravel() / (1 - _SURE)
-        count = np.bincount(index, weight, int(np.prod(shape))).astype(np.float32).reshape(shape)
-        spreads = (_PLACE_SPREAD, _PLACE_SPREAD, _LUMA_SPREAD, _CHROMA_SPREAD, _CHROMA_SPREAD)
-        for axis, spread in enumerate(spreads):
-            count = _spread_along(count, axis, np.float32(spread))
-        counts.append(count + np.float32(_COUNT_FLOOR))
+    counts = np.empty((2, *shape), np.float32)
+    for count, side in zip(counts, (person, 1 - person), strict=True):
+        weight = np.maximum(side - np.float32(_SURE), 0).ravel() / np.float32(1 - _SURE)
+        count.reshape(-1)[:] = np.bincount(index, weight, count.size)
+    spreads = (_PLACE_SPREAD, _PLACE_SPREAD, _LUMA_SPREAD, _CHROMA_SPREAD, _CHROMA_SPREAD)
+    for axis, spread in enumerate(spreads, 1):
+        _spread_along(counts, axis, np.float32(spread))
+    counts += np.float32(_COUNT_FLOOR)
     return np.asarray(np.log(counts[0] / counts[1]), np.float32)
 
 
-def _spread_along(counts: NDArray[np.float32], axis: int, share: np.float32) -> NDArray[np.float32]:
-    """Return the counts with `share` of each added to both its neighbours along an axis."""
-    first = np.moveaxis(counts, axis, 0)
-    spread = first.copy()
-    spread[1:] += share * first[:-1]
-    spread[:-1] += share * first[1:]
-    return np.moveaxis(spread, 0, axis)
+def _spread_along(counts: NDArray[np.float32], axis: int, share: np.float32) -> None:
+    """Add `share` of each count to both its neighbours along an axis."""
+    shares = share * counts
+    ahead = (slice(None),) * axis + (slice(1, None),)
+    behind = (slice(None),) * axis + (slice(None, -1),)
+    counts[ahead] += shares[behind]
+    counts[behind] += shares[ahead]
+
+
+def _corners(
+    places: NDArray[np.int32], length: int, cell: float
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return the corner before each place along a side, and how far on the way to the next it is."""
+    at = np.arange(length) / cell
+    before = at.astype(np.int32)
+    return before[places], (at - before).astype(np.float32)[places]
 
 
 def _looked_up(
     model: NDArray[np.float32],
-    rows: NDArray[np.float64],
-    columns: NDArray[np.float64],
-    colours: NDArray[np.intp],
+    down: tuple[NDArray[np.int32], NDArray[np.float32]],
+    across: tuple[NDArray[np.int32], NDArray[np.float32]],
+    bins: NDArray[np.int32],
 ) -> NDArray[np.float32]:
-    """Return the model at places in cells (bilinear between corners) and bins [n, 3], float32 [n]."""
-    top, left = rows.astype(np.intp), columns.astype(np.intp)
-    down, right = (rows - top).astype(np.float32), (columns - left).astype(np.float32)
+    """Return the model at places between corners (bilinear) and in colours' bins, float32 [n]."""
     flat = model.reshape(-1)
     step_row, step_column = int(np.prod(model.shape[1:])), int(np.prod(model.shape[2:]))
-    sizes = model.shape[2:]
-    corner = top * step_row + left * step_column
-    corner += (colours[:, 0] * sizes[1] + colours[:, 1]) * sizes[2] + colours[:, 2]
-    upper = flat[corner] * (1 - right) + flat[corner + step_column] * right
-    lower = flat[corner + step_row] * (1 - right) + flat[corner + step_row + step_column] * right
-    return np.asarray(upper * (1 - down) + lower * down, np.float32)
+    corner = down[0] * step_row + across[0] * step_column + bins
+    upper = flat[corner]
+    upper += across[1] * (flat[corner + step_column] - upper)
+    corner += step_row
+    lower = flat[corner]
+    lower += across[1] * (flat[corner + step_column] - lower)
+    return np.asarray(upper + down[1] * (lower - upper), np.float32)

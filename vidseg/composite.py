@@ -1,60 +1,44 @@
 """Frame + alpha + background → frame, plane by plane; pure arithmetic."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from vidseg.frames import Box, Frame, PixelFormat, Plane, Planes, as_plane, at_chroma_size
+from vidseg.band import Alpha, Cells, Floats
+from vidseg.frames import Plane, Planes, as_plane
 
 
-def box_of(alpha: Plane) -> Box | None:
-    """Return the smallest box outside which `alpha` [H, W] is 0, or `None` where it is 0 everywhere."""
-    mask = alpha if alpha.dtype == np.uint8 else (alpha > 0).astype(np.uint8)
-    left, top, width, height = cv2.boundingRect(mask)
-    return Box(left, top, left + width, top + height) if width and height else None
-
-
-def alpha_planes(alpha: Plane, layout: PixelFormat) -> Planes:
-    """Return the alpha at luma and chroma size: ([H, W], [h, w], [h, w]); chroma is the mean of its luma."""
-    small = as_plane(at_chroma_size(alpha, layout))
-    return alpha, small, small
-
-
-def composite(frame: Frame, foreground: Planes, alpha: Plane, background: Planes, out: Planes) -> None:
+def composite(
+    foreground: Planes, alpha: Alpha, background: Planes, out: Planes, edge: Sequence[Floats] | None = None
+) -> None:
     """Write ``foreground · alpha + background · (1 - alpha)`` into `out`.
 
-    `frame` gives the layout; `foreground`, `background` and `out` hold its planes' shapes and type, `alpha`
-    is [H, W] in [0, peak]. Exact where alpha is 0 or peak; within one code value elsewhere. The work is
-    done inside the box that holds all of the foreground, the rest is copied.
+    `foreground`, `background` and `out` hold the shapes and type of the planes of alpha's layout; `edge`, for
+    each plane the foreground's colours in alpha's cells, float32 [n, height, width], stands in for those of
+    `foreground` there. Exact where alpha is 0 or peak; within one code value elsewhere. Arithmetic is done
+    in the band only, the rest is copied.
     """
-    box = box_of(alpha)
-    peak = frame.format.peak
-    for index, weight in enumerate(alpha_planes(alpha, frame.format)):
-        if box is None:
-            out[index][:] = background[index]
-            continue
-        part = _plane_box(box, frame.format, index)
-        _copy_around(background[index], out[index], part)
-        _blend(foreground[index][part], background[index][part], weight[part], peak, out[index][part])
+    for index, (front, back, target) in enumerate(zip(foreground, background, out, strict=True)):
+        weight, cells = alpha.at(index)
+        np.copyto(target, back)
+        _copy_where(weight, front, target)
+        if len(cells):
+            own = cells.read(front).astype(np.float32) if edge is None else edge[index]
+            _blend(own, back, weight, cells, alpha.layout.peak, target)
 
 
-def _plane_box(box: Box, layout: PixelFormat, index: int) -> tuple[slice, slice]:
-    shift_x, shift_y = (0, 0) if index == 0 else (layout.shift_x, layout.shift_y)
-    return (
-        slice(box.top >> shift_y, -(-box.bottom >> shift_y)),
-        slice(box.left >> shift_x, -(-box.right >> shift_x)),
-    )
+def _copy_where(weight: Plane, source: Plane, target: Plane) -> None:
+    """Copy every pixel whose weight is not 0."""
+    if target.shape[1] < 2:  # OpenCV takes an array of one column for a scalar, or for one of another shape
+        np.copyto(target, source, where=weight > 0)
+        return
+    marked = weight if weight.dtype == np.uint8 else cv2.inRange(weight, 1, np.iinfo(weight.dtype).max)
+    cv2.copyTo(source, marked, target)
 
 
-def _copy_around(source: Plane, target: Plane, part: tuple[slice, slice]) -> None:
-    rows, columns = part
-    target[: rows.start] = source[: rows.start]
-    target[rows.stop :] = source[rows.stop :]
-    target[rows, : columns.start] = source[rows, : columns.start]
-    target[rows, columns.stop :] = source[rows, columns.stop :]
-
-
-def _blend(foreground: Plane, background: Plane, alpha: Plane, peak: int, out: Plane) -> None:
-    scale = 1.0 / peak
-    front = cv2.multiply(foreground, alpha, scale=scale)
-    back = cv2.multiply(background, np.subtract(alpha.dtype.type(peak), alpha), scale=scale)
-    np.copyto(out, cv2.add(front, back))
+def _blend(front: Floats, back: Plane, weight: Plane, cells: Cells, peak: int, out: Plane) -> None:
+    under = cells.read(back).astype(np.float32)
+    share = cells.read(weight) * np.float32(1 / peak)
+    mixed = under + share * (front - under)
+    cells.write(out, as_plane(np.rint(mixed).astype(out.dtype)))

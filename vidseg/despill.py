@@ -6,13 +6,14 @@ allows, so that greens and the like turn grey while skin, 45° away, stays (the 
 chroma keyers; Jack, Video Demystified, chapter on mixing and keying). Luma stays as it is.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Frame, Plane, Planes, as_plane, at_chroma_size
+from vidseg.band import Alpha
+from vidseg.frames import Frame, Plane, Planes, as_plane
 
 _SATURATION = (25.0, 40.0)
 """Distance from grey, in 8-bit codes, between which a background begins to count as a screen's."""
@@ -31,51 +32,54 @@ _REACH = 1 / 60
 """How far into the person the screen's light is taken off, as a share of the picture's longer side."""
 
 
-def despilled(people: Planes, frame: Frame, alpha: Plane) -> Planes:
-    """Return the people's planes without the light of the screen in `frame` behind them.
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A coloured screen: its chroma's direction (Cb, Cr), of length 1; in (0, 1], how surely it is one."""
 
-    `people`: their colours as `vidseg.refine.foreground` gave them; `alpha` [H, W] in the frame's sample
-    type. Planes are not written to, and come back as they are where the background is no screen.
+    along_cb: np.float32
+    along_cr: np.float32
+    strength: float
+
+
+def despilled(people: Planes, alpha: Alpha, screen: Screen) -> Planes:
+    """Return the people's planes without the light of the `screen` behind them.
+
+    `people`: their colours as `vidseg.refine.foreground` gave them. Planes are not written to.
     """
-    unit = 1 << (frame.format.bits - 8)
-    weight = as_plane(at_chroma_size(alpha, frame.format))
-    screen = screen_of(frame.planes[1:], weight, unit)
-    if screen is None:
-        return people
-    (along_cb, along_cr), strength = screen
-    rows, columns, near = _near_edge(weight, frame.format.peak)
-    cb, cr = (plane[rows, columns].astype(np.float32) - np.float32(128 * unit) for plane in people[1:])
-    along = along_cb * cb + along_cr * cr
-    across = np.abs(along_cr * cb - along_cb * cr)
-    excess = np.maximum(along - across, 0) * near * np.float32(strength)
+    middle = np.float32(128 << (alpha.layout.bits - 8))
+    rows, columns, near = _near_edge(alpha.at(1)[0], alpha.layout.peak)
+    cb, cr = (plane[rows, columns].astype(np.float32) - middle for plane in people[1:])
+    along = screen.along_cb * cb + screen.along_cr * cr
+    across = np.abs(screen.along_cr * cb - screen.along_cb * cr)
+    excess = np.maximum(along - across, 0) * near * np.float32(screen.strength)
     chroma = []
-    for plane, values, share in ((people[1], cb, along_cb), (people[2], cr, along_cr)):
-        result = plane.copy()
-        result[rows, columns] = np.clip(np.rint(values - share * excess) + 128 * unit, 0, frame.format.peak)
+    for plane, values, share in ((people[1], cb, screen.along_cb), (people[2], cr, screen.along_cr)):
+        result = as_plane(plane.copy())
+        result[rows, columns] = np.clip(np.rint(values - share * excess) + middle, 0, alpha.layout.peak)
         chroma.append(result)
-    return (people[0], as_plane(chroma[0]), as_plane(chroma[1]))
+    return (people[0], *chroma)
 
 
-def screen_of(
-    chroma: Sequence[Plane], alpha: Plane, unit: int
-) -> tuple[tuple[np.float32, np.float32], float] | None:
-    """Return the direction of a screen's chroma (Cb, Cr), of length 1, and in (0, 1] how surely it is one.
+def screen_behind(frame: Frame, alpha: Alpha) -> Screen | None:
+    """Return the screen that people stand before, `None` where the background is not of one saturated colour.
 
-    `chroma`, `alpha`: planes of one size; `unit`: code values per 8-bit one. `None`: the background is not
-    of one saturated colour, or of one too near that of skin.
+    Nor is one that is too near that of skin.
     """
-    step = max(1, max(alpha.shape) // _SAMPLES_SIDE)
-    bare = alpha[::step, ::step] == 0
+    weight = alpha.at(1)[0]
+    unit = 1 << (frame.format.bits - 8)
+    step = max(1, max(weight.shape) // _SAMPLES_SIDE)
+    bare = weight[::step, ::step] == 0
     if np.count_nonzero(bare) < _LEAST_SAMPLES:
         return None
-    samples = np.stack([plane[::step, ::step][bare] for plane in chroma]).astype(np.float32) / unit - 128
+    samples = np.stack([plane[::step, ::step][bare] for plane in frame.planes[1:]]).astype(np.float32)
+    samples = samples / np.float32(unit) - 128
     middle = np.median(samples, axis=1)
     saturation = float(np.hypot(*middle))
     even = float(np.mean(np.hypot(*(samples - middle[:, None])) < _EVEN))
     sure = _ramp(saturation, *_SATURATION) * _ramp(even, *_EVEN_SHARE)
     if sure == 0 or middle @ _SKIN > _TOO_NEAR_SKIN * saturation:
         return None
-    return (np.float32(middle[0] / saturation), np.float32(middle[1] / saturation)), sure
+    return Screen(np.float32(middle[0] / saturation), np.float32(middle[1] / saturation), sure)
 
 
 def _ramp(value: float, low: float, high: float) -> float:

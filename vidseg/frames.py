@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Planes: TypeAlias = tuple[Plane, ...]
+_Sample = TypeVar("_Sample", np.uint8, np.uint16, np.float32)
 
 
 def as_plane(array: NDArray[Any]) -> Plane:
@@ -179,8 +180,9 @@ class Mask:
     """Where the people are, small, before refinement.
 
     `person`: float32 [h', w'], probability in [0, 1], over `box` of the coded picture (outside it: 0).
-    `cut`: the first mask of a new shot. `picture`: the frame on the mask's own grid, uint8 [h', w', 3]
-    RGB, from which smoothing and refinement tell what moved and where edges run; `None` where unknown.
+    `cut`: the first mask of a new shot. `picture`: the frame on the mask's own grid, Y, Cb, Cr in 8-bit
+    codes, uint8 [h', w', 3], from which smoothing and refinement tell what moved and where edges run;
+    `None` where unknown. Masks usually lie on a grid of the picture (see `vidseg.grid`).
     `parts`: where a map of parts was asked for, the part that each point shows if it shows anyone, uint8
     [h', w'], numbers of `vidseg.parts.PARTS`.
     """
@@ -190,6 +192,15 @@ class Mask:
     cut: bool = False
     picture: NDArray[np.uint8] | None = None
     parts: NDArray[np.uint8] | None = None
+
+    @property
+    def cell(self) -> int:
+        """Side of the square cells of the picture's grid that the mask lies on, 0 where it lies on none."""
+        height, width = self.person.shape
+        side = -(-self.box.width // width)
+        fits = (-(-self.box.width // side), -(-self.box.height // side)) == (width, height)
+        begins = self.box.left % side == self.box.top % side == 0
+        return side if fits and begins and side % 2 == 0 else 0
 
     def __repr__(self) -> str:
         height, width = self.person.shape
@@ -285,7 +296,7 @@ def small_rgb(frame: Frame, box: Box, width: int, height: int) -> NDArray[np.uin
     Planes are reduced first and converted after, so that no full-size RGB exists. Large reductions are
     box-filtered by two per octave before the last bilinear step, which keeps them free of aliasing.
     """
-    channels = [reduced(_crop(frame, i, box), width, height) for i in range(3)]
+    channels = [reduced(cropped(frame, i, box), width, height) for i in range(3)]
     matrix = yuv_to_rgb_matrix(frame.colour, frame.height, frame.format.bits)
     rgb = cv2.transform(cv2.merge(channels), matrix.astype(np.float32))
     if rgb.dtype != np.uint8:
@@ -293,7 +304,8 @@ def small_rgb(frame: Frame, box: Box, width: int, height: int) -> NDArray[np.uin
     return rgb  # type: ignore[return-value]  # OpenCV's stubs know no element types
 
 
-def _crop(frame: Frame, index: int, box: Box) -> Plane:
+def cropped(frame: Frame, index: int, box: Box) -> Plane:
+    """Return a view of plane `index` inside `box`, whose edges are even or the frame's own."""
     if index == 0:
         return frame.planes[0][box.top : box.bottom, box.left : box.right]
     shift_x, shift_y = frame.format.shift_x, frame.format.shift_y
@@ -317,6 +329,13 @@ def reduced(plane: Plane, width: int, height: int) -> Plane:
     if (columns, rows) != (width, height):
         plane = as_plane(cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR))
     return plane
+
+
+def halved(picture: NDArray[_Sample]) -> NDArray[_Sample]:
+    """Return a picture [h, w, …] at half its size, rounded up, each pixel the mean of what it covers."""
+    height, width = picture.shape[:2]
+    size = ((width + 1) // 2, (height + 1) // 2)
+    return cast(NDArray[_Sample], cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def at_chroma_size(plane: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:

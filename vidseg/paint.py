@@ -8,11 +8,12 @@ import numpy as np
 
 from vidseg import partmap
 from vidseg.background import Background, Canvas, open_background
-from vidseg.composite import alpha_planes, composite
-from vidseg.despill import despilled
+from vidseg.band import Alpha, Floats
+from vidseg.composite import composite
+from vidseg.despill import despilled, screen_behind
 from vidseg.extend import extended
-from vidseg.frames import Colour, Frame, Mask, PixelFormat, Plane, Planes, VideoInfo
-from vidseg.refine import foreground, refine
+from vidseg.frames import Colour, Frame, Mask, PixelFormat, Planes, VideoInfo
+from vidseg.refine import foreground, refine, with_edge
 from vidseg.settings import MatteSettings, RenderSettings
 
 
@@ -86,9 +87,9 @@ class ScenePainter:
         """Composite the frame over its background."""
         alpha = refine(frame, mask, self._settings)
         if self._hide:
-            alpha = _complement(alpha, frame.format.peak)
-        people = despilled(foreground(frame, alpha), frame, alpha) if self._own_colours else frame.planes
-        composite(frame, people, alpha, self._background.planes(frame, alpha), out)
+            alpha = alpha.complement
+        people, edge = _people(frame, alpha, own_colours=self._own_colours)
+        composite(people, alpha, self._background.planes(frame, alpha.plane), out, edge)
 
     def close(self) -> None:
         """Close the background."""
@@ -110,17 +111,18 @@ class CutoutPainter:
         """Write colours and, as the last plane, alpha."""
         alpha = refine(frame, mask, self.settings)
         self.paint_with(frame, alpha, out[:3])
-        out[3][:] = alpha
+        out[3][:] = alpha.plane
 
-    def paint_with(self, frame: Frame, alpha: Plane, out: Planes) -> None:
-        """Write the colours that belong to `alpha`, [H, W] in the frame's sample type."""
-        own = self.settings.decontaminate
-        people = despilled(foreground(frame, alpha), frame, alpha) if own else frame.planes
+    def paint_with(self, frame: Frame, alpha: Alpha, out: Planes) -> None:
+        """Write the colours that belong to `alpha`."""
+        people, edge = _people(frame, alpha, own_colours=self.settings.decontaminate)
         if self._black is not None:
-            composite(frame, people, alpha, self._black.planes(frame, alpha), out)
+            composite(people, alpha, self._black.planes(frame, alpha.plane), out, edge)
             return
-        for index, weight in enumerate(alpha_planes(alpha, frame.format)):
-            out[index][:] = extended(people[index], weight, frame.format.peak)
+        if edge is not None:
+            people = with_edge(frame, alpha, edge)
+        for index, plane in enumerate(people):
+            out[index][:] = extended(plane, alpha.at(index)[0], frame.format.peak)
 
     def close(self) -> None:
         """Close the black background."""
@@ -159,16 +161,15 @@ class MattePainter:
         """Write the matte of the frame."""
         self.paint_with(frame, refine(frame, mask, self._settings), out)
 
-    def paint_with(self, frame: Frame, alpha: Plane, out: Planes) -> None:
-        """Write `alpha`, [H, W] in the frame's sample type."""
-        if self._invert:
-            alpha = _complement(alpha, frame.format.peak)
+    def paint_with(self, frame: Frame, alpha: Alpha, out: Planes) -> None:
+        """Write `alpha`."""
+        matte = (alpha.complement if self._invert else alpha).plane
         unit = 1 << (frame.format.bits - 8)
         if self._full_range:
-            out[0][:] = alpha
+            out[0][:] = matte
         else:
             table = 16 * unit + np.arange(frame.format.peak + 1) * (219 * unit / frame.format.peak)
-            out[0][:] = np.rint(table).astype(frame.format.dtype)[alpha]
+            out[0][:] = np.rint(table).astype(frame.format.dtype)[matte]
         for plane in out[1:]:
             plane[:] = 128 * unit
 
@@ -186,12 +187,21 @@ class PartsPainter:
         """Write the map of the frame, in `vidseg.partmap.LAYOUT`."""
         assert mask.parts is not None, "settings of this kind ask for parts"
         alpha = refine(frame, mask, self._settings)
-        partmap.paint(mask.parts, mask.box, alpha, frame.format.peak, out)
+        partmap.paint(mask.parts, mask.box, alpha.plane, frame.format.peak, out)
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
-def _complement(alpha: Plane, peak: int) -> Plane:
-    inverse: Plane = np.subtract(peak, alpha, dtype=alpha.dtype)
-    return inverse
+def _people(frame: Frame, alpha: Alpha, *, own_colours: bool) -> tuple[Planes, list[Floats] | None]:
+    """Return planes with the people's colours, and what stands for them in the cells of `alpha`.
+
+    With `own_colours` they are those without the light of what was behind (see `foreground`, `despilled`).
+    """
+    if not own_colours:
+        return frame.planes, None
+    edge = foreground(frame, alpha)
+    screen = screen_behind(frame, alpha)
+    if screen is None:
+        return frame.planes, edge
+    return despilled(with_edge(frame, alpha, edge), alpha, screen), None

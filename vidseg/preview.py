@@ -90,7 +90,7 @@ def _decoded_end(info: VideoInfo) -> Fraction:
 
 def _row(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, time: Fraction) -> Row:
     frame, mask = _moment(settings, info, segmenter, time + info.container_start)
-    alpha = refine(frame, mask, settings.matte)
+    alpha = refine(frame, mask, settings.matte).plane
     size = fitted_size(info, settings.width, settings.width)
     shown = frame.time - info.container_start
     return Row(

@@ -96,16 +96,16 @@ def _add(
         person += added
         total += weight
         return added
-    change = cv2.absdiff(_grey(mask.picture), _onto(mask, _grey(picture), other))
-    likeness = np.float32(weight) * _LIKENESS[cv2.blur(change, _BLUR)]
-    added = likeness * likely
-    person += added
+    change = cv2.absdiff(_luma(mask.picture), _onto(mask, _luma(picture), other))
+    likeness = np.asarray(cv2.LUT(cv2.blur(change, _BLUR), _LIKENESS * np.float32(weight)), np.float32)
     total += likeness
-    return added
+    likeness *= likely
+    person += likeness
+    return likeness
 
 
-def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+def _luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.extractChannel(picture, 0), np.uint8)
 
 
 def _onto(mask: Mask, array: NDArray[_Sample], other: Mask, *, nearest: bool = False) -> NDArray[_Sample]:

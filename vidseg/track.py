@@ -1,24 +1,28 @@
-"""Where the people are: which regions of each frame the network sees, and the masks it gives.
+"""Where the people are: which regions of which frames the network sees, and the masks it gives.
 
 Frames are taken in spans of a few. The network looks at the whole of the last frame of a span (and of the
 first, after a cut), which tells where people are at both of its ends; in between, regions that cover them
 glide from one to the other and fill the network's input. So a person is followed without any delay, one
 who comes in is expected, and nobody is lost whom a look at the whole frame would have found.
+
+Between two frames that the network saw, masks are carried along the motion of the picture (`vidseg.carry`).
+Where that doesn't explain what the frame in the middle shows, the network looks there too, and so on.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg import regions
+from vidseg import grid, regions
+from vidseg.carry import Carrier, View
 from vidseg.errors import ModelError
 from vidseg.frames import Box, Frame, Mask, Orientation, small_rgb
-from vidseg.partmap import Labels, likeliest
+from vidseg.look import Look, joined, joined_labels, reach
 from vidseg.parts import part_indices
 from vidseg.segmenters.base import Scores, Segmenter
 from vidseg.settings import SegmentSettings
@@ -30,9 +34,6 @@ _LONGEST_SPAN = 16
 
 _LIKELY, _CERTAIN = -1.0, 0.0
 """Logits above which a blob in a look at the whole frame belongs to a person, and makes one."""
-
-_NOBODY = -9.0
-"""Logit where the network did not look."""
 
 _LARGE = 0.3
 """Share of the frame that a person and the margins take up, above which regions bring nothing."""
@@ -52,12 +53,6 @@ _MOST_DISTORTED = 0.7
 """Least ratio of a region's aspect to that of a network's fixed input."""
 
 
-_MASK_PIXELS = 100_000
-"""Most pixels of a mask: finer ones cost more in later stages than they bring."""
-
-_Sample = TypeVar("_Sample", np.uint8, np.float32)
-
-
 def follow(
     frames: Iterable[Frame],
     segmenter: Segmenter,
@@ -70,13 +65,13 @@ def follow(
     Frames before `begin`, a restart of `vidseg.borders`, are left out; they only tell where shots end.
 
     Frames go through the network in batches of `settings.batch_size`, or of what the segmenter likes.
-    At most 17 frames are held. Raises `ModelError` where parts are asked for that the network doesn't know.
+    At most 18 frames are held. Raises `ModelError` where parts are asked for that the network doesn't know.
     """
     if settings.needs_parts and not segmenter.traits.has_parts:
         raise ModelError(f"--parts: {segmenter.name} knows no body parts: use a bodypix model")
     looker = _Looker(segmenter, settings, orientation)
     length = min(max(_SPAN, looker.batch_size), _LONGEST_SPAN)
-    before: list[Box] = []
+    before: _Seen | None = None
     for span in spans(frames, length):
         if begin is not None and span.frames[0].time < begin:
             continue
@@ -87,82 +82,93 @@ def follow(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """What the network said of a region.
+class _Seen:
+    """A frame that the network saw: its looks, and boxes around the people in it."""
 
-    `logits`: float32 [h, w] of the person, in coded orientation, over `box`, on the pixels of `picture`
-    (uint8 [h, w, 3] RGB); `chosen`: the same for the parts asked for, or the person's; `parts`: the
-    likeliest part at each, where a map of them is asked for.
+    frame: Frame
+    looks: list[Look]
+    people: list[Box]
+
+
+def _span_masks(looker: "_Looker", span: list[Frame], before: _Seen | None) -> tuple[list[Mask], _Seen]:
+    """Return the masks of a span, and what was seen in its last frame.
+
+    `before`: the frame before it, `None` where the span begins a shot or is to know nothing of it.
     """
-
-    box: Box
-    picture: NDArray[np.uint8]
-    logits: NDArray[np.float32]
-    chosen: NDArray[np.float32]
-    parts: Labels | None = None
-
-    @property
-    def scale(self) -> float:
-        """Pixels of the picture per pixel of the source."""
-        return float(self.picture.shape[1] / self.box.width)
-
-    def people(self, likely: float) -> list[Box]:
-        """Return boxes around the people, as far as logits exceed `likely`."""
-        return regions.people(self.logits, self.box, likely=likely, certain=_CERTAIN)
-
-    def cuts_someone(self, frame: Box) -> bool:
-        """Whether a person touches a side of the region that isn't the frame's."""
-        inside = self.logits > _CERTAIN
-        sides = [
-            (self.box.left > frame.left, inside[:, 0]),
-            (self.box.right < frame.right, inside[:, -1]),
-            (self.box.top > frame.top, inside[0]),
-            (self.box.bottom < frame.bottom, inside[-1]),
-        ]
-        return any(inner and np.count_nonzero(side) > 0 for inner, side in sides)
-
-
-def _span_masks(
-    looker: "_Looker", span: list[Frame], before: list[Box] | None
-) -> tuple[list[Mask], list[Box]]:
-    """Return the masks of a span, and boxes around the people in its last frame.
-
-    `before`: boxes around the people in the frame before it, `None` where it begins a shot.
-    """
-    keys = [len(span) - 1] if before is not None or len(span) == 1 else [0, len(span) - 1]
-    seen = looker.whole([span[i] for i in keys])
-    last = seen[-1].people(_LIKELY)
-    first = seen[0].people(_LIKELY) if before is None else before
-    last += _found_again(looker, span[-1], regions.missing(first, last))
+    end = len(span) - 1
+    ends = [0, end] if before is None and end else [end]
+    whole = dict(zip(ends, looker.whole([span[i] for i in ends]), strict=True))
+    last = whole[end].people(_LIKELY)
+    first = whole[ends[0]].people(_LIKELY) if before is None else before.people
+    last += _found_again(looker, span[end], regions.missing(first, last))
     plans = looker.plan(_whole(span[0]), first, last, len(span))
-    if plans:
-        looks = _looks(looker, span, plans)
-    else:
-        rest = [i for i in range(len(span)) if i not in keys]
-        known = dict(zip(rest + keys, looker.whole([span[i] for i in rest]) + seen, strict=True))
-        looks = [[known[i]] for i in range(len(span))]
-    masks = [looker.mask(frame, parts) for frame, parts in zip(span, looks, strict=True)]
-    return masks, last + [box for look in looks[-1] for box in look.people(_CERTAIN)]
+    seen = _looks(looker, span, plans, ends) if plans else {i: [look] for i, look in whole.items()}
+    masks = _masks(looker, span, plans, seen, before)
+    people = last + [box for look in seen[end] for box in look.people(_CERTAIN)]
+    return masks, _Seen(span[end], seen[end], people)
 
 
-def _looks(looker: "_Looker", span: list[Frame], plans: "list[_Plan]") -> list[list[_Look]]:
-    """Return the looks at each frame's regions, widened where they cut someone off or show nobody at all."""
-    by_region = [looker.look(span, plan.boxes, plan.scale) for plan in plans]
+def _masks(
+    looker: "_Looker",
+    span: list[Frame],
+    plans: "list[_Plan]",
+    seen: dict[int, list[Look]],
+    before: _Seen | None,
+) -> list[Mask]:
+    """Return the masks of a span some of whose frames were `seen`, by their numbers in it.
+
+    In a gap between two such frames, masks are carried. Where that fails for the frame in its middle, the
+    network sees that one, which makes two gaps; where it fails for another, the network sees just that.
+    """
+    frames, seen = dict(enumerate(span)), dict(seen)
+    if before is not None:
+        frames[-1], seen[-1] = before.frame, before.looks
+    masks: dict[int, Mask] = {}
+    gaps = list(itertools.pairwise(sorted(seen)))
+    while gaps:
+        wanted, halves = [], []
+        for low, high in gaps:
+            inner = range(low + 1, high)
+            carried = looker.carry(frames, seen, inner) if inner else {}
+            masks |= carried
+            if carried:
+                wanted += [i for i in inner if i not in carried]
+            elif inner:
+                middle = inner[len(inner) // 2]
+                wanted.append(middle)
+                halves += [(low, middle), (middle, high)]
+        seen |= _looks(looker, span, plans, wanted)
+        gaps = halves
+    return [masks[i] if i in masks else looker.mask(frame, seen[i]) for i, frame in enumerate(span)]
+
+
+def _looks(
+    looker: "_Looker", span: list[Frame], plans: "list[_Plan]", which: list[int]
+) -> dict[int, list[Look]]:
+    """Return the looks at some frames of a span, at their regions, or where there are none at all of them.
+
+    Regions that cut someone off are widened, and those that show nobody at all are looked at whole.
+    """
+    frames = [span[i] for i in which]
+    if not plans or not which:
+        return {i: [look] for i, look in zip(which, looker.whole(frames), strict=True)}
+    by_region = [looker.look(frames, [plan.boxes[i] for i in which], plan.scale) for plan in plans]
     whole = _whole(span[0])
     for plan, looks in zip(plans, by_region, strict=True):
-        doubtful = [i for i, look in enumerate(looks) if look.cuts_someone(whole)]
+        doubtful = [at for at, look in enumerate(looks) if look.cuts_someone(whole)]
         if doubtful:
-            _widen(looker, span, looks, doubtful, plan.scale)
-    for i, parts in enumerate(zip(*by_region, strict=True)):
-        if all(look.logits.max() <= _CERTAIN for look in parts):
-            by_region[0][i] = looker.whole([span[i]])[0]
-    return [list(parts) for parts in zip(*by_region, strict=True)]
+            _widen(looker, frames, looks, doubtful, plan.scale)
+    seen = {i: list(looks) for i, looks in zip(which, zip(*by_region, strict=True), strict=True)}
+    for i, looks in seen.items():
+        if not any(look.someone for look in looks):
+            looks[0] = looker.whole([span[i]])[0]
+    return seen
 
 
-def _widen(looker: "_Looker", span: list[Frame], looks: list[_Look], which: list[int], scale: float) -> None:
+def _widen(looker: "_Looker", frames: list[Frame], looks: list[Look], which: list[int], scale: float) -> None:
     """Replace some looks by wider ones that also cover whom a look at the whole frame shows there."""
-    whole = _whole(span[0])
-    found = looker.whole([span[which[0]]])[0].people(_LIKELY)
+    whole = _whole(frames[0])
+    found = looker.whole([frames[which[0]]])[0].people(_LIKELY)
     boxes = []
     for i in which:
         box = looks[i].box
@@ -171,7 +177,7 @@ def _widen(looker: "_Looker", span: list[Frame], looks: list[_Look], which: list
         grown = 1 + 2 * _MARGIN_IN_NEED
         boxes.append(regions.placed(box, round(box.width * grown), round(box.height * grown), whole))
     scale *= float(np.sqrt(regions.area(looks[which[0]].box) / regions.area(boxes[0])))
-    for i, look in zip(which, looker.look([span[i] for i in which], boxes, scale), strict=True):
+    for i, look in zip(which, looker.look([frames[i] for i in which], boxes, scale), strict=True):
         looks[i] = look
 
 
@@ -206,6 +212,7 @@ class _Looker:
         self._traits = segmenter.traits
         self._settings = settings
         self._orientation = orientation
+        self._carrier = Carrier()
         self.batch_size = settings.batch_size or segmenter.traits.batch_size
 
     def plan(self, whole: Box, first: list[Box], last: list[Box], count: int) -> list[_Plan]:
@@ -247,16 +254,16 @@ class _Looker:
             whole
         )
 
-    def whole(self, frames: list[Frame]) -> list[_Look]:
+    def whole(self, frames: list[Frame]) -> list[Look]:
         """Look at whole frames."""
         if not frames:
             return []
         box = _whole(frames[0])
         return self.look(frames, [box] * len(frames), self._whole_scale(box))
 
-    def look(self, frames: list[Frame], boxes: list[Box], scale: float) -> list[_Look]:
+    def look(self, frames: list[Frame], boxes: list[Box], scale: float) -> list[Look]:
         """Run the network over a box of each frame; neighbours of one size share batches."""
-        looks: list[_Look] = []
+        looks: list[Look] = []
         start = 0
         for stop in range(1, len(frames) + 1):
             full = stop - start == self.batch_size
@@ -265,53 +272,70 @@ class _Looker:
                 start = stop
         return looks
 
-    def mask(self, frame: Frame, looks: list[_Look]) -> Mask:
+    def mask(self, frame: Frame, looks: list[Look]) -> Mask:
         """Return the looks at a frame as one mask, which covers all of them."""
-        if len(looks) == 1:
-            box, picture, logits, parts = looks[0].box, looks[0].picture, looks[0].chosen, looks[0].parts
-        else:
-            box = regions.union([look.box for look in looks])
-            width, height = self._common_size(frame, box, max(look.scale for look in looks))
-            picture = small_rgb(frame, box, width, height)
-            logits = np.full((height, width), _NOBODY, np.float32)
-            parts = np.zeros((height, width), np.uint8) if self._settings.part_map else None
-            for look in looks:
-                _lay(logits, parts, box, look)
-        width, height = _mask_size(box, picture)
-        picture = _resized(picture, width, height)
-        logits = _resized(logits, width, height)
+        box, side = _gridded(looks, frame)
+        mask = self._mask(joined(looks, box, side), box, grid.picture(frame, box, side))
+        if not self._settings.part_map:
+            return mask
+        return replace(mask, parts=joined_labels(looks, box, side, part_indices(self._settings.parts)))
+
+    def carry(self, frames: dict[int, Frame], seen: dict[int, list[Look]], inner: range) -> dict[int, Mask]:
+        """Return masks of the frames `inner` that those just before and after them, both `seen`, explain.
+
+        None where the one in the middle isn't explained, and where maps of parts are asked for: these have no
+        mean that could be carried.
+        """
+        if self._settings.part_map:
+            return {}
+        low, high = inner.start - 1, inner.stop
+        box, side = _gridded(seen[low] + seen[high], frames[low])
+        begin, end = (
+            View.of(grid.picture(frames[i], box, side), joined(seen[i], box, side)) for i in (low, high)
+        )
+        middle = inner[len(inner) // 2]
+        masks: dict[int, Mask] = {}
+        for i in sorted(inner, key=lambda i: i != middle):
+            picture = grid.picture(frames[i], box, side)
+            share = (frames[i].time - frames[low].time) / (frames[high].time - frames[low].time)
+            logits = self._carrier.carried(View.of(picture), begin, end, float(share))
+            if logits is not None:
+                masks[i] = self._mask(logits, box, picture)
+            elif i == middle:
+                break
+        return masks
+
+    def _mask(self, logits: NDArray[np.float32], box: Box, picture: NDArray[np.uint8]) -> Mask:
+        height, width = picture.shape[:2]
+        if logits.shape != (height, width):
+            logits = np.asarray(
+                cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+            )
         person = 1 / (1 + np.exp(-self._traits.logit_gain * logits))
-        parts = None if parts is None else _nearest(parts, width, height)
-        return Mask(person=np.asarray(person, np.float32), box=box, picture=picture, parts=parts)
+        return Mask(person=np.asarray(person, np.float32), box=box, picture=picture)
 
-    def _common_size(self, frame: Frame, box: Box, scale: float) -> tuple[int, int]:
-        whole = _whole(frame)
-        affordable = self._whole_scale(whole) * float(np.sqrt(regions.area(whole) / regions.area(box)))
-        scale = min(scale, affordable)
-        return max(1, round(box.width * scale)), max(1, round(box.height * scale))
-
-    def _batch(self, frames: list[Frame], boxes: list[Box], scale: float) -> list[_Look]:
+    def _batch(self, frames: list[Frame], boxes: list[Box], scale: float) -> list[Look]:
         width, height = self._picture_size(boxes[0], scale)
         pictures = [small_rgb(frame, box, width, height) for frame, box in zip(frames, boxes, strict=True)]
         scores = self._segmenter.segment(np.stack([self._input(picture) for picture in pictures]))
         chosen = _chosen(scores, self._settings.parts)
+        mapped = scores.parts if self._settings.part_map else None
         return [
-            _Look(
+            Look(
                 box,
-                picture,
-                self._grid(scores.person[i], picture),
-                self._grid(chosen[i], picture),
-                self._parts(scores, i, picture),
+                self._coded(scores.person[i]),
+                self._coded(chosen[i]),
+                self._traits.corner_aligned,
+                width,
+                height,
+                None if mapped is None else self._coded(mapped[i]),
             )
-            for i, (box, picture) in enumerate(zip(boxes, pictures, strict=True))
+            for i, box in enumerate(boxes)
         ]
 
-    def _parts(self, scores: Scores, number: int, picture: NDArray[np.uint8]) -> Labels | None:
-        """Return the likeliest of the parts asked for at each pixel, where a map of them is wanted."""
-        if not self._settings.part_map or scores.parts is None:
-            return None
-        among = part_indices(self._settings.parts)
-        return likeliest(scores.parts[number], lambda part: self._grid(part, picture), among)
+    def _coded(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return upright scores in coded orientation."""
+        return np.ascontiguousarray(self._orientation.coded(scores), np.float32)
 
     def _input(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the picture as the network takes it: upright, and resized where its input has one size."""
@@ -319,13 +343,7 @@ class _Looker:
         size = self._traits.fixed_size
         if size is None or size == upright.shape[1::-1]:
             return upright
-        return _resized(upright, *size)
-
-    def _grid(self, logits: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return upright scores as logits of the coded picture's pixels."""
-        height, width = picture.shape[1::-1] if self._orientation.swaps_axes else picture.shape[:2]
-        full = _spread(logits, width, height, self._traits.corner_aligned)
-        return np.ascontiguousarray(self._orientation.coded(full), np.float32)
+        return np.asarray(cv2.resize(upright, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def _picture_size(self, box: Box, scale: float) -> tuple[int, int]:
         """Return (width, height) of the picture for a box, in coded orientation: what the network takes.
@@ -350,45 +368,19 @@ class _Looker:
         return (self._settings.resolution or self._traits.whole_side) / min(_size(whole))
 
 
-def _mask_size(box: Box, picture: NDArray[np.uint8]) -> tuple[int, int]:
-    """Return the mask's (width, height): the picture's, but no finer than the source and of bounded cost."""
-    height, width = picture.shape[:2]
-    share = min(1.0, box.width / width, float(np.sqrt(_MASK_PIXELS / (width * height))))
-    return max(1, round(width * share)), max(1, round(height * share))
-
-
-def _resized(array: NDArray[_Sample], width: int, height: int) -> NDArray[_Sample]:
-    if array.shape[:2] == (height, width):
-        return array
-    return cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
-
-
-def _nearest(labels: Labels, width: int, height: int) -> Labels:
-    return np.asarray(cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
 def _whole(frame: Frame) -> Box:
     return Box(0, 0, frame.width, frame.height)
 
 
+def _gridded(looks: Sequence[Look], frame: Frame) -> tuple[Box, int]:
+    """Return the box around all looks' regions on a grid of the frame, and the side of its cells."""
+    box = reach(looks)
+    side = grid.side_for(box)
+    return grid.aligned(box, side, frame), side
+
+
 def _size(box: Box) -> tuple[int, int]:
     return box.width, box.height
-
-
-def _lay(logits: NDArray[np.float32], parts: Labels | None, box: Box, look: _Look) -> None:
-    """Write a look into the [h, w] logits, and parts, over `box` wherever it finds people likelier."""
-    height, width = logits.shape
-    left = round((look.box.left - box.left) * width / box.width)
-    top = round((look.box.top - box.top) * height / box.height)
-    right = max(left + 1, round((look.box.right - box.left) * width / box.width))
-    bottom = max(top + 1, round((look.box.bottom - box.top) * height / box.height))
-    resized = cv2.resize(look.chosen, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    part = logits[top:bottom, left:right]
-    if parts is not None and look.parts is not None:
-        likelier = resized[: part.shape[0], : part.shape[1]] > part
-        shown = _nearest(look.parts, right - left, bottom - top)[: part.shape[0], : part.shape[1]]
-        np.copyto(parts[top:bottom, left:right], shown, where=likelier)
-    np.maximum(part, resized[: part.shape[0], : part.shape[1]], out=part)
 
 
 def _chosen(scores: Scores, parts: Sequence[str]) -> NDArray[np.float32]:
@@ -399,20 +391,3 @@ def _chosen(scores: Scores, parts: Sequence[str]) -> NDArray[np.float32]:
     share = each[..., part_indices(tuple(parts))].sum(-1) / np.maximum(each.sum(-1), 1e-6)
     likely = np.clip(share / (1 + np.exp(-scores.person)), 1e-4, 1 - 1e-4)
     return np.asarray(np.log(likely / (1 - likely)), np.float32)
-
-
-def _spread(logits: NDArray[np.float32], width: int, height: int, corners: bool) -> NDArray[np.float32]:
-    """Return the [h, w] grid of scores interpolated to the input's pixels, float32 [height, width].
-
-    With `corners` the first and the last score lie on the first and the last pixel.
-    """
-    if logits.shape == (height, width):
-        return logits
-    if not corners:
-        return np.asarray(cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    rows, columns = logits.shape
-    scale_x, scale_y = (columns - 1) / max(width - 1, 1), (rows - 1) / max(height - 1, 1)
-    matrix = np.array([[scale_x, 0, 0], [0, scale_y, 0]], np.float32)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    spread = cv2.warpAffine(logits, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(spread, np.float32)

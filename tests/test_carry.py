@@ -1,0 +1,54 @@
+"""Masks carried along the motion of the picture, and refused where it doesn't explain what is there."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidseg.carry import Carrier, View
+
+SIZE = (90, 160)
+
+
+def room() -> NDArray[np.uint8]:
+    """Return a picture with structure everywhere, uint8 [h, w, 3]."""
+    noise = np.random.default_rng(5).integers(60, 190, (*SIZE, 3)).astype(np.uint8)
+    return np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.5), np.uint8)
+
+
+def seen(x: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return a picture with someone at `x`, and the logits of it."""
+    picture, logits = room(), np.full(SIZE, -6, np.float32)
+    cloth = np.random.default_rng(6).integers(0, 255, (50, 30, 3)).astype(np.uint8)
+    picture[30:80, x : x + 30] = cv2.GaussianBlur(cloth, (0, 0), 2)
+    logits[30:80, x : x + 30] = 6
+    return picture, logits
+
+
+def test_a_mask_moves_with_the_picture() -> None:
+    before, after = (View.of(*seen(x)) for x in (60, 66))
+    picture, expected = seen(63)
+    carried = Carrier().carried(View.of(picture), before, after, 0.5)
+    assert carried is not None
+    wrong = (carried > 0) != (expected > 0)
+    assert wrong.sum() < 0.1 * (expected > 0).sum()
+
+
+def test_who_is_in_neither_picture_is_not_explained() -> None:
+    """Somebody who comes by between two looks must be looked at."""
+    empty = View.of(room(), np.full(SIZE, -6, np.float32))
+    assert Carrier().carried(View.of(seen(60)[0]), empty, empty, 0.5) is None
+
+
+def test_a_still_picture_keeps_its_mask() -> None:
+    picture, logits = seen(60)
+    view = View.of(picture, logits)
+    carried = Carrier().carried(View.of(picture), view, view, 0.25)
+    assert carried is not None
+    np.testing.assert_allclose(carried, logits, atol=0.01)
+
+
+def test_too_small_for_flow() -> None:
+    """A patch of the flow is 8 pixels on a picture of half the size; OpenCV would fail."""
+    tiny = np.zeros((10, 12, 3), np.uint8)
+    view = View.of(tiny, np.zeros((10, 12), np.float32))
+    assert Carrier().carried(View.of(tiny), view, view, 0.5) is None

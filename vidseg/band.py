@@ -1,0 +1,136 @@
+"""The band around the edge of the people: the only pixels of a frame that need arithmetic. Pure.
+
+Everywhere else alpha is 0 or the peak, and a copy will do. The band is a set of square cells of the frame,
+so that its pixels are read and written a cell's row at a time, and what varies slowly is brought to full size
+by one small matrix product.
+"""
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidseg.frames import PixelFormat, Plane, as_plane, at_chroma_size, reduced
+
+Floats = NDArray[np.float32]
+
+_SIDE = 4
+"""Side of the cells, in pixels, where only an alpha is given."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Some cells of one plane: `height` x `width` pixels each, at `rows` and `columns` (integers [n]).
+
+    Cells at the plane's right and lower edge may reach beyond it: its last pixels are repeated there.
+    """
+
+    height: int
+    width: int
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+
+    @classmethod
+    def where(cls, marked: NDArray[np.generic], side: int) -> "Cells":
+        """Return the square cells that are marked in [h, w], one value per cell of a plane."""
+        rows, columns = np.divmod(np.flatnonzero(marked), marked.shape[1])
+        return cls(side, side, rows, columns)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def read(self, plane: Plane) -> Plane:
+        """Return the cells of `plane` [H, W] as [n, height, width]."""
+        cells = self._runs(self.padded(plane))[self._places]
+        return as_plane(cells.view(plane.dtype).reshape(-1, self.height, self.width))
+
+    def write(self, plane: Plane, cells: Plane) -> None:
+        """Write [n, height, width] of the same type into `plane` [H, W]."""
+        padded = self.padded(plane)
+        runs = self._runs(padded)
+        runs[self._places] = np.ascontiguousarray(cells).view(runs.dtype)[..., 0]
+        if padded is not plane:
+            plane[...] = padded[: plane.shape[0], : plane.shape[1]]
+
+    def spread(self, grid: Floats) -> Floats:
+        """Return values that lie in the middle of all the plane's cells, [h, w], at the pixels of these.
+
+        Float32 [n, height, width], interpolated bilinearly.
+        """
+        padded = cv2.copyMakeBorder(grid, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        width = padded.shape[1]
+        around = np.add.outer(np.arange(3) * width, np.arange(3)).reshape(-1)
+        near = padded.reshape(-1)[(self.rows * width + self.columns)[:, None] + around]
+        spread = near @ _weights(self.height, self.width)
+        return np.asarray(spread, np.float32).reshape(-1, self.height, self.width)
+
+    def means(self, plane: Plane) -> Plane:
+        """Return the mean of every cell of `plane`, [h, w] in its type, not only of these."""
+        padded = self.padded(plane)
+        height, width = padded.shape
+        return reduced(padded, width // self.width, height // self.height)
+
+    def padded(self, plane: Plane) -> Plane:
+        """Return the plane, or a copy with its last column and row repeated up to whole cells."""
+        below, right = -plane.shape[0] % self.height, -plane.shape[1] % self.width
+        if not (below or right):
+            return plane
+        return as_plane(cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE))
+
+    def _runs(self, plane: Plane) -> NDArray[np.void]:
+        """Return a view whose items are a cell's rows: [H, W / width]."""
+        return plane.view(np.dtype((np.void, self.width * plane.itemsize)))
+
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        return self.rows[:, None] * self.height + np.arange(self.height), self.columns[:, None]
+
+
+@cache
+def _weights(height: int, width: int) -> Floats:
+    """Return what the nine values around a cell count for each of its pixels: [9, height * width]."""
+    sides = []
+    for side in (height, width):
+        place = (np.arange(side) + 0.5) / side - 0.5
+        before, after = np.maximum(-place, 0), np.maximum(place, 0)
+        sides.append(np.stack([before, 1 - before - after, after]))
+    return np.kron(*sides).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Alpha:
+    """How opaque the people are: `plane` [H, W] in the frame's sample type, 0 to its peak code value.
+
+    `cells` hold every pixel whose alpha, or chroma sample whose mean alpha, is neither 0 nor the peak.
+    """
+
+    plane: Plane
+    layout: PixelFormat
+    cells: Cells
+
+    @classmethod
+    def of(cls, plane: Plane, layout: PixelFormat) -> "Alpha":
+        """Return the alpha that a plane holds, its band found."""
+        every = Cells(_SIDE, _SIDE, *np.empty((2, 0), np.intp))
+        some = every.means(cv2.inRange(plane, 1, layout.peak))  # type: ignore[arg-type]
+        full = every.means(cv2.inRange(plane, layout.peak, layout.peak))  # type: ignore[arg-type]
+        return cls(plane, layout, Cells.where((some > 0) & (full < 255), _SIDE))
+
+    @property
+    def complement(self) -> "Alpha":
+        """How opaque everything but the people is."""
+        inverse = np.subtract(self.layout.peak, self.plane, dtype=self.plane.dtype)
+        return Alpha(as_plane(inverse), self.layout, self.cells)
+
+    def at(self, index: int) -> tuple[Plane, Cells]:
+        """Return alpha and cells at the size of plane `index`; chroma's alpha is the mean of its luma's."""
+        return (self.plane, self.cells) if index == 0 else self._chroma
+
+    @cached_property
+    def _chroma(self) -> tuple[Plane, Cells]:
+        layout, cells = self.layout, self.cells
+        height, width = cells.height >> layout.shift_y, cells.width >> layout.shift_x
+        small = as_plane(at_chroma_size(self.plane, layout))
+        return small, Cells(height, width, cells.rows, cells.columns)
