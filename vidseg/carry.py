@@ -25,7 +25,7 @@ _TRUST = np.exp(-np.square(np.arange(256) / _SAME)).astype(np.float32)
 _DIFFERENT = 12
 """Change of colour, in codes of 256, above which a place is not the same."""
 
-_MOST_UNKNOWN, _MOST_UNKNOWN_NEAR = 0.01, 0.02
+_MOST_UNKNOWN, _MOST_UNKNOWN_NEAR = 0.002, 0.02
 """Shares of all places, and of those near people, that may match nothing before the network is asked."""
 
 _NEAR = -3.0

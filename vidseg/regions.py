@@ -151,8 +151,8 @@ def missing(first: Sequence[Box], last: Sequence[Box]) -> list[Box]:
 
 
 def around(person: Box, frame: Box) -> Box:
-    """Return where to look for who was at `person` some frames ago: a person's length further out."""
-    return inside(_widened(person, 1.0), frame)
+    """Return where to look for who was at `person` some frames ago: up to two lengths further out."""
+    return inside(_widened(person, 2.0), frame)
 
 
 def _widened(box: Box, share: float) -> Box:
