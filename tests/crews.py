@@ -50,6 +50,13 @@ def open_deadly(_: SegmentSettings) -> FakeSegmenter:
     return Deadly()
 
 
+def open_telling(settings: SegmentSettings) -> FakeSegmenter:
+    """Open the fake network, and leave what this process sees of the machine in a folder."""
+    seen = f"{settings.device} {os.environ.get('CUDA_VISIBLE_DEVICES', 'all')}"
+    (Path(os.environ["VIDSEG_TEST_PIDS"]) / str(os.getpid())).write_text(seen)
+    return open_slow(settings)
+
+
 def open_known(settings: SegmentSettings) -> FakeSegmenter:
     """Open the slow network, and leave the process's number in a folder."""
     folder = os.environ.get("VIDSEG_TEST_PIDS")

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.crews import open_deadly, open_known
+from tests.crews import open_deadly, open_fake, open_known, open_telling
 from tests.media import Audio, Coded, audio_packets, read_planes, write_clip
-from vidseg import resume
+from vidseg import distributed, resume
+from vidseg._av import library_versions
 from vidseg.batch import Clip, absolute, settings_for
 from vidseg.borders import SEGMENT_S
 from vidseg.distributed import RayCrew, divided
-from vidseg.errors import SettingsError
+from vidseg.errors import DeviceError, OutputError, SettingsError
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.fake import FakeSegmenter
 from vidseg.segments import Store
@@ -159,6 +160,76 @@ class TestOnACluster:
             pytest.raises(SettingsError, match=r"a worker could not start: .*nonsense"),
         ):
             list(crew.run([given], lambda *_: None))
+
+    def test_a_worker_of_another_version_is_told(
+        self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given = lossless(write_clip(tmp_path / "in.mp4", frames=10), tmp_path / "out.mkv")
+        other = {**library_versions(), "vidseg": "9.9"}
+        monkeypatch.setattr(distributed, "library_versions", lambda: other)
+        with (
+            closing(RayCrew(cluster.address, given.segment, 1, opener=open_fake, cores=1)) as crew,
+            pytest.raises(
+                SettingsError, match=r"has vidseg 0\..*, this machine 9\.9; install the same everywhere"
+            ),
+        ):
+            list(crew.run([given], lambda *_: None))
+
+    def test_a_folder_that_is_not_shared_is_told(
+        self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Results lay on the workers' own disks, and the run said that all was done."""
+        given = lossless(write_clip(tmp_path / "in.mp4", frames=10), tmp_path / "out.mkv")
+
+        @contextmanager
+        def elsewhere(folder: Path) -> Iterator[Path]:
+            yield folder / "a file that is on the other machine only"
+
+        monkeypatch.setattr(distributed, "_sign", elsewhere)
+        monkeypatch.setattr("socket.gethostname", lambda: "the other machine")
+        with closing(RayCrew(cluster.address, given.segment, 1, opener=open_fake, cores=1)) as crew:
+            ((_, outcome),) = crew.run([given], lambda *_: None)
+            assert outcome.state == "failed"
+            assert outcome.message.startswith("on ")
+            assert "all machines must share it" in outcome.message
+            with pytest.raises(OutputError, match="all machines must share it"):
+                resume.render(given, renderer=crew.render)
+
+    def test_no_actor_is_asked_for_more_than_one_piece_at_a_time(
+        self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+        real = RayCrew._ask
+
+        def counting(crew: RayCrew, hand: Any, *rest: Any) -> None:
+            assert hand.work is None
+            real(crew, hand, *rest)
+            asked.append(sum(each.work is not None for each in crew._hands))
+
+        monkeypatch.setattr(RayCrew, "_ask", counting)
+        sources = [write_clip(tmp_path / f"{n}.mp4", frames=5) for n in range(7)]
+        jobs = [lossless(source, tmp_path / f"out-{source.stem}.mkv") for source in sources]
+        with closing(RayCrew(cluster.address, SegmentSettings(), 2, opener=open_fake, cores=1)) as crew:
+            outcomes = dict(crew.run(jobs, lambda *_: None))
+        assert [outcome.state for outcome in outcomes.values()] == ["done"] * 7
+        assert (len(asked), max(asked)) == (7, 2)
+
+    def test_each_actor_gets_a_gpu_of_its_own(self, cluster: Any, tmp_path: Path, pids: Path) -> None:
+        """Ray is told of two GPUs that aren't there; what matters is which each worker may see."""
+        source = write_clip(tmp_path / "in.mp4", frames=35 * RATE, rate=RATE)
+        given = lossless(source, tmp_path / "out.mkv")
+        with (
+            closing(RayCrew(cluster.address, SegmentSettings(device="gpu"), opener=open_telling)) as crew,
+            pytest.raises(DeviceError, match="--device gpu: the cluster has no GPU; use --device cpu"),
+        ):
+            crew.connect()
+        node = cluster.add_node(num_cpus=4, num_gpus=2, object_store_memory=80_000_000)
+        try:
+            with closing(RayCrew(cluster.address, SegmentSettings(), opener=open_telling)) as crew:
+                resume.render(given, renderer=crew.render)
+        finally:
+            cluster.remove_node(node)
+        assert sorted(path.read_text() for path in pids.iterdir()) == ["gpu 0", "gpu 1"]
 
     def test_a_node_that_dies_takes_nothing_along(self, cluster: Any, tmp_path: Path, pids: Path) -> None:
         source = write_clip(tmp_path / "in.mp4", frames=45 * RATE, rate=RATE)

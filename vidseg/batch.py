@@ -122,7 +122,11 @@ def endings_for(settings: RenderSettings) -> tuple[str, ...]:
     transparent = settings.kind == "picture" and settings.background == "transparent"
     codec = CODECS.get(settings.encode.codec)
     if codec is None:
-        return _WITH_ALPHA if transparent else tuple(FORMATS)
+        # The presets of .webm's codec are numbers, those of the others' mostly words.
+        named = settings.encode.preset is not None and not settings.encode.preset.lstrip("-").isdigit()
+        return tuple(
+            each for each in (_WITH_ALPHA if transparent else FORMATS) if not (named and each == ".webm")
+        )
     return (codec.alpha_containers if transparent else codec.containers) or tuple(FORMATS)
 
 
