@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +19,9 @@ README = (PROJECT / "README.md").read_text("utf-8")
 _FAKE = """
 import sys
 import vidseg.pipeline
+import vidseg.resume
 from vidseg.segmenters.fake import FakeSegmenter
-vidseg.pipeline.open_segmenter = lambda *_, **__: FakeSegmenter()
+vidseg.pipeline.open_segmenter = vidseg.resume.open_segmenter = lambda *_, **__: FakeSegmenter()
 """
 _COMMAND = "from vidseg.__main__ import main\nmain()"
 
@@ -40,6 +42,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("desk")
     for path, name in zip(make_all(folder, small=True), ("clip.mp4", "beach.jpg", "waves.mp4"), strict=True):
         path.rename(folder / name)
+    (folder / "clips").mkdir()
+    shutil.copy(folder / "clip.mp4", folder / "clips")
     return folder
 
 
@@ -69,11 +73,12 @@ def run(code: str, arguments: list[str], folder: Path) -> str:
 def test_recipes_work(line: str, desk: Path) -> None:
     """Each command succeeds, and a clip that it writes has as many frames as were asked for."""
     words = shlex.split(line)[1:]
-    if "fetch" in words and not has_weights():
+    if {"fetch", "batch"} & set(words) and not has_weights():
         pytest.skip("no weights at hand, and tests don't download")
     run(_COMMAND, words, desk)
     if "-o" in words:
-        frames = read_frames(desk / words[words.index("-o") + 1])
+        output = desk / words[words.index("-o") + 1]
+        frames = read_frames(output / "clip.mp4" if output.is_dir() else output)
         assert len(frames) == (18 if "--end" in words else 30)
         assert frames[0].rgb.shape == (180, 320, 3)
 
@@ -102,7 +107,7 @@ def test_options_are_real() -> None:
     """Every option that the documents mention is one of the commands'."""
     helps = [
         run(_COMMAND, [*words, "--help"], PROJECT)
-        for words in (["render"], ["matte"], ["probe"], ["models", "list"], ["models", "fetch"])
+        for words in (["render"], ["matte"], ["batch"], ["probe"], ["models", "list"], ["models", "fetch"])
     ]
     for option in set(re.findall(r"`(--[a-z-]+)", README)):
         assert any(option in text for text in helps), option
