@@ -387,7 +387,16 @@ def _chosen(scores: Scores, parts: Sequence[str]) -> NDArray[np.float32]:
     """Return float32 [N, h, w] logits of the person, or of the person's chosen parts."""
     if not parts or scores.parts is None:
         return scores.person
-    each = 1 / (1 + np.exp(-scores.parts))
-    share = each[..., part_indices(tuple(parts))].sum(-1) / np.maximum(each.sum(-1), 1e-6)
-    likely = np.clip(share / (1 + np.exp(-scores.person)), 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(likely / (1 - likely)), np.float32)
+    among = np.zeros(scores.parts.shape[-1], bool)
+    among[list(part_indices(tuple(parts)))] = True
+    if among.all():
+        return scores.person
+    # The parts' own logits are all high within a person, so what counts is which one is the highest.
+    theirs, others = scores.parts[..., among], scores.parts[..., ~among]
+    return np.minimum(scores.person, _soft_maximum(theirs) - _soft_maximum(others))
+
+
+def _soft_maximum(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ln Σ exp over the last axis."""
+    highest = logits.max(axis=-1)
+    return np.asarray(highest + np.log(np.exp(logits - highest[..., None]).sum(axis=-1)), np.float32)
