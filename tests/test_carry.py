@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from vidseg.carry import Carrier, View
@@ -52,3 +53,11 @@ def test_too_small_for_flow() -> None:
     tiny = np.zeros((10, 12, 3), np.uint8)
     view = View.of(tiny, np.zeros((10, 12), np.float32))
     assert Carrier().carried(View.of(tiny), view, view, 0.5) is None
+
+
+@pytest.mark.parametrize(("height", "width"), [(20, 160), (28, 264), (31, 330), (160, 20)])
+def test_a_flat_region_is_left_to_the_network(height: int, width: int) -> None:
+    """OpenCV's flow reads beyond a picture that is wide and low, which ended the process on a real clip."""
+    picture = np.random.default_rng(1).integers(0, 255, (height, width, 3)).astype(np.uint8)
+    seen = View(picture, np.zeros((height, width), np.float32))
+    assert Carrier().carried(View(picture), seen, seen, 0.5) is None

@@ -31,8 +31,11 @@ _MOST_UNKNOWN, _MOST_UNKNOWN_NEAR = 0.002, 0.02
 _NEAR = -3.0
 """Logit above which a place counts as near people."""
 
-_PATCH = 16
-"""Pictures smaller than this are too small for flow."""
+_PATCH = 32
+"""Pictures smaller than this are too small for flow: its finest scale, a quarter, must hold a patch of 8.
+
+OpenCV takes smaller ones too, and reads beyond their ends.
+"""
 
 _BLUR = (5, 5)
 
