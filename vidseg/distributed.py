@@ -276,7 +276,6 @@ class RayCrew:
         if self._ray is not None:
             return
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_enable_metrics_collection", "0")  # else it tells users of missing agents
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             import ray
