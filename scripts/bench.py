@@ -173,12 +173,14 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
             output.start(writer.stream, Cut(None, None, Fraction(0)))
             for frame, mask in found:
                 alpha = timed("refine", lambda f=frame, m=mask: refine(f, m, MatteSettings()))
-                own = timed("foreground", lambda f=frame, a=alpha: foreground(f, a))
-                behind = timed("background", lambda f=frame, a=alpha: background.planes(f, a))
+                edge = timed("foreground", lambda f=frame, a=alpha: foreground(f, a))
+                behind = timed("background", lambda f=frame, a=alpha: background.planes(f, a.plane))
                 blank = timed("blank frame", writer.blank)
                 timed(
                     "composite",
-                    lambda f=frame, o=own, a=alpha, b=behind, p=blank.planes: composite(f, o, a, b, p),
+                    lambda f=frame, e=edge, a=alpha, b=behind, p=blank.planes: composite(
+                        f.planes, a, b, p, e
+                    ),
                 )
                 packets = timed(
                     "encode veryfast",

@@ -66,6 +66,11 @@ class Cells:
         spread = near @ _weights(self.height, self.width)
         return np.asarray(spread, np.float32).reshape(-1, self.height, self.width)
 
+    def enlarged(self, factor: int) -> "Cells":
+        """Return the cells `factor` times as large that hold these, one for each."""
+        rows, columns = self.rows // factor, self.columns // factor
+        return Cells(self.height * factor, self.width * factor, rows, columns)
+
     def means(self, plane: Plane) -> Plane:
         """Return the mean of every cell of `plane`, [h, w] in its type, not only of these."""
         padded = self.padded(plane)

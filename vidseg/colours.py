@@ -8,6 +8,9 @@ as in the bilateral grid (Chen, Paris, Durand 2007), and joined with the
 scores by one step of mean field, as in a dense random field (Krähenbühl, Koltun 2011).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -46,14 +49,14 @@ def snapped(person: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[
     doubtful = cv2.findNonZero(cv2.inRange(person, _DOUBTFUL, 1 - _DOUBTFUL))
     if doubtful is None or float(person.max()) <= _SURE:
         return person
-    columns, rows = np.ascontiguousarray(doubtful.reshape(-1, 2).T)
+    columns, rows = np.ascontiguousarray(doubtful.reshape(-1, 2).T.astype(np.intp))
     height, width = person.shape
     cell = max(8, round(_CELL_SHARE * max(height, width)))
-    sparse = picture[::_STRIDE, ::_STRIDE] >> _SHIFTS
-    low, high = sparse.min(axis=(0, 1)), sparse.max(axis=(0, 1))
-    model = _log_ratios(person[::_STRIDE, ::_STRIDE], sparse - low, tuple(high - low + 1), cell / _STRIDE)
+    palette = _Palette.of(picture)
+    sparse = palette.bins([code[::_STRIDE, ::_STRIDE] for code in palette.codes])
+    model = _log_ratios(person[::_STRIDE, ::_STRIDE], sparse, palette.sizes, cell / _STRIDE)
     places = rows * width + columns
-    bins = _bins(picture.reshape(-1, 3)[places], low, high, model.shape[2:])
+    bins = palette.bins([code.reshape(-1)[places] for code in palette.codes])
     evidence = _looked_up(model, _corners(rows, height, cell), _corners(columns, width, cell), bins)
     before = person.reshape(-1)[places]
     odds = before / (1 - before) * np.exp(np.float32(_WEIGHT) * evidence)
@@ -62,30 +65,48 @@ def snapped(person: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[
     return result
 
 
-_SHIFTS = np.array([_LUMA_SHIFT, _CHROMA_SHIFT, _CHROMA_SHIFT], np.uint8)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Palette:
+    """The colours of a picture in bins: its `codes`, one uint8 [h, w] for each of Y, Cb and Cr.
 
-
-def _bins(
-    codes: NDArray[np.uint8], low: NDArray[np.uint8], high: NDArray[np.uint8], sizes: tuple[int, ...]
-) -> NDArray[np.int32]:
-    """Return the number of each colour's bin among all, int32 [n]; colours beyond `low` to `high` join those.
-
-    `codes`: uint8 [n, 3].
+    `tables`: for each of them, [256], what a code counts in the number of a colour's bin; `sizes`: how
+    many bins each spans.
     """
-    total = np.zeros(len(codes), np.int32)
-    for channel, stride in enumerate((sizes[1] * sizes[2], sizes[2], 1)):
-        bins = np.arange(256) >> int(_SHIFTS[channel])
-        table = (np.clip(bins, low[channel], high[channel]) - low[channel]).astype(np.int32) * stride
-        total += table[codes[:, channel]]
-    return total
+
+    codes: Sequence[NDArray[np.uint8]]
+    tables: tuple[NDArray[np.intp], ...]
+    sizes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, picture: NDArray[np.uint8]) -> "_Palette":
+        """Return the palette of uint8 [h, w, 3]; bins span the codes of every few of its pixels."""
+        codes = [np.asarray(code, np.uint8) for code in cv2.split(picture)]
+        spans = []
+        for code, shift in zip(codes, (_LUMA_SHIFT, _CHROMA_SHIFT, _CHROMA_SHIFT), strict=True):
+            low, high, _, _ = cv2.minMaxLoc(np.ascontiguousarray(code[::_STRIDE, ::_STRIDE]))
+            spans.append((int(low) >> shift, int(high) >> shift, shift))
+        sizes = tuple(high - low + 1 for low, high, _ in spans)
+        strides = (sizes[1] * sizes[2], sizes[2], 1)
+        tables = tuple(
+            (np.clip(np.arange(256) >> shift, low, high) - low) * stride
+            for (low, high, shift), stride in zip(spans, strides, strict=True)
+        )
+        return cls(codes, tables, sizes)
+
+    def bins(self, codes: Sequence[NDArray[np.uint8]]) -> NDArray[np.intp]:
+        """Return the number of each colour's bin, for Y, Cb and Cr codes of one shape."""
+        luma, blue, red = (table[code] for table, code in zip(self.tables, codes, strict=True))
+        luma += blue
+        luma += red
+        return luma
 
 
 def _log_ratios(
-    person: NDArray[np.float32], bins: NDArray[np.uint8], sizes: tuple[int, ...], cell: float
+    person: NDArray[np.float32], bins: NDArray[np.intp], sizes: tuple[int, ...], cell: float
 ) -> NDArray[np.float32]:
     """Return how much likelier a colour is on a person than beside one, near each corner of the cells.
 
-    `person` [h, w] and `bins` [h, w, 3] (each below `sizes`) are what is counted, `cell` the cells' side.
+    `person` [h, w] and `bins` [h, w] (numbers among all `sizes`) are what is counted, `cell` the cells' side.
     The result is float32 [rows, columns, *sizes], natural logarithms.
     """
     height, width = person.shape
@@ -93,7 +114,7 @@ def _log_ratios(
     row = np.rint(np.arange(height) / cell).astype(np.intp)[:, None]
     column = np.rint(np.arange(width) / cell).astype(np.intp)[None]
     shape = (rows, columns, *sizes)
-    index = np.ravel_multi_index((row, column, bins[..., 0], bins[..., 1], bins[..., 2]), shape).ravel()
+    index = ((row * columns + column) * int(np.prod(sizes)) + bins).reshape(-1)
     counts = np.empty((2, *shape), np.float32)
     for count, side in zip(counts, (person, 1 - person), strict=True):
         weight = np.maximum(side - np.float32(_SURE), 0).ravel() / np.float32(1 - _SURE)
@@ -115,19 +136,19 @@ def _spread_along(counts: NDArray[np.float32], axis: int, share: np.float32) -> 
 
 
 def _corners(
-    places: NDArray[np.int32], length: int, cell: float
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    places: NDArray[np.intp], length: int, cell: float
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return the corner before each place along a side, and how far on the way to the next it is."""
     at = np.arange(length) / cell
-    before = at.astype(np.int32)
+    before = at.astype(np.intp)
     return before[places], (at - before).astype(np.float32)[places]
 
 
 def _looked_up(
     model: NDArray[np.float32],
-    down: tuple[NDArray[np.int32], NDArray[np.float32]],
-    across: tuple[NDArray[np.int32], NDArray[np.float32]],
-    bins: NDArray[np.int32],
+    down: tuple[NDArray[np.intp], NDArray[np.float32]],
+    across: tuple[NDArray[np.intp], NDArray[np.float32]],
+    bins: NDArray[np.intp],
 ) -> NDArray[np.float32]:
     """Return the model at places between corners (bilinear) and in colours' bins, float32 [n]."""
     flat = model.reshape(-1)

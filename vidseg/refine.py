@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vidseg.band import Alpha, Cells, Floats
 from vidseg.colours import snapped
-from vidseg.frames import Box, Frame, Mask, Plane, Planes, as_plane, halved
+from vidseg.frames import Box, Frame, Mask, Plane, Planes, as_plane
 from vidseg.grid import gridded
 from vidseg.settings import MatteSettings
 from vidseg.solid import solid
@@ -152,14 +152,14 @@ def with_edge(frame: Frame, alpha: Alpha, edge: list[Floats]) -> Planes:
 
 def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
     """Return the mean colours of foreground and background near each cell of alpha, float32 [n, 3] each."""
-    cells = alpha.cells
-    means = [alpha.at(index)[1].means(plane) for index, plane in enumerate(frame.planes)]
-    colour: Floats = np.stack(means, axis=-1).astype(np.float32)
-    part: Floats = cells.means(alpha.plane).astype(np.float32) / np.float32(frame.format.peak)
-    rows, columns = cells.rows, cells.columns
-    while max(part.shape) > _MEANS_SIDE:
-        colour, part = halved(colour), halved(part)
-        rows, columns = rows // 2, columns // 2
+    cells, factor = alpha.cells, 1
+    while max(alpha.plane.shape) > _MEANS_SIDE * cells.height * factor:
+        factor *= 2
+    coarse = [alpha.at(index)[1].enlarged(factor) for index in range(3)]
+    means = [some.means(plane) for some, plane in zip(coarse, frame.planes, strict=True)]
+    colour: Floats = np.asarray(cv2.merge(means), np.float32)
+    part: Floats = coarse[0].means(alpha.plane) * np.float32(1 / frame.format.peak)
+    rows, columns = coarse[0].rows, coarse[0].columns
     window = (max(3, round(max(part.shape) * _REACH) | 1),) * 2
     total, share = np.asarray(cv2.blur(colour, window)), np.asarray(cv2.blur(part, window))
     ahead = np.asarray(cv2.blur(colour * part[..., None], window))
