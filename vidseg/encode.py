@@ -290,15 +290,16 @@ def _special_options(name: str, pix_fmt: str, info: VideoInfo, options: dict[str
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blank:
-    """A fresh frame to paint on: `planes` are writable views of its source-sized part.
+    """Something fresh to paint on: `planes` are writable, as large as the source's picture.
 
-    Where the output has an alpha channel, the last of `planes` is alpha, [H, W] in the layout's sample
-    type; it is a view of `alpha`, [H', W'] as large as the coded picture.
+    They are views of `frame`, where that is to be encoded. Where the output has an alpha channel, the last of
+    `planes` is alpha, [H, W] in the layout's sample type; then it is a view of `alpha`, [H', W'] as large as
+    the coded picture.
     """
 
-    frame: VideoFrame
     planes: Planes
-    alpha: Plane | None
+    frame: VideoFrame | None = None
+    alpha: Plane | None = None
 
 
 class Encoder:
@@ -368,15 +369,16 @@ class Encoder:
             _corner(plane, *self.layout.plane_size(i, width, height)) for i, plane in enumerate(planes)
         )
         if _alpha_place(self.plan.pix_fmt) is None:
-            return Blank(frame, views, None)
+            return Blank(views, frame)
         alpha = as_plane(np.zeros(self.coded_size[::-1], self.layout.dtype))
-        return Blank(frame, (*views, _corner(alpha, width, height)), alpha)
+        return Blank((*views, _corner(alpha, width, height)), frame, alpha)
 
     def encode(self, blank: Blank, pts: int, duration: int, time_base: Fraction) -> list[Packet]:
         """Encode a painted `blank`, shown from `pts` for `duration` `time_base` units."""
         frame = blank.frame
+        assert frame is not None, "an encoder encodes its own blanks"
         tag_colour(frame, self.colour)
-        self._pad(blank)
+        self._pad(frame, blank.alpha)
         if self.plan.pix_fmt.startswith("gray"):
             frame = self._grey(frame)
         elif frame.format.name != self.plan.pix_fmt:
@@ -401,12 +403,12 @@ class Encoder:
             "repeated; --codec vp9 or ffv1 keeps the size"
         ]
 
-    def _pad(self, blank: Blank) -> None:
+    def _pad(self, frame: VideoFrame, alpha: Plane | None) -> None:
         """Repeat the last column and row where the coded picture is larger than the source's."""
         if self.coded_size == self.size:
             return
-        planes = planes_of(blank.frame, self.layout.dtype)
-        for index, plane in enumerate(planes if blank.alpha is None else (*planes, blank.alpha)):
+        planes = planes_of(frame, self.layout.dtype)
+        for index, plane in enumerate(planes if alpha is None else (*planes, alpha)):
             columns, rows = self.layout.plane_size(index % 3, *self.size)
             plane[:, columns:] = plane[:, columns - 1 : columns]
             plane[rows:] = plane[rows - 1 : rows]

@@ -12,8 +12,9 @@ from typing import Self
 import numpy as np
 
 from vidseg._av import check_target, reason
+from vidseg.encode import Blank
 from vidseg.errors import OutputError
-from vidseg.frames import Colour, Frame, PixelFormat, Planes, VideoInfo, as_plane
+from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo, as_plane
 from vidseg.mux import Cut
 from vidseg.numbered import first_number, is_numbered, name_of, numbers
 from vidseg.pictures import FORMATS, plan_pictures, read_exif, samples_of, srgb_profile, write_picture
@@ -72,18 +73,17 @@ class PictureSink:
         by_number = self._info.container == "image2"
         self._first = first_number(Path(self._info.path), OutputError) if by_number else None
 
-    def blank(self) -> Planes:
-        """Return fresh writable planes for the next frame."""
+    def blank(self) -> Blank:
+        """Return fresh planes to paint a frame on."""
         sizes = [self._layout.plane_size(index, self._info.width, self._info.height) for index in range(3)]
         sizes += sizes[:1] if self._content == "cutout" else []
-        self._planes = tuple(as_plane(np.empty((h, w), self._layout.dtype)) for w, h in sizes)
-        return self._planes
+        return Blank(tuple(as_plane(np.empty((h, w), self._layout.dtype)) for w, h in sizes))
 
-    def write(self, frame: Frame, watch: Stopwatch) -> None:
-        """Write what was painted on the last `blank`."""
+    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
+        """Write what was painted on a `blank`."""
         since = time.perf_counter()
         grey = self._content == "matte"
-        samples = samples_of(self._planes, self._layout, self._colour, self._plan, grey=grey)
+        samples = samples_of(blank.planes, self._layout, self._colour, self._plan, grey=grey)
         upright = np.ascontiguousarray(self._info.orientation.upright(samples))
         number = len(self._written) + 1 if self._first is None else self._first + frame.pts
         write_picture(

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -12,6 +12,7 @@ from vidseg import page, timeline
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
+from vidseg.encode import Blank
 from vidseg.errors import InputError
 from vidseg.figures import Collected
 from vidseg.frames import Frame, Mask, StreamInfo, VideoInfo
@@ -34,6 +35,10 @@ FRAMES_AHEAD = 4
 _LEAST_MISSING_S = Fraction(1, 2)
 """How much earlier than its container claims a source may end before it counts as truncated."""
 
+PAINTED_AHEAD = 2
+"""The same for frames that wait for the encoder; each is two of them."""
+
+Painted: TypeAlias = tuple[Frame, Mask, list[Blank]]
 Progress: TypeAlias = Callable[[int, int | None], None]
 Say: TypeAlias = Callable[[str], None]
 
@@ -66,8 +71,9 @@ def render(
         report = new_report(settings, info, chain.segmenter, sinks)
         quality = Quality.wanted(settings, info, chain.surfaces[0])
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
-        for frame, mask in chain.pairs:
-            write_one(frame, mask, chain.painter, sinks, watch, quality)
+        frames = stack.enter_context(closing(painted(chain.pairs, chain.painter, sinks, watch)))
+        for one in frames:
+            write_one(one, sinks, watch, quality)
             report.frames_out += 1
             if progress is not None:
                 progress(report.frames_out, expected)
@@ -270,24 +276,31 @@ def _masked(
     yield from watch.through("segment", steady(found, settings.matte.smooth))
 
 
-def write_one(
-    frame: Frame,
-    mask: Mask,
-    painter: Painter,
-    sinks: Sequence[Sink],
-    watch: Stopwatch,
-    quality: Quality | None = None,
-) -> None:
-    """Paint a frame, measure its mask, and hand it to every sink."""
-    since = time.perf_counter()
-    planes = [sink.blank() for sink in sinks]
-    painter.paint(frame, mask, tuple(itertools.chain.from_iterable(planes)))
-    since = watch.add("paint", since)
+def painted(
+    pairs: Iterable[tuple[Frame, Mask]], painter: Painter, sinks: Sequence[Sink], watch: Stopwatch
+) -> Generator[Painted, None, None]:
+    """Yield frames, their masks, and what was painted of them for each sink, made in a thread of its own."""
+
+    def paint() -> Iterator[Painted]:
+        for frame, mask in pairs:
+            since = time.perf_counter()
+            blanks = [sink.blank() for sink in sinks]
+            painter.paint(frame, mask, tuple(itertools.chain.from_iterable(b.planes for b in blanks)))
+            watch.add("paint", since)
+            yield frame, mask, blanks
+
+    return prefetch(paint(), PAINTED_AHEAD, name="painting")
+
+
+def write_one(one: Painted, sinks: Sequence[Sink], watch: Stopwatch, quality: Quality | None = None) -> None:
+    """Measure a painted frame's mask, and write it to every sink."""
+    frame, mask, blanks = one
     if quality is not None:
-        quality.note(frame, mask, planes[0])
+        since = time.perf_counter()
+        quality.note(frame, mask, blanks[0].planes)
         watch.add("measure", since)
-    for sink in sinks:
-        sink.write(frame, watch)
+    for sink, blank in zip(sinks, blanks, strict=True):
+        sink.write(frame, blank, watch)
 
 
 def new_report(settings: RenderSettings, info: VideoInfo, segmenter: Named, sinks: Sequence[Sink]) -> Report:

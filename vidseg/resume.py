@@ -8,7 +8,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import chain as row
@@ -23,7 +23,7 @@ from vidseg._av import Packet, check_target, library_versions
 from vidseg.borders import border, restart_before, segment_at
 from vidseg.decode import Damage
 from vidseg.errors import OutputError, SettingsError
-from vidseg.frames import VideoInfo
+from vidseg.frames import Frame, Mask, VideoInfo
 from vidseg.models import fingerprint
 from vidseg.mux import FORMATS, read_packets, retimed
 from vidseg.numbered import is_numbered, name_of, numbers
@@ -38,6 +38,7 @@ from vidseg.pipeline import (
     find_opening,
     new_report,
     open_chain,
+    painted,
     player_span,
     write_one,
 )
@@ -231,15 +232,21 @@ def render_stretch(
         )  # fmt: skip
         figures = SegmentFigures(job.store.folder, settings, info, opened.surfaces[0])
         ended = True
-        for frame, mask in opened.pairs:
-            if frame.time < border(first) and first != job.first:
-                figures.pass_by(frame, mask)
-                continue
-            if stop is not None and frame.time >= border(stop):
-                ended = False
-                break
-            figures.turn(frame.time)
-            write_one(frame, mask, opened.painter, sinks, watch, figures.quality)
+
+        def wanted() -> Iterator[tuple[Frame, Mask]]:
+            nonlocal ended
+            for frame, mask in opened.pairs:
+                if stop is not None and frame.time >= border(stop):
+                    ended = False
+                    return
+                if frame.time < border(first) and first != job.first:
+                    figures.pass_by(frame, mask)
+                else:
+                    yield frame, mask
+
+        for one in stack.enter_context(closing(painted(wanted(), opened.painter, sinks, watch))):
+            figures.turn(one[0].time)
+            write_one(one, sinks, watch, figures.quality)
             add(1)
         figures.finish()
         for sink in sinks:

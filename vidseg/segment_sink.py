@@ -12,7 +12,7 @@ from typing import Any, Self
 from vidseg.borders import segment_at
 from vidseg.decode import Damage
 from vidseg.encode import Blank, Encoder, Plan, plan
-from vidseg.frames import Colour, Frame, PixelFormat, Planes, VideoInfo
+from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
 from vidseg.mux import Cut, ParcelWriter, reordering, scratch_container
 from vidseg.report import Stopwatch
 from vidseg.segmenters.base import Segmenter
@@ -73,13 +73,12 @@ class SegmentSink:
         self._open()
         self.notes += self._encoder.notes
 
-    def blank(self) -> Planes:
-        """Return fresh writable planes for the next frame."""
-        self._blank: Blank = self._encoder.blank()
-        return self._blank.planes
+    def blank(self) -> Blank:
+        """Return something fresh to paint a frame on, of any segment."""
+        return self._encoder.blank()
 
-    def write(self, frame: Frame, watch: Stopwatch) -> None:
-        """Encode what was painted on the last `blank`, in the segment that holds the frame's time."""
+    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
+        """Encode what was painted on a `blank`, in the segment that holds the frame's time."""
         since = time.perf_counter()
         number = segment_at(frame.time)
         while self._number < number:
@@ -87,7 +86,7 @@ class SegmentSink:
             self._number += 1
             self._open()
         shift = round(self._cut.origin / frame.time_base)
-        packets = self._encoder.encode(self._blank, frame.pts - shift, frame.duration, frame.time_base)
+        packets = self._encoder.encode(blank, frame.pts - shift, frame.duration, frame.time_base)
         self._put(packets)
         self._frames += 1
         watch.add("encode", since)

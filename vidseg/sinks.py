@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from vidseg._av import Packet
 from vidseg.encode import Blank, Encoder, plan, sample_bits
 from vidseg.errors import OutputError
-from vidseg.frames import Colour, Frame, PixelFormat, Planes, VideoInfo
+from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
 from vidseg.mux import Cut, Output
 from vidseg.numbered import is_numbered
 from vidseg.picture_sink import PictureSink, takes_pictures
@@ -51,11 +51,11 @@ class Sink(Protocol):
     def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
         """Get ready for frames in `layout` and `colour`; `cut` is what is kept of the source."""
 
-    def blank(self) -> Planes:
-        """Return fresh writable planes for the next frame; the fourth, where there is one, is alpha."""
+    def blank(self) -> Blank:
+        """Return something fresh to paint a frame on; may be called from a thread of its own."""
 
-    def write(self, frame: Frame, watch: Stopwatch) -> None:
-        """Write what was painted on the last `blank`, at the time of `frame`."""
+    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
+        """Write what was painted on a `blank`, at the time of `frame`."""
 
     def finish(self) -> None:
         """Complete the output and give it its name."""
@@ -120,16 +120,15 @@ class VideoSink:
         self._cut = cut
         self._output.start(self._encoder.stream, cut)
 
-    def blank(self) -> Planes:
-        """Return fresh writable planes for the next frame."""
-        self._blank: Blank = self._encoder.blank()
-        return self._blank.planes
+    def blank(self) -> Blank:
+        """Return something fresh to paint a frame on."""
+        return self._encoder.blank()
 
-    def write(self, frame: Frame, watch: Stopwatch) -> None:
-        """Encode what was painted on the last `blank`, at the time of `frame`."""
+    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
+        """Encode what was painted on a `blank`, at the time of `frame`."""
         since = time.perf_counter()
         shift = round(self._cut.origin / frame.time_base)
-        packets = self._encoder.encode(self._blank, frame.pts - shift, frame.duration, frame.time_base)
+        packets = self._encoder.encode(blank, frame.pts - shift, frame.duration, frame.time_base)
         since = watch.add("encode", since)
         self._output.write(packets)
         watch.add("mux", since)
