@@ -1,10 +1,13 @@
 """The seam to PyAV: its errors become ours, its frames become planes, its numbers become ours."""
 
 import os
+import re
+import stat
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +17,7 @@ from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 import vidseg
 from vidseg.errors import InputError, OutputError, VidsegError
@@ -23,6 +27,13 @@ from vidseg.numbered import first_number, is_numbered
 Packet: TypeAlias = "av.Packet[Any]"
 
 MICROSECOND = Fraction(1, 1_000_000)
+
+_READS_OTHER_FILES = frozenset(
+    {"concat", "hls", "dash", "imf", "image2", "lavfi", "sdp", "rtp", "rtsp", "sap", "tty", "vobsub"}
+)
+"""Demuxers that follow what a file names (playlists, patterns, addresses), and one that draws text."""
+
+_JUMPS = 0x0200  # AVFMT_TS_DISCONT
 
 _RANGE_FULL = 2  # AVCOL_RANGE_JPEG
 _RANGE_VIDEO = 1  # AVCOL_RANGE_MPEG
@@ -59,28 +70,79 @@ def open_source(
 
     A numbered name (``frames/%05d.png``) opens a sequence of pictures, shown at `rate` per second.
     Only the file itself is read: playlists and protocol names inside it can't reach further.
-    Raises `kind` where there is no such file, it is a folder, or FFmpeg finds no media in it.
+    Raises `kind` where there is no such file, it is no regular file, or FFmpeg finds no media in it.
     """
-    if is_numbered(path) and not path.exists():
+    if is_numbered(path) and not _exists(path, kind):
         return _open_numbered(path, kind, rate or Fraction(25))
-    if not path.exists():
-        raise kind(f"{path}: no such file")
-    if path.is_dir():
-        raise kind(f"{path}: is a folder, not a media file")
-    if path.stat().st_size == 0:
-        raise kind(f"{path}: the file is empty")
+    check_source(path, kind)
     try:
         return av.open(
             f"file:{path}",
             "r",
-            options={"protocol_whitelist": "file"},
+            options={"protocol_whitelist": "file", "format_whitelist": _self_contained()},
             metadata_errors="replace",
             hwaccel=None if hwaccel is None else HWAccel(hwaccel, allow_software_fallback=False),
         )
     except av.InvalidDataError as error:
         raise kind(f"{path}: not a media file, or damaged beyond opening ({reason(error)})") from error
+    except av.ArgumentError as error:
+        raise kind(
+            f"{path}: can't be opened: {reason(error)}; playlists and other lists of files are not read: "
+            "name the files themselves"
+        ) from error
     except (av.FFmpegError, OSError) as error:
         raise kind(f"{path}: can't be opened: {reason(error)}") from error
+
+
+def check_source(path: Path, kind: type[VidsegError] = InputError) -> None:
+    """Raise `kind` unless `path` is a regular file with something in it.
+
+    Pipes and devices are refused, since a source is read several times, and addresses are not fetched.
+    """
+    if not _exists(path, kind):
+        if address := re.match(r"([a-z][a-z0-9+.-]+):", str(path), re.IGNORECASE):
+            scheme = address[1]
+            raise kind(
+                f"{path}: no such file; addresses ({scheme}:) are not read: fetch it, and name the file"
+            )
+        raise kind(f"{path}: no such file")
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise kind(f"{path}: can't be opened: {reason(error)}") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise kind(f"{path}: is a folder, not a media file")
+    if not stat.S_ISREG(status.st_mode):
+        raise kind(f"{path}: is a pipe or a device; write the clip to a file first")
+    if status.st_size == 0:
+        raise kind(f"{path}: the file is empty")
+
+
+def _exists(path: Path, kind: type[VidsegError]) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise kind(f"{path}: can't be opened: {reason(error)}") from error
+
+
+@cache
+def _self_contained() -> str:
+    """Return FFmpeg's list of the demuxers that read nothing but the file they are given."""
+    readable = (name for name in av.formats_available if av.ContainerFormat(name).is_input)
+    return ",".join(sorted(name for name in readable if name not in _READS_OTHER_FILES))
+
+
+def limit_pixels(stream: VideoStream, most: int) -> None:
+    """Let the decoder refuse pictures far beyond `most` pixels, before it takes memory for them.
+
+    FFmpeg counts what it allocates: sides rounded up, and a margin around the picture.
+    """
+    stream.codec_context.options = {"max_pixels": str(2 * most + (1 << 16))}
+
+
+def clock_jumps(container: InputContainer) -> bool:
+    """Whether the container's clock has no beginning of its own and may be set anew on the way."""
+    return bool(int(container.format.flags) & _JUMPS)
 
 
 def _open_numbered(path: Path, kind: type[VidsegError], rate: Fraction) -> InputContainer:
@@ -106,6 +168,11 @@ def check_target(target: Path, sources: tuple[Path, ...], *, overwrite: bool) ->
     Raises `OutputError` where the folder is missing, the name is a folder, it is one of `sources`, or it
     exists and `overwrite` is off.
     """
+    with av_errors(OutputError, f"{target}: can't be written"):  # a name too long, a folder that is closed
+        _check_target(target, sources, overwrite=overwrite)
+
+
+def _check_target(target: Path, sources: tuple[Path, ...], *, overwrite: bool) -> None:
     if not target.parent.is_dir():
         raise OutputError(f"{target}: the folder {target.parent} doesn't exist; create it first")
     if target.is_dir():
@@ -114,6 +181,8 @@ def check_target(target: Path, sources: tuple[Path, ...], *, overwrite: bool) ->
         raise OutputError(
             f"{target}: is also an input; vidseg never writes over its sources, so name another file"
         )
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{target}: is a pipe or a device; give a file name")
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: exists already; use --overwrite to replace it")
     if not os.access(target.parent, os.W_OK):
@@ -205,6 +274,23 @@ def to_working(frame: VideoFrame, target: PixelFormat, reformatter: VideoReforma
         dst_color_range=code,
     )
     tag_colour(new, Colour(full, colour.matrix, colour.primaries, colour.transfer))
+    return new
+
+
+def recoloured(frame: VideoFrame, colour: Colour, reformatter: VideoReformatter) -> VideoFrame:
+    """Return `frame` in the range and matrix of `colour`; its transfer and primaries stay what they are."""
+    own = colour_of(frame)
+    if own.full_range == colour.full_range and own.weights(frame.height) == colour.weights(frame.height):
+        return frame
+    new = reformatter.reformat(
+        frame,
+        format=frame.format.name,
+        src_colorspace=sws_matrix(own, frame.height),
+        dst_colorspace=sws_matrix(colour, frame.height),
+        src_color_range=_RANGE_FULL if own.full_range else _RANGE_VIDEO,
+        dst_color_range=_RANGE_FULL if colour.full_range else _RANGE_VIDEO,
+    )
+    tag_colour(new, colour)
     return new
 
 

@@ -167,7 +167,10 @@ def _run(options: dict[str, Any], **given: Any) -> None:
             f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count
         )
         click.echo(
-            f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done", err=True
+            one_line(
+                f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done"
+            ),
+            err=True,
         )
         sys.exit(EXIT_DAMAGED)
 
@@ -226,9 +229,14 @@ class _ProgressLine:
         if self._quiet:
             return
         if self._bar is not None:
-            self._bar.write(line, file=sys.stderr)
+            self._bar.write(one_line(line), file=sys.stderr)
         else:
-            click.echo(line, err=True)
+            click.echo(one_line(line), err=True)
+
+
+def one_line(text: object) -> str:
+    """Return what a message says in one line, whatever control characters a file's name brings into it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def _terminated(_: int, __: FrameType | None) -> None:
@@ -253,10 +261,11 @@ def main() -> None:
     except VidsegError as error:
         if verbose:
             traceback.print_exc()
-        click.echo(f"vidseg: {error}", err=True)
+        click.echo(f"vidseg: {one_line(error)}", err=True)
         sys.exit(EXIT_ERROR)
     except Exception as error:  # a bug of ours: still one line, with the way to the rest
         if verbose:
             traceback.print_exc()
-        click.echo(f"vidseg: internal error, {type(error).__name__}: {error}; -v shows where", err=True)
+        told = one_line(f"{type(error).__name__}: {error}")
+        click.echo(f"vidseg: internal error, {told}; please report it, with what -v shows", err=True)
         sys.exit(EXIT_ERROR)

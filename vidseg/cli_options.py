@@ -8,7 +8,14 @@ from typing import Any, TypeVar
 
 import click
 
-from vidseg.settings import DEFAULT_MODEL, EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
+from vidseg.settings import (
+    DEFAULT_MODEL,
+    MOST_PIXELS,
+    EncodeSettings,
+    MatteSettings,
+    RenderSettings,
+    SegmentSettings,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -138,6 +145,13 @@ run_options = grouped(
     click.option("--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."),
     click.option("--start", type=Seconds(), help="Begin here: seconds or [HH:]MM:SS."),
     click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
+    click.option(
+        "--max-pixels",
+        type=int,
+        default=MOST_PIXELS,
+        show_default=True,
+        help="Refuse larger pictures (width times height), which could take all memory.",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace the output if it exists."),
     click.option(
         "--resumable", is_flag=True, help="Render in segments; the same command goes on after a crash."
@@ -190,6 +204,7 @@ def settings_of(options: dict[str, Any], *, decontaminate: bool = True, **given:
         hwaccel=options["hwaccel"],
         report=options["report"],
         frame_rate=options["fps"],
+        max_pixels=options["max_pixels"],
         segment=segment_of(options),
         matte=matte_of(options, decontaminate=decontaminate),
         encode=EncodeSettings(

@@ -1,5 +1,7 @@
 """A path and a span → frames, each with its exact time; damage is tolerated, counted and never hidden."""
 
+import heapq
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,11 +15,27 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from vidseg._av import Packet, colour_of, open_source, planes_of, reason, to_working, working_format
+from vidseg._av import (
+    Packet,
+    clock_jumps,
+    colour_of,
+    limit_pixels,
+    open_source,
+    planes_of,
+    reason,
+    recoloured,
+    to_working,
+    working_format,
+)
 from vidseg.errors import InputError, SettingsError
-from vidseg.frames import Frame, PixelFormat, VideoInfo
+from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
+from vidseg.joints import Joints
+from vidseg.settings import MOST_PIXELS
 
 _MOST_ERRORS_IN_A_ROW = 1000
+_MOST_PACKETS_HELD = 5000
+_MOST_UNTIMED = 64
+"""How many pictures at the beginning may wait for the first that has a time; each is as large as a frame."""
 _SEEK_MARGIN_S = 1
 _DECODING_TIME_ONLY = ("avi", "mpegvideo", "h264", "hevc", "m4v")
 """Containers that store no presentation times."""
@@ -28,7 +46,8 @@ class Damage:
     """What of a source could not be read, counted while decoding.
 
     `packets` that would not decode, `corrupt_frames` that the decoder itself called damaged,
-    `made_up_times` of frames that came without a usable time, and `video_end`, the end of the last frame
+    `made_up_times` of frames whose container should have told their time but didn't, or told one that lies
+    before the last frame's, and `video_end`, the end of the last frame
     in seconds of the source's clock.
     """
 
@@ -87,8 +106,12 @@ def decode(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = No
         stream = container.streams[info.video_index]
         assert isinstance(stream, VideoStream)  # probe chose it
         stream.thread_type = "AUTO"
+        limit_pixels(stream, max(MOST_PIXELS, info.width * info.height))
         seek_to = _seek(container, stream, span)
-        pictures = _timed(_pictures(container, stream, path, damage), info, damage)
+        packets = _packets(container, stream, path, damage)
+        if clock_jumps(container) and span.start is not None:
+            packets = _from_near(packets, span.start - _SEEK_MARGIN_S)
+        pictures = _timed(_alike(_pictures(packets, stream, info, damage), stream, info), info, damage)
         if info.interlaced:
             pictures = _deinterlaced(pictures, stream, info)
         for frame in _frames(pictures, info):
@@ -112,6 +135,8 @@ def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fractio
     """Go to a key frame well before the span; return the time asked for, `None` without a seek."""
     if span.start is None or stream.time_base is None or container.format.name in _DECODING_TIME_ONLY:
         return None
+    if clock_jumps(container):  # what lies between would be unknown
+        return None
     target = span.start - _SEEK_MARGIN_S
     if target <= (stream.start_time or 0) * stream.time_base:
         return None
@@ -123,13 +148,20 @@ def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fractio
 
 
 def _packets(container: InputContainer, stream: VideoStream, path: Path, damage: Damage) -> Iterator[Packet]:
-    """Yield the stream's packets, going on after damaged ones; the last one is empty and flushes."""
+    """Yield the stream's packets, going on after damaged ones; the last one is empty and flushes.
+
+    Where the container's clock may jump, their times are those of one clock that runs on.
+    """
     errors = 0
+    joints = Joints() if clock_jumps(container) else None
     while errors < _MOST_ERRORS_IN_A_ROW:
         try:
-            for packet in container.demux(stream):
+            for packet in container.demux(stream) if joints is None else container.demux():
                 errors = 0
-                yield packet
+                if joints is not None:
+                    joints.move(packet)
+                if packet.stream_index == stream.index:
+                    yield packet
             return
         except av.EOFError:
             return
@@ -140,18 +172,48 @@ def _packets(container: InputContainer, stream: VideoStream, path: Path, damage:
     raise InputError(f"{path}: reading it fails again and again ({reason(last)})")
 
 
+def _from_near(packets: Iterator[Packet], time: Fraction) -> Iterator[Packet]:
+    """Yield packets from the last key frame before `time` on, as a seek would, but without one."""
+    held: list[Packet] = []
+    for packet in packets:
+        if packet.is_keyframe:
+            held.clear()
+        held.append(packet)
+        ticks = packet.dts if packet.dts is not None else packet.pts
+        late = ticks is not None and ticks * packet.time_base >= time
+        if late or packet.size == 0 or len(held) > _MOST_PACKETS_HELD:
+            break
+    yield from held
+    yield from packets
+
+
 def _pictures(
-    container: InputContainer, stream: VideoStream, path: Path, damage: Damage
+    packets: Iterable[Packet], stream: VideoStream, info: VideoInfo, damage: Damage
 ) -> Iterator[VideoFrame]:
+    """Yield decoded pictures.
+
+    Where the container stores decoding times only, each gets the earliest that is left: pictures leave the
+    decoder in the order in which they are shown, one for a packet.
+    """
     flushed = False
-    for packet in _packets(container, stream, path, damage):
+    by_decoding_time = info.container in _DECODING_TIME_ONLY
+    waiting: list[int] = []
+    for packet in packets:
         flushed = packet.size == 0
+        if by_decoding_time and packet.size and packet.dts is not None:
+            heapq.heappush(waiting, packet.dts)
         try:
-            yield from stream.decode(packet)
+            for picture in stream.decode(packet):
+                if by_decoding_time:
+                    picture.dts = heapq.heappop(waiting) if waiting else None
+                yield picture
         except av.EOFError:
             return
         except av.FFmpegError:
             damage.packets += 1
+            if waiting and packet.dts in waiting:
+                waiting.remove(packet.dts)
+                heapq.heapify(waiting)
     if not flushed:
         try:
             yield from stream.decode(None)
@@ -159,13 +221,36 @@ def _pictures(
             return
 
 
+def _alike(pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo) -> Iterator[VideoFrame]:
+    """Yield pictures of one size and one shape of pixels; raise `InputError` where these change."""
+    shape: Fraction | None = None
+    for picture in pictures:
+        if (picture.width, picture.height) != (info.width, info.height):
+            raise InputError(
+                f"{info.path}: the picture size changes from {info.width}x{info.height} to "
+                f"{picture.width}x{picture.height} {_when(picture)}; end there with --end"
+            )
+        now = stream.codec_context.sample_aspect_ratio or shape
+        if shape is not None and now != shape:
+            raise InputError(
+                f"{info.path}: the shape of its pixels changes from {shape} to {now} {_when(picture)}; "
+                "end there with --end"
+            )
+        shape = now
+        yield picture
+
+
+def _when(picture: VideoFrame) -> str:
+    return "on the way" if picture.time is None else f"at {float(picture.time):.3f} s"
+
+
 class _Clock:
     """Gives every picture a time, strictly increasing, in the stream's time base.
 
-    Trusts presentation times while they rise. Containers that only know decoding times (AVI, raw
-    streams) give them out of order or not at all: there decoding times, which pictures leave the decoder
-    with in order, are used, moved so that the first picture is at the stream's start. What has neither
-    follows its predecessor at the average rate.
+    Trusts presentation times while they rise. Containers that only know decoding times (AVI, raw streams)
+    give them out of order or not at all: there decoding times are used, moved so that the first picture is
+    at the stream's start. What has neither follows its predecessor at the average rate. Of pictures with
+    one and the same time, the later are shown a tick later.
     """
 
     def __init__(self, info: VideoInfo) -> None:
@@ -179,29 +264,49 @@ class _Clock:
 
     def time(self, picture: VideoFrame) -> int:
         """Return the picture's presentation time in time-base units."""
-        raw = picture.dts if self.by_decoding_time and picture.dts is not None else picture.pts
+        raw = self.told(picture)
         if self.by_decoding_time and raw is not None:
             if self.shift is None:
                 self.shift = self.start - raw
             raw += self.shift
         if raw is None:
-            self.made_up += 1
+            self.made_up += not self.by_decoding_time
             raw = self.start if self.last is None else self.last + (picture.duration or self.step)
         if self.last is not None and raw <= self.last:
-            self.made_up += 1
+            self.made_up += raw < self.last
             raw = self.last + 1
         self.last = raw
         return raw
 
+    def told(self, picture: VideoFrame) -> int | None:
+        """Return the time that the container tells, `None` where it doesn't."""
+        return picture.dts if self.by_decoding_time else picture.pts
+
 
 def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> Iterator[VideoFrame]:
     clock = _Clock(info)
-    for picture in pictures:
+    rest = iter(pictures)
+    for picture in itertools.chain(_beginning(rest, clock), rest):
         damage.corrupt_frames += picture.is_corrupt
         picture.pts = clock.time(picture)
         picture.time_base = info.time_base
         damage.made_up_times = clock.made_up
         yield picture
+
+
+def _beginning(pictures: Iterator[VideoFrame], clock: _Clock) -> Iterator[VideoFrame]:
+    """Yield the first pictures; those without a time are counted back from the first that has one."""
+    early: list[VideoFrame] = []
+    for picture in pictures:
+        early.append(picture)
+        if clock.by_decoding_time or picture.pts is not None or len(early) == _MOST_UNTIMED:
+            break
+    first = early[-1].pts if early else None
+    if first is not None:
+        for place, picture in enumerate(early[:-1]):
+            picture.pts = first - (len(early) - 1 - place) * clock.step
+            clock.made_up += 1
+    yield from early
 
 
 def _deinterlaced(
@@ -237,36 +342,36 @@ def _pulled(graph: Graph, info: VideoInfo) -> Iterator[VideoFrame]:
 
 
 def _frames(pictures: Iterable[VideoFrame], info: VideoInfo) -> Iterator[Frame]:
-    """Yield frames with durations, each held back until the next one's time is known."""
+    """Yield frames with durations, each held back until the next one's time is known.
+
+    All have the format and the colours of the first; where these change on the way, they are converted.
+    """
     target = working_format(info.pix_fmt)
     reformatter = VideoReformatter()
     held: VideoFrame | None = None
     step = max(1, round(1 / (info.average_rate or Fraction(25)) / info.time_base))
+    colour: Colour | None = None
     for picture in pictures:
-        if (picture.width, picture.height) != (info.width, info.height):
-            raise InputError(
-                f"{info.path}: the picture size changes from {info.width}x{info.height} to "
-                f"{picture.width}x{picture.height} at {float(picture.time):.3f} s; end there with --end"
-            )
+        picture = to_working(picture, target, reformatter)
+        colour = colour_of(picture) if colour is None else colour
+        picture = recoloured(picture, colour, reformatter)
         if held is not None:
             step = int(picture.pts) - int(held.pts)  # type: ignore[arg-type]  # _timed gave both a time
-            yield _frame(held, step, target, reformatter)
+            yield _frame(held, step, target, colour)
         held = picture
-    if held is not None:
-        yield _frame(held, held.duration or step, target, reformatter)
+    if held is not None and colour is not None:
+        yield _frame(held, held.duration or step, target, colour)
 
 
-def _frame(picture: VideoFrame, duration: int, target: PixelFormat, reformatter: VideoReformatter) -> Frame:
-    key, pts, time_base = picture.key_frame, picture.pts, picture.time_base
-    picture = to_working(picture, target, reformatter)
-    assert pts is not None
-    assert time_base is not None
+def _frame(picture: VideoFrame, duration: int, target: PixelFormat, colour: Colour) -> Frame:
+    assert picture.pts is not None
+    assert picture.time_base is not None
     return Frame(
         planes=planes_of(picture, target.dtype),
-        pts=pts,
-        time_base=time_base,
+        pts=picture.pts,
+        time_base=picture.time_base,
         duration=duration,
         format=target,
-        colour=colour_of(picture),
-        key=key,
+        colour=colour,
+        key=picture.key_frame,
     )

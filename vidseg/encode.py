@@ -218,8 +218,15 @@ def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, content:
         if suffix not in _DEFAULT_ALPHA_CODEC:
             raise OutputError(f"{suffix} files hold no transparency; use {ALPHA_OUTPUTS}")
         return _DEFAULT_ALPHA_CODEC[suffix]
-    deep = "10" in (settings.pix_fmt or info.pix_fmt) or "12" in (settings.pix_fmt or info.pix_fmt)
+    deep = _is_deep(settings.pix_fmt or info.pix_fmt)
     return _DEFAULT_CODEC.get(suffix) or ("x265" if deep and content not in ("matte", "parts") else "x264")
+
+
+def _is_deep(pix_fmt: str) -> bool:
+    try:
+        return sample_bits(pix_fmt) > 8
+    except ValueError:  # no pixel format at all, which is told where the codec's are known
+        return False
 
 
 def _pixel_format(

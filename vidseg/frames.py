@@ -259,6 +259,16 @@ class VideoInfo:
     metadata: dict[str, str] = field(default_factory=dict)
     chapters: int = 0
     interlaced: bool = False
+    duration_of_file: bool = False
+    """Whether `duration` reaches to the end of the longest stream: the container tells the file's only."""
+    free_clock: bool = False
+    """Whether the clock begins anywhere, as in transport streams; players count from its first time."""
+
+    @property
+    def origin(self) -> Fraction:
+        """What is time 0 to a player, in seconds of the source's clock."""
+        priming = -1 < self.container_start < 0  # what an encoder of sound puts before the first sample
+        return self.container_start if self.free_clock and not priming else Fraction(0)
 
     @property
     def shown_size(self) -> tuple[int, int]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from vidseg._av import check_source
 from vidseg.errors import OutputError, VidsegError
 from vidseg.frames import Colour, PixelFormat, Plane, Planes, scaled, yuv_to_rgb_matrix
 from vidseg.settings import Content, EncodeSettings
@@ -57,10 +58,7 @@ def read_picture(path: Path, kind: type[VidsegError]) -> NDArray[np.uint8] | Non
 
     Transparent areas become black. Raises `kind` where the file is missing or damaged.
     """
-    if not path.exists():
-        raise kind(f"{path}: no such file")
-    if path.is_dir():
-        raise kind(f"{path}: is a folder; give a picture or a video")
+    check_source(path, kind)
     try:
         with _large_pictures(), Image.open(path, formats=_READABLE) as image:
             if getattr(image, "n_frames", 1) > 1 and image.format not in _PAGED:
@@ -68,7 +66,10 @@ def read_picture(path: Path, kind: type[VidsegError]) -> NDArray[np.uint8] | Non
             return _srgb(image)
     except UnidentifiedImageError:
         return None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise kind(f"{path}: the picture holds more than {most} pixels, which is too much to read") from error
+    except (OSError, ValueError, SyntaxError) as error:
         raise kind(f"{path}: the picture can't be read: {error}") from error
 
 

@@ -32,7 +32,7 @@ from vidseg.track import follow
 FRAMES_AHEAD = 4
 """Depth of the queues between threads: enough to ride out a slow frame, small enough for 4K."""
 
-_LEAST_MISSING_S = Fraction(1, 2)
+_LEAST_MISSING_S = Fraction(1, 4)
 """How much earlier than its container claims a source may end before it counts as truncated."""
 
 PAINTED_AHEAD = 2
@@ -62,7 +62,7 @@ def render(
     """
     begun = time.perf_counter()
     watch, damage = Stopwatch(), Damage()
-    info = look(settings.source, settings.frame_rate)
+    info = look(settings.source, settings.frame_rate, settings.max_pixels)
     timeline.check(settings, info)
     with ExitStack() as stack:
         sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
@@ -181,7 +181,7 @@ def _opened(
     first = next(frames, None)
     if first is None:
         raise InputError(f"{info.path}: there are no frames {_between(settings)}")
-    return Opening(first, _cut(span, first)), itertools.chain([first], frames)
+    return Opening(first, _cut(info, span, first)), itertools.chain([first], frames)
 
 
 def conclude(
@@ -249,14 +249,14 @@ def _between(settings: RenderSettings) -> str:
     )
 
 
-def _cut(span: Span, first: Frame) -> Cut:
+def _cut(info: VideoInfo, span: Span, first: Frame) -> Cut:
     """Return the cut whose clock begins at the start asked for, on a tick of the video's time base.
 
     Where a frame begins within one frame of that instant, the clock begins with the frame, so that the
-    output's picture starts at once.
+    output's picture starts at once. Without a start asked for, it begins as a player's does.
     """
     if span.start is None:
-        return Cut(None, span.end, Fraction(0))
+        return Cut(None, span.end, round(info.origin / first.time_base) * first.time_base)
     ticks = -(-span.start // first.time_base)
     origin = first.pts if first.pts - ticks <= first.duration else ticks
     return Cut(origin * first.time_base, span.end, origin * first.time_base)
@@ -334,7 +334,7 @@ def _account(
         "packets": damage.packets + sinks[0].broken_reads,
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
-        "missing_s": float(_missing(info, span, damage, sinks[0].copied_end)),
+        "missing_s": float(_missing(info, span, damage, sinks[0])),
     }
 
 
@@ -343,10 +343,18 @@ def _plain(stream: StreamInfo) -> dict[str, object]:
     return {k: float(v) if isinstance(v, Fraction) else v for k, v in asdict(stream).items()}
 
 
-def _missing(info: VideoInfo, span: Span, damage: Damage, copied_end: Fraction) -> Fraction:
-    """Return how many seconds the source ends before the end that its container claims."""
+def _missing(info: VideoInfo, span: Span, damage: Damage, sink: Sink) -> Fraction:
+    """Return how many seconds the source ends before the end that its container claims.
+
+    Where it claims one for the file as a whole, all streams have to be read to tell.
+    """
     if span.end is not None or info.duration is None or damage.video_end is None:
         return Fraction(0)
-    ends = max(damage.video_end, copied_end)
+    ends = damage.video_end
+    if info.duration_of_file:
+        read = {index for index, fate in sink.fates if fate != "dropped"}
+        if any(s.kind in ("audio", "subtitle") and s.index not in read for s in info.streams):
+            return Fraction(0)
+        ends = max(ends, sink.copied_end)
     short = info.start + info.duration - ends
     return short if short > _LEAST_MISSING_S else Fraction(0)

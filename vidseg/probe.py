@@ -11,33 +11,54 @@ from av.video.stream import VideoStream
 
 from vidseg._av import (
     MICROSECOND,
+    clock_jumps,
     colour_of,
     content_light_level,
     display_matrix,
+    limit_pixels,
     mastering_display,
     open_source,
     orientation_of,
 )
 from vidseg.errors import InputError, VidsegError
 from vidseg.frames import StreamInfo, VideoInfo
+from vidseg.settings import MOST_PIXELS
 
 _MOST_PACKETS_BEFORE_A_PICTURE = 2000
 
 
-def probe(path: Path, kind: type[VidsegError] = InputError, *, rate: Fraction | None = None) -> VideoInfo:
+def probe(
+    path: Path,
+    kind: type[VidsegError] = InputError,
+    *,
+    rate: Fraction | None = None,
+    most: int = MOST_PIXELS,
+) -> VideoInfo:
     """Return what is known of the video in `path`; decodes its first picture.
 
     Raises `kind` where the file can't be opened, has no video stream (cover art doesn't count), or no
-    picture of it can be decoded. `rate`: frames per second, which numbered pictures need to be told.
+    picture of it can be decoded, which is not tried where it has more than `most` pixels. `rate`: frames per
+    second, which numbered pictures need to be told.
     """
     with open_source(path, kind, rate=rate) as container:
         if container.format.name == "image2" and rate is None:
             raise kind(f"{path}: pictures have no frame rate; say it, such as --fps 24")
         stream = main_video(container, path, kind)
-        first = _first_picture(container, stream)
+        _check_pixels(path, stream.codec_context.width, stream.codec_context.height, most, kind)
+        limit_pixels(stream, most)
+        first = _first_picture(path, container, stream, kind)
         if first is None:
             raise kind(f"{path}: none of its video could be decoded ({_codec(stream)})")
+        _check_pixels(path, first.width, first.height, most, kind)
         return _describe(path, container, stream, first)
+
+
+def _check_pixels(path: Path, width: int, height: int, most: int, kind: type[VidsegError]) -> None:
+    if width * height > most:
+        raise kind(
+            f"{path}: its pictures are of {width}x{height}, more than {most} pixels; if there is memory "
+            f"enough, allow them with --max-pixels {width * height}"
+        )
 
 
 def main_video(container: InputContainer, path: Path, kind: type[VidsegError] = InputError) -> VideoStream:
@@ -56,10 +77,14 @@ def main_video(container: InputContainer, path: Path, kind: type[VidsegError] = 
     return stream
 
 
-def _first_picture(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+def _first_picture(
+    path: Path, container: InputContainer, stream: VideoStream, kind: type[VidsegError]
+) -> VideoFrame | None:
     stream.thread_type = "SLICE"  # frame threads would wait for more packets than one picture needs
     try:
         for count, packet in enumerate(container.demux(stream)):
+            if packet.has_sidedata("encryption_info"):
+                raise kind(f"{path}: its video is encrypted (DRM), and vidseg has no key")
             try:
                 frames = stream.decode(packet)
             except av.FFmpegError:
@@ -88,8 +113,9 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
         time_base=time_base,
         average_rate=stream.guessed_rate or stream.average_rate,
         start=(stream.start_time or 0) * time_base,
-        container_start=(container.start_time or 0) * MICROSECOND,
+        container_start=_container_start(container),
         duration=_duration(container, stream, time_base),
+        duration_of_file=not stream.duration,
         frame_count=stream.frames,
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
         orientation=orientation_of(matrix),
@@ -101,15 +127,28 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
         metadata=dict(container.metadata),
         chapters=len(container.chapters()),
         interlaced=first.interlaced_frame or context.field_order not in (0, 1),
+        free_clock=clock_jumps(container),
     )
+
+
+def _container_start(container: InputContainer) -> Fraction:
+    """Return the time of the earliest stream: FFmpeg's, which is in microseconds, made exact."""
+    start = (container.start_time or 0) * MICROSECOND
+    exact = (
+        s.start_time * s.time_base for s in container.streams if s.start_time is not None and s.time_base
+    )
+    return min((time for time in exact if abs(time - start) < 2 * MICROSECOND), default=start)
 
 
 def _duration(container: InputContainer, stream: VideoStream, time_base: Fraction) -> Fraction | None:
     if stream.duration:
         return stream.duration * time_base
-    if container.duration:
-        return container.duration * MICROSECOND
-    return None
+    if not container.duration:
+        return None
+    length = container.duration * MICROSECOND
+    # Matroska counts a file's length from 0, wherever it starts.
+    begin = Fraction(0) if container.format.name.startswith("matroska") else _container_start(container)
+    return max(begin + length - (stream.start_time or 0) * time_base, Fraction(0)) or None
 
 
 def _codec(stream: Stream) -> str:

@@ -92,7 +92,7 @@ def open_job(settings: RenderSettings) -> Job:
         if target.path.suffix.lower() not in FORMATS or is_numbered(target.path):
             endings = ", ".join(FORMATS)
             raise SettingsError(f"{target.path}: only videos are rendered in segments; use {endings}")
-    info = look(settings.source, settings.frame_rate)
+    info = look(settings.source, settings.frame_rate, settings.max_pixels)
     if is_photo(info):
         raise SettingsError(f"{settings.source}: a photo needs no segments; leave out --resumable and --ray")
     return Job(settings, info, find_opening(settings, info), Store(settings.output))

@@ -22,6 +22,10 @@ TIMELINES = (".otio", ".fcpxml")
 DEFAULT_MODEL = "bodypix-050-s16"
 
 
+MOST_PIXELS = 1 << 26
+"""Pixels of the largest picture that is decoded unasked, twice 8K: some twenty frames are held at a time."""
+
+
 def _check_range(name: str, value: float, low: float, high: float, what: str = "") -> None:
     if not (math.isfinite(value) and low <= value <= high):
         raise SettingsError(f"--{name} must lie in [{low:g}, {high:g}]{what}, got {value:g}")
@@ -136,6 +140,8 @@ class RenderSettings:
     """With a transparent background: the people's colours and their matte as two files (see `targets`)."""
     frame_rate: Fraction | None = None
     """Frames per second of a source that is a sequence of pictures; must be given there, and only there."""
+    max_pixels: int = MOST_PIXELS
+    """Width times height above which a source is refused, before memory is taken for it."""
     fit: Fit = "cover"
     start: Fraction | None = None
     end: Fraction | None = None
@@ -163,6 +169,8 @@ class RenderSettings:
             _check_range("fps", float(self.frame_rate), 0.01, 1000)
         if self.timeline is not None:
             self._check_timeline(self.timeline)
+        if self.max_pixels < 1:
+            raise SettingsError(f"--max-pixels must be at least 1, got {self.max_pixels}")
         if self.pair and self.background != "transparent":
             raise SettingsError(
                 f"--pair writes people and matte without a background; leave out -b {self.background}"

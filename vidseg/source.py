@@ -14,6 +14,7 @@ from vidseg.frames import WORKING_FORMATS, Colour, Frame, Orientation, VideoInfo
 from vidseg.numbered import is_numbered
 from vidseg.pictures import read_picture
 from vidseg.probe import probe
+from vidseg.settings import MOST_PIXELS
 
 _PHOTO = "photo"
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".ppm")
@@ -26,10 +27,11 @@ _BAND_ROWS = 256
 """Rows that are converted at a time: a photo's worth of floats is a gigabyte."""
 
 
-def look(path: Path, rate: Fraction | None = None) -> VideoInfo:
+def look(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> VideoInfo:
     """Return what is known of a source; `rate` is the frames per second of a sequence of pictures.
 
-    Raises `InputError` where it can't be read, or a rate is missing or out of place.
+    Raises `InputError` where it can't be read, is of more than `most` pixels, or a rate is missing or out of
+    place.
     """
     if rate is not None and not is_numbered(path):
         raise InputError(f"{path}: --fps is for numbered pictures such as frames/%05d.png; leave it out")
@@ -37,7 +39,7 @@ def look(path: Path, rate: Fraction | None = None) -> VideoInfo:
         picture = read_picture(path, InputError)
         if picture is not None:
             return _photo_info(path, *picture.shape[1::-1])
-    return probe(path, rate=rate)
+    return probe(path, rate=rate, most=most)
 
 
 def is_photo(info: VideoInfo) -> bool:

@@ -92,7 +92,7 @@ def _group(json_path: Path, entry: dict[str, Any]) -> ShardGroup:
     try:
         paths = tuple(_checked_path(json_path, path) for path in entry["paths"])
         size = sum(_weight_bytes(json_path, weight) for weight in entry["weights"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{json_path}: its weightsManifest is malformed ({error!r})") from error
     return ShardGroup(paths, size)
 

@@ -14,11 +14,13 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
-from vidseg._av import MICROSECOND, Packet, av_errors, check_target, open_source
+from vidseg._av import MICROSECOND, Packet, av_errors, check_target, clock_jumps, open_source
 from vidseg.errors import OutputError
 from vidseg.frames import VideoInfo
+from vidseg.joints import Joints
 from vidseg.mux.timecode import moved_timecode
 from vidseg.mux.tracks import (
+    EDIT_LISTS,
     CopiedCover,
     Cut,
     Dropped,
@@ -37,6 +39,9 @@ _OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "du
 """Container tags that describe the old file, not the recording."""
 
 _LEAST_MOVIE_TIMESCALE = 48_000
+
+_EQUAL_TIMES = ("matroska", "webm")
+"""Containers in which two packets of a stream may have one decoding time."""
 
 
 class Output:
@@ -73,6 +78,8 @@ class Output:
         self._source: InputContainer | None = None
         self._feed: Iterator[Packet] = iter(())
         self._fed_until: Fraction | None = None
+        self._joints: Joints | None = None
+        self._last_dts: dict[int, int] = {}
         self._finished = False
         self._temporary = self._temporary_name(scratch or target.parent)
         self.container = self._open()
@@ -105,7 +112,8 @@ class Output:
             container.set_chapters(chapters)  # type: ignore[arg-type]
         with av_errors(OutputError, f"{self.target}: can't be written"):
             container.start_encoding()
-        if cut.start is not None and cut.start > 2:
+        self._joints = Joints() if clock_jumps(source) else None
+        if cut.start is not None and cut.start > 2 and self._joints is None:
             with suppress(av.FFmpegError):
                 source.seek(int((cut.start - 2) / MICROSECOND), backward=True)
         streams = [source.streams[index] for index in self._tracks]
@@ -123,10 +131,12 @@ class Output:
         """Write the rest of the other streams, close the file and give it its name."""
         self._advance(None)
         with av_errors(OutputError, f"{self.target}: writing failed"):
-            for track in self._tracks.values():
+            for index, track in self._tracks.items():
                 for packet in track.flush():
+                    self._keep_rising(packet, index)
                     self.container.mux_one(packet)
             self.container.close()
+        self.broken_reads += sum(track.lost_packets for track in self._tracks.values())
         if self._source is not None:
             self._source.close()
         with av_errors(OutputError, f"{self.target}: can't be put in place"):
@@ -142,7 +152,7 @@ class Output:
             return
         for tags in (video.metadata, self.container.metadata):
             if "timecode" in tags:
-                elapsed = self._cut.origin - self._info.start
+                elapsed = max(self._cut.origin - self._info.start, Fraction(0))
                 tags["timecode"] = moved_timecode(tags["timecode"], elapsed, rate)
 
     def _temporary_name(self, folder: Path) -> Path:
@@ -260,8 +270,10 @@ class Output:
         errors = 0
         while errors < 1000:
             try:
-                for packet in source.demux(streams):
+                for packet in source.demux() if self._joints is not None else source.demux(streams):
                     errors = 0
+                    if self._joints is not None:
+                        self._joints.move(packet)
                     track = self._tracks.get(packet.stream_index)  # ends of other streams come along
                     if track is not None and (packet.size or track.wants_end):
                         yield packet
@@ -287,9 +299,45 @@ class Output:
                 self._fed_until = max(seconds - self._cut.origin, self._fed_until or Fraction(-1))
                 if self._past_cut(seconds):
                     continue
-            for new in self._tracks[packet.stream_index].feed(packet, self._cut):
-                with av_errors(OutputError, f"{self.target}: writing failed"):
-                    self.container.mux_one(new)
+            index = packet.stream_index  # `feed` gives a packet that is copied its place in the output
+            for new in self._tracks[index].feed(packet, self._cut):
+                self._put(new, index)
+
+    def _put(self, packet: Packet, track: int) -> None:
+        """Write a packet of a copied stream; one that the container refuses is counted and left out."""
+        if self._is_before_everything(packet, track):
+            return
+        self._keep_rising(packet, track)
+        with av_errors(OutputError, f"{self.target}: writing failed"):
+            try:
+                self.container.mux_one(packet)
+            except (av.InvalidDataError, av.ArgumentError):
+                self.broken_reads += 1
+
+    def _is_before_everything(self, packet: Packet, track: int) -> bool:
+        """Whether a packet holds sound from before time 0 that its container hid by an edit list.
+
+        A container without edit lists would move everything else to make room for it. Packets of Opus, and
+        those of another Matroska file, stay: there it is stored how much of them is priming.
+        """
+        stream = self._tracks[track].source
+        if stream.type != "audio" or self.format in EDIT_LISTS or packet.pts is None:
+            return False
+        told = stream.codec_context is not None and stream.codec_context.name == "opus"
+        told = told or self._info.container.startswith("matroska")
+        floor = min(Fraction(0), self._info.start - self._cut.origin)
+        return packet.pts * packet.time_base < floor and not told
+
+    def _keep_rising(self, packet: Packet, track: int) -> None:
+        """Make decoding times rise, which muxers insist on and damaged or fragmented files don't keep to."""
+        if packet.dts is None:
+            return
+        last = self._last_dts.get(track)
+        least = None if last is None else last + (self.format not in _EQUAL_TIMES)
+        if least is not None and packet.dts < least:
+            packet.dts = least
+            packet.pts = None if packet.pts is None else max(packet.pts, least)
+        self._last_dts[track] = packet.dts
 
     def _past_cut(self, seconds: Fraction) -> bool:
         """Whether this and all later packets lie well behind the cut; then reading stops."""

@@ -1,6 +1,7 @@
 """What becomes of one audio or subtitle stream: copied, converted, or dropped with a reason."""
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -16,7 +17,7 @@ from av.subtitles.stream import SubtitleStream
 from vidseg._av import Packet, reason
 from vidseg.settings import AudioMode
 
-_EDIT_LISTS = ("mp4", "mov")
+EDIT_LISTS = ("mp4", "mov")
 """Containers that can say "play from here", so that packets before a cut may stay as preroll."""
 
 _POORLY_PLAYED = {"mp4": ("pcm_", "vorbis")}
@@ -57,6 +58,8 @@ class Track(Protocol):
 
     wants_end: bool
     """Whether `feed` is to get the empty packet that marks the stream's end."""
+    lost_packets: int
+    """How many packets could not be decoded or converted."""
 
     @property
     def source(self) -> Stream:
@@ -151,7 +154,8 @@ class CopiedTrack:
 
     def __init__(self, container: OutputContainer, stream: Stream) -> None:
         self.source = stream
-        self._preroll = container.format.name in _EDIT_LISTS
+        self.lost_packets = 0
+        self._preroll = container.format.name in EDIT_LISTS
         self._target = container.add_stream_from_template(stream)
         copy_description(stream, self._target)
 
@@ -229,13 +233,18 @@ class TranscodedAudio:
             return []
         packets: list[Packet] = []
         for frame in frames:
-            if (kept := self._trimmed(frame, cut)) is not None:
-                packets += self._encoded(self._resampler.resample(kept))
+            try:
+                if (kept := self._trimmed(frame, cut)) is not None:
+                    packets += self._encoded(self._resampler.resample(kept))
+            except (av.FFmpegError, ValueError):  # samples that are no numbers, a layout that changes
+                self.lost_packets += 1
         return packets
 
     def flush(self) -> list[Packet]:
         """Return what decoder, resampler and encoder still hold."""
-        packets = self._encoded(self._resampler.resample(None))
+        packets: list[Packet] = []
+        with suppress(av.FFmpegError, ValueError):
+            packets += self._encoded(self._resampler.resample(None))
         return packets + self._target.encode(None)
 
     def _encoded(self, frames: list[AudioFrame]) -> list[Packet]:
@@ -274,6 +283,7 @@ class ConvertedSubtitle:
 
     def __init__(self, container: OutputContainer, stream: SubtitleStream, encoder: str) -> None:
         self.source = stream
+        self.lost_packets = 0
         self.fate = f"converted from {stream.codec_context.name} to {encoder}"
         target = container.add_stream(encoder)
         assert isinstance(target, SubtitleStream)
@@ -300,6 +310,7 @@ class ConvertedSubtitle:
                 return []
             new = self._target.codec_context.encode_subtitle(read)
         except av.FFmpegError:
+            self.lost_packets += 1
             return []
         new.pts = new.dts = packet.pts
         new.duration = packet.duration
