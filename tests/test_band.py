@@ -17,7 +17,7 @@ def test_what_is_read_can_be_written_back(size: tuple[int, int], side: int, dtyp
     """Also where the last cells reach beyond the plane, and where its rows are padded in memory."""
     width, height = size
     plane = as_plane(RANDOM.integers(0, 256, (height, width + 7)).astype(dtype)[:, :width])
-    cells = Cells.where(RANDOM.random((-(-height // side), -(-width // side))) < 0.5, side)
+    cells = Cells.where(RANDOM.integers(0, 2, (-(-height // side), -(-width // side)), np.uint8), side)
     target = as_plane(np.zeros((height, width), dtype))
     cells.write(target, cells.read(plane))
     inside = np.zeros(target.shape, bool)
@@ -29,7 +29,7 @@ def test_what_is_read_can_be_written_back(size: tuple[int, int], side: int, dtyp
 
 def test_a_ramp_is_spread_as_a_ramp() -> None:
     grid = np.add.outer(np.arange(6) * 4.0, np.arange(9) * 8.0).astype(np.float32)
-    cells = Cells.where(np.ones(grid.shape), 4)
+    cells = Cells.where(np.ones(grid.shape, np.uint8), 4)
     spread = cells.spread(grid)
     inner = (cells.rows > 0) & (cells.rows < 5) & (cells.columns > 0) & (cells.columns < 8)
     place = (np.arange(4) + 0.5) / 4 - 0.5

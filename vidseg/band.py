@@ -33,10 +33,11 @@ class Cells:
     columns: NDArray[np.intp]
 
     @classmethod
-    def where(cls, marked: NDArray[np.generic], side: int) -> "Cells":
-        """Return the square cells that are marked in [h, w], one value per cell of a plane."""
-        rows, columns = np.divmod(np.flatnonzero(marked), marked.shape[1])
-        return cls(side, side, rows, columns)
+    def where(cls, marked: NDArray[np.uint8], side: int) -> "Cells":
+        """Return the square cells that are marked in uint8 [h, w], one value per cell of a plane."""
+        found = cv2.findNonZero(marked)  # a third of the time of numpy's
+        places = np.empty((0, 2), np.intp) if found is None else found.reshape(-1, 2).astype(np.intp)
+        return cls(side, side, places[:, 1].copy(), places[:, 0].copy())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -121,7 +122,7 @@ class Alpha:
         every = Cells(_SIDE, _SIDE, *np.empty((2, 0), np.intp))
         some = every.means(cv2.inRange(plane, 1, layout.peak))  # type: ignore[arg-type]
         full = every.means(cv2.inRange(plane, layout.peak, layout.peak))  # type: ignore[arg-type]
-        return cls(plane, layout, Cells.where((some > 0) & (full < 255), _SIDE))
+        return cls(plane, layout, Cells.where(((some > 0) & (full < 255)).view(np.uint8), _SIDE))
 
     @property
     def complement(self) -> "Alpha":

@@ -184,7 +184,7 @@ class Mask:
     codes, uint8 [h', w', 3], from which smoothing and refinement tell what moved and where edges run;
     `None` where unknown. Masks usually lie on a grid of the picture (see `vidseg.grid`).
     `parts`: where a map of parts was asked for, the part that each point shows if it shows anyone, uint8
-    [h', w'], numbers of `vidseg.parts.PARTS`.
+    [h', w'], numbers of `vidseg.parts.PARTS`. `carried`: it is a mean over time already (see `vidseg.carry`).
     """
 
     person: NDArray[np.float32]
@@ -192,6 +192,7 @@ class Mask:
     cut: bool = False
     picture: NDArray[np.uint8] | None = None
     parts: NDArray[np.uint8] | None = None
+    carried: bool = False
 
     @property
     def cell(self) -> int:

@@ -29,13 +29,13 @@ from vidseg.smooth import steady
 from vidseg.source import frames_of, look
 from vidseg.track import follow
 
-FRAMES_AHEAD = 4
+FRAMES_AHEAD = 2
 """Depth of the queues between threads: enough to ride out a slow frame, small enough for 4K."""
 
 _LEAST_MISSING_S = Fraction(1, 4)
 """How much earlier than its container claims a source may end before it counts as truncated."""
 
-PAINTED_AHEAD = 2
+PAINTED_AHEAD = 1
 """The same for frames that wait for the encoder; each is two of them."""
 
 Painted: TypeAlias = tuple[Frame, Mask, list[Blank]]

@@ -21,6 +21,9 @@ _PER_SIDE = 2
 _SAME = 8.0
 """Change of brightness, in codes of 256, at which a neighbour's weight has fallen to 1 / e."""
 
+_CARRIED_S = 0.25
+"""Seconds that masks are carried over, about."""
+
 _BLUR = (5, 5)
 
 _LIKENESS = np.exp(-np.square(np.arange(256) / _SAME)).astype(np.float32)
@@ -31,7 +34,8 @@ def steady(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
 
     A neighbour's weight falls linearly with its distance in time, to 0 at half the window, and with the
     change of the picture under it, so that nothing that moves leaves a ghost. No mask is blended across a
-    cut. A window of 0 passes all through.
+    cut. Masks that were carried to their frames are means over time already, and stay unless the window is
+    longer than theirs. A window of 0 passes all through.
     """
     if window_s <= 0:
         yield from pairs
@@ -60,6 +64,8 @@ def _flush(held: deque[_Pair], done: int, window_s: float) -> Iterator[_Pair]:
 
 def _steadied(held: deque[_Pair], index: int, window_s: float) -> _Pair:
     frame, mask = held[index]
+    if mask.carried and window_s <= _CARRIED_S:
+        return frame, mask
     total = np.ones_like(mask.person)
     person = mask.person.copy()
     ballots: list[Ballot] = [] if mask.parts is None else [(mask.person, mask.parts)]
