@@ -34,7 +34,7 @@ from vidseg.pictures import read_picture
 from vidseg.prefetch import prefetch
 from vidseg.probe import probe
 from vidseg.settings import Fit
-from vidseg.transfer import sdr_to
+from vidseg.transfer import is_hdr, sdr_to
 
 DEFAULT_BLUR = 12.0
 """Default strength of ``blur``, in thousandths of the picture's longer side."""
@@ -232,16 +232,39 @@ class Movie:
         self._pictures.close()
 
     def _converted(self, picture: Frame) -> Planes:
+        """Return a picture of the video in the canvas' layout, size and colours."""
         canvas = self._canvas
         if _same_code_values(picture, canvas):
             return self._fitted(picture.planes, canvas.layout, picture.colour)
         fine = PixelFormat("fine", picture.format.bits, 0, 0)
-        yuv = cv2.merge(self._fitted(picture.planes, fine, picture.colour)).astype(np.float32)
-        matrix = yuv_to_rgb_matrix(picture.colour, picture.height, picture.format.bits) / 255
-        rgb = np.asarray(np.clip(cv2.transform(yuv, matrix.astype(np.float32)), 0, 1), np.float32)
-        if picture.colour.transfer not in (16, 18):
+        if picture.width * picture.height < canvas.info.width * canvas.info.height:
+            # Colours are worked out where there are fewer pixels of them.
+            size = (picture.width, picture.height)
+            whole = [picture.planes[0], *(as_plane(cv2.resize(p, size)) for p in picture.planes[1:])]
+            return self._fitted(self._recoded(picture, tuple(whole)), canvas.layout, canvas.colour)
+        fitted = self._recoded(picture, self._fitted(picture.planes, fine, picture.colour))
+        return tuple(
+            as_plane(at_chroma_size(plane, canvas.layout) if index else plane)
+            for index, plane in enumerate(fitted)
+        )
+
+    def _recoded(self, picture: Frame, planes: Planes) -> Planes:
+        """Return 4:4:4 planes of a picture's code values in those of the canvas."""
+        canvas, bits = self._canvas, picture.format.bits
+        yuv = cv2.merge(planes)
+        decoding = yuv_to_rgb_matrix(picture.colour, picture.height, bits) / 255
+        if bits == canvas.layout.bits == 8 and not (is_hdr(picture.colour) or is_hdr(canvas.colour)):
+            encoding = rgb_to_yuv_matrix(canvas.colour, canvas.info.height, bits)
+            matrix = np.column_stack(
+                [encoding[:, :3] @ decoding[:, :3], encoding[:, :3] @ decoding[:, 3] + encoding[:, 3]]
+            )
+            return tuple(as_plane(each) for each in cv2.split(cv2.transform(yuv, matrix.astype(np.float32))))
+        light = cv2.transform(yuv.astype(np.float32), decoding.astype(np.float32))
+        rgb = np.asarray(np.clip(light, 0, 1), np.float32)
+        if not is_hdr(picture.colour):
             rgb = sdr_to(rgb, canvas.colour)
-        return planes_from_rgb(rgb, canvas.colour, canvas.layout, canvas.info.height)
+        fine = PixelFormat("fine", canvas.layout.bits, 0, 0)
+        return planes_from_rgb(rgb, canvas.colour, fine, canvas.info.height)
 
     def _fitted(self, planes: Planes, layout: PixelFormat, colour: Colour) -> Planes:
         """Turn upright by the background's orientation, fit, and bring to the source's coded orientation."""
@@ -262,12 +285,11 @@ class Movie:
 def _same_code_values(picture: Frame, canvas: Canvas) -> bool:
     """Whether the same code values mean the same colour in the background and in the source."""
     mine, theirs = picture.colour, canvas.colour
-    hdr = {16, 18}
     return (
         picture.format.bits == canvas.layout.bits
         and mine.full_range == theirs.full_range
         and mine.weights(picture.height) == theirs.weights(canvas.info.height)
-        and (mine.transfer == theirs.transfer or not {mine.transfer, theirs.transfer} & hdr)
+        and (mine.transfer == theirs.transfer or not (is_hdr(mine) or is_hdr(theirs)))
     )
 
 
@@ -351,10 +373,8 @@ class Blur:
         mean = float(small.sum() / max(float(weight.sum()) / peak, 1.0))
         colour = cv2.GaussianBlur(small, (0, 0), sigma) * peak + trace * mean
         share = cv2.GaussianBlur(weight, (0, 0), sigma) + trace
-        filled = cv2.resize(
-            (colour / share).astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR
-        )
-        return as_plane(np.clip(filled + 0.5, 0, peak).astype(plane.dtype))
+        filled = as_plane(np.clip(colour / share + 0.5, 0, peak).astype(plane.dtype))
+        return as_plane(cv2.resize(filled, (columns, rows), interpolation=cv2.INTER_LINEAR))
 
     def close(self) -> None:
         """Nothing is held open."""
