@@ -128,9 +128,10 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     import cv2
 
     from vidseg.background import Canvas, open_background
+    from vidseg.codecs import plan
     from vidseg.composite import composite
     from vidseg.decode import Damage, Span, decode
-    from vidseg.encode import Encoder, plan
+    from vidseg.encode import Encoder
     from vidseg.mux import Cut, Output
     from vidseg.probe import probe
     from vidseg.refine import foreground, refine

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from vidseg import resume
-from vidseg.encode import CODECS
+from vidseg.codecs import CODECS
 from vidseg.errors import SettingsError, VidsegError
 from vidseg.mux import FORMATS
 from vidseg.segmenters.base import Segmenter

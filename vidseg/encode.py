@@ -1,8 +1,7 @@
-"""Frames → packets: which codec writes them, with which settings, in which pixel format."""
+"""Painted frames → packets of one video stream."""
 
 import hashlib
 import os
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
@@ -14,299 +13,9 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from vidseg._av import Packet, av_errors, new_frame, planes_of, reason, sws_matrix, tag_colour
+from vidseg.codecs import CODECS, Plan
 from vidseg.errors import OutputError
-from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Plane, Planes, VideoInfo, as_plane, scaled
-from vidseg.settings import Content, EncodeSettings
-
-_420 = ("yuv420p", "yuv420p10le")
-_ALL_8_10 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
-_ALL = tuple(WORKING_FORMATS)
-_WITH_ALPHA = ("yuva420p", "yuva422p", "yuva444p", "yuva420p10le", "yuva422p10le", "yuva444p10le")
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """What vidseg knows of a codec it can write.
-
-    `library`: FFmpeg's encoder. `formats`: pixel formats it takes, the best-known first. `quality`: the
-    option that carries a constant rate factor, with its default; `preset`: likewise for speed.
-    `containers`: file extensions that hold it; `alpha`: pixel formats with alpha, and `alpha_containers`
-    the extensions from which others read that alpha; `grey`: formats for mattes alone,
-    `rgb` for maps of body parts alone, in which their colours are exact;
-    `untagged`: containers that don't say whether code values are of full or video range. `full_range`:
-    whether people expect mattes to use all code values there.
-    """
-
-    library: str
-    formats: tuple[str, ...]
-    containers: tuple[str, ...]
-    quality: tuple[str, float] | None = None
-    preset: tuple[str, str] | None = None
-    options: dict[str, str] = field(default_factory=dict)
-    hardware: bool = False
-    alpha: tuple[str, ...] = ()
-    alpha_containers: tuple[str, ...] = ()
-    grey: tuple[str, ...] = ()
-    rgb: tuple[str, ...] = ()
-    untagged: tuple[str, ...] = ()
-    full_range: bool = False
-
-
-_MP4 = (".mp4", ".m4v", ".mov", ".mkv")
-
-CODECS: dict[str, Codec] = {
-    "x264": Codec("libx264", _ALL_8_10, _MP4, ("crf", 18), ("preset", "medium"), grey=("gray", "gray10le")),
-    "x265": Codec(
-        "libx265", _ALL, _MP4, ("crf", 20), ("preset", "medium"), {"x265-params": "log-level=error"}
-    ),
-    "svt-av1": Codec(
-        "libsvtav1", _420, (*_MP4, ".webm"), ("crf", 28), ("preset", "8"), {"svtav1-params": "fast-decode=0"}
-    ),
-    "vp9": Codec(
-        "libvpx-vp9",
-        _ALL,
-        (".webm", ".mkv", ".mp4"),
-        ("crf", 24),
-        ("cpu-used", "4"),
-        {"b": "0", "deadline": "good", "row-mt": "1"},
-        alpha=("yuva420p",),
-        alpha_containers=(".webm", ".mkv"),
-    ),
-    "prores": Codec(
-        "prores_ks",
-        ("yuv422p10le", "yuv444p10le"),
-        (".mov", ".mkv"),
-        options={"vendor": "apl0"},
-        alpha=("yuva444p10le",),
-        alpha_containers=(".mov", ".mkv"),
-        untagged=(".mov", ".mkv"),
-    ),
-    "dnxhd": Codec(
-        "dnxhd",
-        ("yuv422p", "yuv422p10le", "yuv444p10le"),
-        (".mov", ".mkv"),
-        untagged=(".mov", ".mkv"),
-    ),
-    "ffv1": Codec(
-        "ffv1",
-        _ALL,
-        (".mkv", ".mov"),
-        options={"level": "3", "slicecrc": "1", "slices": "16"},
-        alpha=_WITH_ALPHA,
-        alpha_containers=(".mkv",),
-        grey=("gray", "gray10le", "gray12le", "gray16le"),
-        rgb=("bgr0",),
-        untagged=(".mov",),
-        full_range=True,
-    ),
-    "qtrle": Codec(
-        "qtrle", ("rgb24",), (".mov",), alpha=("argb",), alpha_containers=(".mov",), full_range=True
-    ),
-    "png": Codec(
-        "png",
-        ("rgb24", "rgb48be"),
-        (".mov", ".mkv"),
-        alpha=("rgba", "rgba64be"),
-        alpha_containers=(".mov", ".mkv"),
-        grey=("gray", "gray16be"),
-        full_range=True,
-    ),
-    "h264-nvenc": Codec(
-        "h264_nvenc", ("yuv420p", "yuv444p"), _MP4, ("cq", 20), ("preset", "p5"), hardware=True
-    ),
-    "hevc-nvenc": Codec(
-        "hevc_nvenc", ("yuv420p", "p010le"), _MP4, ("cq", 22), ("preset", "p5"), hardware=True
-    ),
-    "av1-nvenc": Codec("av1_nvenc", ("yuv420p", "p010le"), _MP4, ("cq", 28), ("preset", "p5"), hardware=True),
-    "h264-qsv": Codec(
-        "h264_qsv", ("nv12",), _MP4, ("global_quality", 20), ("preset", "medium"), hardware=True
-    ),
-    "hevc-qsv": Codec(
-        "hevc_qsv", ("nv12", "p010le"), _MP4, ("global_quality", 22), ("preset", "medium"), hardware=True
-    ),
-    "h264-amf": Codec("h264_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
-    "hevc-amf": Codec("hevc_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
-}
-"""Every codec `--codec` knows. Default rate factors are visually near-lossless at a sensible size."""
-
-_X26_PRESETS = (
-    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
-    *("medium", "slow", "slower", "veryslow", "placebo"),
-)
-_DEFAULT_CODEC = {".webm": "vp9"}
-_DEFAULT_ALPHA_CODEC = {".webm": "vp9", ".mov": "prores", ".mkv": "ffv1"}
-
-ALPHA_OUTPUTS = (
-    "ProRes 4444 (.mov), FFV1 (.mkv), VP9 (.webm), --codec qtrle or png (.mov), pictures (out/%05d.png), "
-    "or two files (--pair)"
-)
-"""What holds transparency, for messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the video will be written, settled before any work is done."""
-
-    name: str
-    library: str
-    pix_fmt: str
-    options: dict[str, str]
-    tag: str | None = None
-    full_range: bool = False
-    """Whether a matte uses all code values."""
-
-
-def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content = "picture") -> Plan:
-    """Choose codec, pixel format and options for an output whose name ends in `suffix`.
-
-    Raises `OutputError` where the codec is unknown, not held by the container, or lacks the format, where
-    alpha would be lost, or the range of a matte couldn't be told.
-    """
-    name = _codec_name(info, settings, suffix, content)
-    codec = CODECS[name]
-    if suffix not in codec.containers:
-        raise OutputError(
-            f"{suffix} files don't hold {name}; use {' or '.join(codec.containers)}, or another --codec"
-        )
-    if content == "cutout" and suffix not in codec.alpha_containers:
-        raise OutputError(f"{name} in {suffix} would lose the transparency; use {ALPHA_OUTPUTS}")
-    full_range = content == "matte" and _full_range(settings, codec, suffix)
-    pix_fmt = _pixel_format(info, settings, name, content, full_range)
-    options = dict(codec.options)
-    for given, known, flag in (
-        (settings.crf, codec.quality, "--crf"),
-        (settings.preset, codec.preset, "--preset"),
-    ):
-        if given is not None and known is None:
-            raise OutputError(f"{name} has no {flag}; leave it out")
-        if known is not None:
-            value = known[1] if given is None else given
-            options[known[0]] = f"{value:g}" if isinstance(value, float | int) else value
-    if name in ("x264", "x265") and options["preset"] not in _X26_PRESETS:
-        raise OutputError(f"{name} has no preset {options['preset']!r}; it has {', '.join(_X26_PRESETS)}")
-    _special_options(name, pix_fmt, info, options)
-    tag = "hvc1" if name == "x265" and suffix != ".mkv" else None
-    return Plan(name, codec.library, pix_fmt, options, tag, full_range)
-
-
-def _full_range(settings: EncodeSettings, codec: Codec, suffix: str) -> bool:
-    """Return whether a matte uses all code values. Raises `OutputError` where the file couldn't tell."""
-    grey = settings.pix_fmt is not None and settings.pix_fmt.startswith(("gray", "rgb"))
-    if settings.range == "auto":
-        return grey or (codec.full_range and suffix not in codec.untagged)
-    if settings.range == "video" and (grey or not codec.formats[0].startswith("yuv")):
-        raise OutputError(
-            "grey and RGB pixel formats are of full range; leave out --range video, or use a codec and "
-            "--pix-fmt that begin with yuv"
-        )
-    if settings.range == "full" and suffix in codec.untagged:
-        raise OutputError(
-            f"{codec.library} in {suffix} can't say that a matte is of full range; use --range video, or "
-            "--codec ffv1 in .mkv"
-        )
-    return settings.range == "full"
-
-
-def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content) -> str:
-    if settings.codec != "auto":
-        if settings.codec not in CODECS:
-            raise OutputError(f"unknown codec {settings.codec!r}; known are {', '.join(CODECS)}")
-        return settings.codec
-    if suffix not in {".mp4", ".m4v", ".mov", ".mkv", ".webm"}:
-        raise OutputError(f"can't tell a container from the ending {suffix!r}; use .mp4, .mkv, .mov or .webm")
-    if content == "cutout":
-        if suffix not in _DEFAULT_ALPHA_CODEC:
-            raise OutputError(f"{suffix} files hold no transparency; use {ALPHA_OUTPUTS}")
-        return _DEFAULT_ALPHA_CODEC[suffix]
-    deep = _is_deep(settings.pix_fmt or info.pix_fmt)
-    return _DEFAULT_CODEC.get(suffix) or ("x265" if deep and content not in ("matte", "parts") else "x264")
-
-
-def _is_deep(pix_fmt: str) -> bool:
-    try:
-        return sample_bits(pix_fmt) > 8
-    except ValueError:  # no pixel format at all, which is told where the codec's are known
-        return False
-
-
-def _pixel_format(
-    info: VideoInfo, settings: EncodeSettings, name: str, content: Content, full_range: bool
-) -> str:
-    codec = CODECS[name]
-    formats = codec.formats
-    if content == "cutout":
-        formats = codec.alpha
-    elif content == "matte" and codec.grey:
-        formats = (*codec.formats, *codec.grey)
-    elif content == "parts":
-        formats = (*codec.formats, *codec.rgb)
-    if settings.pix_fmt is not None:
-        if settings.pix_fmt not in formats:
-            raise OutputError(
-                f"{name} doesn't take --pix-fmt {settings.pix_fmt}; it takes {', '.join(formats)}"
-            )
-        return settings.pix_fmt
-    if content == "matte" and full_range and codec.full_range and codec.grey:
-        return codec.grey[0]
-    if content == "parts":
-        return codec.rgb[0] if codec.rgb else _nearest("yuv420p" if codec.quality else "yuv444p", formats)
-    source = av.VideoFormat(info.pix_fmt, 16, 16)
-    bits = max((part.bits for part in source.components), default=8)
-    chroma = source.components[1] if len(source.components) >= 3 else None
-    # Packed RGB is kept as 4:2:0: 4:4:4 H.264 plays almost nowhere, and --pix-fmt can still ask for it.
-    finest = source.is_rgb or source.has_palette or chroma is None or content == "matte"
-    sub = "420" if finest else "444" if chroma.width == 16 else "422" if chroma.height == 16 else "420"  # type: ignore[union-attr]
-    depth = "" if bits <= 8 or content == "matte" else "10le" if bits <= 10 else "12le"
-    return _nearest(f"yuv{'a' if content == 'cutout' else ''}{sub}p{depth}", formats)
-
-
-def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
-    """Return the format among `formats` that loses least of `wanted`: first depth, then chroma."""
-    if wanted in formats:
-        return wanted
-
-    def rank(name: str) -> tuple[bool, bool, int]:
-        mine, asked = _fineness(name), _fineness(wanted.replace("yuva", "yuv"))  # not all have an alpha twin
-        short = mine[0] < asked[0] and asked[0] > 8, mine[1] < asked[1]
-        return (*short, abs(mine[0] - asked[0]) + abs(mine[1] - asked[1]))
-
-    return min(formats, key=rank)
-
-
-def _fineness(name: str) -> tuple[int, int]:
-    """Return (bits, chroma samples for 4 x 4 of luma) of a pixel format."""
-    described = av.VideoFormat(name, 4, 4)
-    parts = described.components
-    chroma = parts[1].width * parts[1].height if len(parts) >= 3 else 0
-    return max((part.bits for part in parts), default=8), chroma
-
-
-def _special_options(name: str, pix_fmt: str, info: VideoInfo, options: dict[str, str]) -> None:
-    if name == "prores":
-        options["profile"] = "4444" if "444" in pix_fmt else "hq"
-    elif name == "vp9" and pix_fmt == "yuva420p":
-        options["auto-alt-ref"] = "0"  # libvpx can't hide frames whose transparency comes beside them
-    elif name == "dnxhd":
-        options["profile"] = (
-            "dnxhr_444" if "444" in pix_fmt else "dnxhr_hqx" if "10" in pix_fmt else "dnxhr_hq"
-        )
-    elif name == "x265" and info.mastering_display is not None:
-        light = f":max-cll={info.content_light_level}" if info.content_light_level else ""
-        options["x265-params"] += f":hdr10=1:repeat-headers=1:master-display={info.mastering_display}{light}"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Blank:
-    """Something fresh to paint on: `planes` are writable, as large as the source's picture.
-
-    They are views of `frame`, where that is to be encoded. Where the output has an alpha channel, the last of
-    `planes` is alpha, [H, W] in the layout's sample type; then it is a view of `alpha`, [H', W'] as large as
-    the coded picture.
-    """
-
-    planes: Planes
-    frame: VideoFrame | None = None
-    alpha: Plane | None = None
+from vidseg.frames import Blank, Colour, PixelFormat, Plane, VideoInfo, as_plane, scaled
 
 
 class Encoder:
@@ -382,8 +91,8 @@ class Encoder:
 
     def encode(self, blank: Blank, pts: int, duration: int, time_base: Fraction) -> list[Packet]:
         """Encode a painted `blank`, shown from `pts` for `duration` `time_base` units."""
-        frame = blank.frame
-        assert frame is not None, "an encoder encodes its own blanks"
+        frame = blank.owner
+        assert isinstance(frame, VideoFrame), "an encoder encodes its own blanks"
         tag_colour(frame, self.colour)
         self._pad(frame, blank.alpha)
         if self.plan.pix_fmt.startswith("gray"):
@@ -459,11 +168,6 @@ class Encoder:
 
 def _corner(plane: Plane, width: int, height: int) -> Plane:
     return plane[:height, :width]
-
-
-def sample_bits(pix_fmt: str) -> int:
-    """Return the bits per sample of a pixel format's deepest component."""
-    return max((part.bits for part in av.VideoFormat(pix_fmt, 16, 16).components), default=8)
 
 
 def _alpha_place(pix_fmt: str) -> int | None:

@@ -176,6 +176,20 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Blank:
+    """Something fresh to paint on: `planes` are writable, as large as the source's picture.
+
+    `owner` is the library's frame whose memory they are, where that is to be encoded. Where the output has an
+    alpha channel, the last of `planes` is alpha, [H, W] in the layout's sample type; then it is a view of
+    `alpha`, [H', W'] as large as the coded picture.
+    """
+
+    planes: Planes
+    owner: object = None
+    alpha: Plane | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Mask:
     """Where the people are, small, before refinement.
 

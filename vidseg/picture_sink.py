@@ -12,9 +12,8 @@ from typing import Self
 import numpy as np
 
 from vidseg._av import check_target, reason
-from vidseg.encode import Blank
 from vidseg.errors import OutputError
-from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo, as_plane
+from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo, as_plane
 from vidseg.mux import Cut
 from vidseg.numbered import first_number, is_numbered, name_of, numbers
 from vidseg.pictures import FORMATS, plan_pictures, read_exif, samples_of, srgb_profile, write_picture

@@ -12,10 +12,9 @@ from vidseg import page, timeline
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
-from vidseg.encode import Blank
 from vidseg.errors import InputError
 from vidseg.figures import Collected
-from vidseg.frames import Frame, Mask, StreamInfo, VideoInfo
+from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.mux import Cut
 from vidseg.paint import Painter, Surface, open_painter
 from vidseg.prefetch import prefetch

@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from vidseg.borders import segment_at
+from vidseg.codecs import Plan, plan
 from vidseg.decode import Damage
-from vidseg.encode import Blank, Encoder, Plan, plan
-from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
+from vidseg.encode import Encoder
+from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo
 from vidseg.mux import Cut, ParcelWriter, reordering, scratch_container
 from vidseg.report import Stopwatch
 from vidseg.segmenters.base import Segmenter

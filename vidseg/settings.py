@@ -91,11 +91,11 @@ class EncodeSettings:
     """How the result is written."""
 
     codec: str = "auto"
-    """A name of `vidseg.encode.CODECS`; ``auto``: what the container and the source's depth call for."""
+    """A name of `vidseg.codecs.CODECS`; ``auto``: what the container and the source's depth call for."""
     crf: float | None = None
-    """Constant rate factor; `None`: the codec's own default in `vidseg.encode.CODECS`."""
+    """Constant rate factor; `None`: the codec's own default in `vidseg.codecs.CODECS`."""
     preset: str | None = None
-    """Speed preset; `None`: the codec's own default in `vidseg.encode.CODECS`."""
+    """Speed preset; `None`: the codec's own default in `vidseg.codecs.CODECS`."""
     pix_fmt: str | None = None
     """Pixel format of the output; `None`: the source's where the codec has it."""
     audio: AudioMode = "copy"

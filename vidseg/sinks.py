@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from vidseg._av import Packet
-from vidseg.encode import Blank, Encoder, plan, sample_bits
+from vidseg.codecs import plan, sample_bits
+from vidseg.encode import Encoder
 from vidseg.errors import OutputError
-from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
+from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo
 from vidseg.mux import Cut, Output
 from vidseg.numbered import is_numbered
 from vidseg.picture_sink import PictureSink, takes_pictures
