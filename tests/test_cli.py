@@ -1,14 +1,18 @@
 """The command line as a user meets it: exit codes, one-line errors, help, progress."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import av
 import pytest
 
 from tests.media import Audio, write_clip
+from vidseg import __version__
 
 FAKE = (
     "from vidseg import cli, pipeline, preview\n"
@@ -150,6 +154,37 @@ def test_probe_tells_what_a_file_holds(clip: Path) -> None:
     assert "stream 1: audio aac 48000 Hz stereo" in done.stdout
     told = json.loads(vidseg("probe", clip, "--json").stdout)
     assert (told["width"], told["height"], told["frame_count"]) == (96, 64, 12)
+
+
+def test_version_tells_what_a_report_of_a_bug_needs() -> None:
+    done = vidseg("--version")
+    assert done.returncode == 0
+    first, *rows = done.stdout.splitlines()
+    assert first == f"vidseg {__version__}"
+    told = dict(row.strip().split(":", 1) for row in rows)
+    assert set(told) == {"Python", "TensorFlow", "LiteRT", "OpenCV", "numpy", "PyAV", "FFmpeg", "device"}
+    assert f"libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}" in told["FFmpeg"]
+    assert all(re.search(r"\d", value) for name, value in told.items() if name != "device")
+    assert told["device"].strip().startswith(("CPU", "GPU"))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script(shell: str) -> None:
+    done = vidseg("completion", shell)
+    assert f"_VIDSEG_COMPLETE={shell}_complete" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("vidseg ren", "render"), ("vidseg render --back", "--background")]
+)
+def test_the_program_answers_what_the_script_asks(words: str, found: str) -> None:
+    """Bash gets what fits the word that is being typed."""
+    asked = {"_VIDSEG_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    code = "import sys; sys.argv[0] = 'vidseg'\nfrom vidseg.cli import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked}, timeout=60
+    )
+    assert done.stdout.splitlines() == [f"plain,{found}"], done.stderr
 
 
 @pytest.mark.parametrize("command", ["render", "matte", "probe", "models"])

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-import vidseg
 from vidseg.cli_batch import batch
+from vidseg.cli_completion import completion
 from vidseg.cli_models import models
 from vidseg.cli_options import (
     encode_options,
@@ -35,8 +35,23 @@ EXIT_ERROR, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
 _LINE_EVERY_S = 5.0
 
 
+def _show_versions(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        from vidseg.versions import described
+
+        click.echo(described())
+        context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(vidseg.__version__, prog_name="vidseg")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_versions,
+    help="Show the versions of vidseg and of what it rests on, and exit.",
+)
 def cli() -> None:
     """Give the people in a recorded clip a new background, or an alpha for an editor."""
 
@@ -44,6 +59,7 @@ def cli() -> None:
 cli.add_command(models)
 cli.add_command(preview)
 cli.add_command(batch)
+cli.add_command(completion)
 
 
 @cli.command(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError
@@ -61,6 +62,11 @@ def _photo(path: Path) -> Frame:
     rgb = read_picture(path, InputError)
     if rgb is None:
         raise InputError(f"{path}: changed while it was read")
+    return frame_of(rgb)
+
+
+def frame_of(rgb: NDArray[np.uint8]) -> Frame:
+    """Return a picture, uint8 [h, w, 3] of sRGB, as a frame at time 0."""
     matrix = rgb_to_yuv_matrix(_COLOUR, rgb.shape[0], _LAYOUT.bits)
     matrix[:, :3] /= 255
     planes = [np.empty(rgb.shape[:2], np.uint16) for _ in range(3)]

@@ -71,8 +71,13 @@ def _tensorflow() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with warnings.catch_warnings(), quiet_start():
         warnings.simplefilter("ignore")  # of its dependencies about each other
-        import tensorflow as tf
-
+        try:
+            import tensorflow as tf
+        except ImportError as error:
+            raise ModelError(
+                f"TensorFlow is not installed, or can't be imported ({error}), and this model needs it: "
+                "`pip install 'tensorflow==2.19.*'`, or use --model selfie"
+            ) from error
         tf.get_logger().setLevel("ERROR")
     return tf
 
