@@ -1,5 +1,6 @@
 """Following people through a clip: who comes, goes, runs, is far away, or shares the picture with others."""
 
+import itertools
 from collections.abc import Iterator
 
 import cv2
@@ -8,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.test_track import room
+from vidseg import regions
 from vidseg.frames import Box, Frame, Mask, Orientation
 from vidseg.segmenters.base import Scores
 from vidseg.segmenters.fake import FakeSegmenter
@@ -175,3 +177,13 @@ def test_a_person_in_need_gets_no_more_looks_than_there_are_frames() -> None:
     segmenter = FakeSegmenter()
     overlaps(boxes, segmenter)
     assert segmenter.frames <= 2 * 64
+
+
+@pytest.mark.parametrize("size", [(853, 479), (161, 121)])
+def test_regions_reach_the_last_column_and_row_of_an_odd_picture(size: tuple[int, int]) -> None:
+    """Regions began and ended at even pixels, so that at an odd frame's far corner one missed the last."""
+    width, height = size
+    for left, top in itertools.product(range(width - 40, width), range(height - 30, height)):
+        box = regions.placed(Box(left, top, width, height), 60, 50, Box(0, 0, width, height))
+        assert (box.right, box.bottom) == size
+        assert box.left % 2 == box.top % 2 == 0

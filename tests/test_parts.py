@@ -18,7 +18,7 @@ from tests.renders import QUICK
 from tests.test_cli import one_line, vidseg
 from vidseg import partmap, pipeline, resume
 from vidseg.errors import ModelError, SettingsError
-from vidseg.frames import Box, Mask
+from vidseg.frames import Box, Mask, as_plane
 from vidseg.parts import COLOURS, GROUPS, PARTS
 from vidseg.report import Report
 from vidseg.segmenters.base import Scores
@@ -281,6 +281,18 @@ def test_borders_between_parts_are_smooth() -> None:
     assert set(np.unique(large)) == {4, 7}
     assert (large[distance > 3] == 4).all()
     assert (large[distance < -3] == 7).all()
+
+
+def test_parts_of_cells_that_the_frames_edge_cuts_stay_where_they_are() -> None:
+    """Maps were stretched over their boxes: where the last cells are cut, borders moved by pixels."""
+    box = Box(0, 0, 33, 17)
+    labels = np.zeros((5, 9), np.uint8)
+    labels[:, 7:] = 12  # a whole column of cells, and one of which the picture shows one pixel
+    alpha = as_plane(np.full((17, 33), 255, np.uint8))
+    out = tuple(as_plane(np.zeros((17, 33), np.uint16)) for _ in range(3))
+    partmap.paint(labels, Mask(np.ones((5, 9), np.float32), box), alpha, 255, out)
+    first = np.flatnonzero((out[0] != out[0][0, 0]).any(axis=0))[0]
+    assert 27 <= first <= 28
 
 
 def test_colours_can_be_told_apart() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from vidseg.errors import StalledError
-from vidseg.prefetch import prefetch
+from vidseg.prefetch import leaving, prefetch
 
 
 def test_items_come_in_order_from_another_thread() -> None:
@@ -75,3 +75,24 @@ def test_a_stall_ends_the_run_instead_of_hanging() -> None:
     with pytest.raises(StalledError, match=r"the slow stage gave nothing for 0\.1 s"):
         next(prefetch(source(), 1, name="slow", stall_s=0.1))
     release.set()
+
+
+def test_a_stage_that_stalls_far_behind_leaves_the_others_closable() -> None:
+    """What consumes a stalled stage still waits within it: closing that hid the stall's line."""
+    release = threading.Event()
+
+    def source() -> Iterator[int]:
+        release.wait(10)
+        yield 0
+
+    inner = prefetch(source(), 1, name="inner")
+    with pytest.raises(StalledError, match="the outer stage"), leaving(inner):
+        next(prefetch((item for item in inner), 1, name="outer", stall_s=0.1))
+    release.set()
+
+
+def test_leaving_closes_a_stage_that_nobody_waits_in() -> None:
+    stage = prefetch(iter(range(9)), 1, name="left")
+    with leaving(stage):
+        assert next(stage) == 0
+    assert "left" not in [thread.name for thread in threading.enumerate()]

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Mask
+from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Mask, PixelFormat
 from vidseg.smooth import steady
 
 FORMAT = WORKING_FORMATS["yuv420p"]
@@ -38,3 +38,20 @@ def test_nothing_crosses_a_cut() -> None:
     pairs = [pair(0.0 if i < 5 else 1.0, 40 * i, cut=i == 5) for i in range(10)]
     out = [float(mask.person.mean()) for _, mask in steady(pairs, 0.4)]
     assert out == [0.0] * 5 + [1.0] * 5
+
+
+def test_cells_that_the_frames_edge_cuts_stay_where_they_are() -> None:
+    """Masks were taken to fill their boxes evenly: where the last cells are cut, an edge moved by a pixel."""
+    frame = pair(0, 0)[0]
+    boxes = Box(0, 0, 49, 33), Box(32, 0, 49, 33)
+    whole = np.zeros((9, 13), np.float32)
+    whole[:, 10:] = 1
+    masks = [Mask(whole[:, box.left // 4 :].copy(), box) for box in boxes]
+    assert [mask.cell for mask in masks] == [4, 4]
+    pairs = [(frame, masks[0]), (Frame(frame.planes, 10, *_rest(frame)), masks[1])]
+    for _, mask in steady(pairs, 0.2):
+        np.testing.assert_allclose(mask.person, whole[:, mask.box.left // 4 :], atol=1e-6)
+
+
+def _rest(frame: Frame) -> tuple[Fraction, int, PixelFormat, Colour]:
+    return frame.time_base, frame.duration, frame.format, frame.colour

@@ -31,7 +31,7 @@ from vidseg.frames import (
     yuv_to_rgb_matrix,
 )
 from vidseg.pictures import read_picture
-from vidseg.prefetch import prefetch
+from vidseg.prefetch import leave, prefetch
 from vidseg.probe import probe
 from vidseg.settings import Fit
 from vidseg.transfer import is_hdr, sdr_to
@@ -229,7 +229,7 @@ class Movie:
 
     def close(self) -> None:
         """Stop decoding."""
-        self._pictures.close()
+        leave(self._pictures)
 
     def _converted(self, picture: Frame) -> Planes:
         """Return a picture of the video in the canvas' layout, size and colours."""

@@ -212,10 +212,19 @@ class Mask:
     def cell(self) -> int:
         """Side of the square cells of the picture's grid that the mask lies on, 0 where it lies on none."""
         height, width = self.person.shape
-        side = -(-self.box.width // width)
+        side = 2  # not told by a division: where the last cell is cut, a box may be narrower than one
+        while -(-self.box.width // side) > width or -(-self.box.height // side) > height:
+            side *= 2
         fits = (-(-self.box.width // side), -(-self.box.height // side)) == (width, height)
         begins = self.box.left % side == self.box.top % side == 0
-        return side if fits and begins and side % 2 == 0 else 0
+        return side if fits and begins else 0
+
+    @property
+    def step(self) -> tuple[float, float]:
+        """Distance between the mask's points, across and down, in pixels of the picture."""
+        height, width = self.person.shape
+        side = self.cell
+        return (side, side) if side else (self.box.width / width, self.box.height / height)
 
     def __repr__(self) -> str:
         height, width = self.person.shape

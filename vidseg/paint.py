@@ -187,7 +187,7 @@ class PartsPainter:
         """Write the map of the frame, in `vidseg.partmap.LAYOUT`."""
         assert mask.parts is not None, "settings of this kind ask for parts"
         alpha = refine(frame, mask, self._settings)
-        partmap.paint(mask.parts, mask.box, alpha.plane, frame.format.peak, out)
+        partmap.paint(mask.parts, mask, alpha.plane, frame.format.peak, out)
 
     def close(self) -> None:
         """Nothing is held open."""

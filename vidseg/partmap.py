@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Plane, Planes, as_plane, rgb_to_yuv_matrix
+from vidseg.frames import WORKING_FORMATS, Colour, Mask, Plane, Planes, as_plane, rgb_to_yuv_matrix
 from vidseg.parts import COLOURS
 
 LAYOUT = WORKING_FORMATS["yuv444p12le"]
@@ -68,16 +68,18 @@ def enlarged(labels: Labels, width: int, height: int) -> Labels:
     return result
 
 
-def paint(labels: Labels, box: Box, alpha: Plane, peak: int, out: Planes) -> None:
+def paint(labels: Labels, mask: Mask, alpha: Plane, peak: int, out: Planes) -> None:
     """Write the map into planes of `LAYOUT`: each part's colour where `alpha` exceeds half its `peak`.
 
-    `labels` cover `box` of the picture; a person who reaches beyond it, having been grown, keeps the part
+    `labels` lie on the grid of `mask`; a person who reaches beyond it, having been grown, keeps the part
     at its border. Elsewhere is black.
     """
     height, width = alpha.shape
+    box, (step_x, step_y) = mask.box, mask.step
     index = np.zeros((height, width), np.uint8)
     inside = slice(box.top, box.bottom), slice(box.left, box.right)
-    index[inside] = enlarged(labels, box.width, box.height) + 1
+    spread = enlarged(labels, round(labels.shape[1] * step_x), round(labels.shape[0] * step_y))
+    index[inside] = spread[: box.height, : box.width] + 1
     margins = box.top, height - box.bottom, box.left, width - box.right
     if any(margins):
         index = np.asarray(cv2.copyMakeBorder(index[inside], *margins, cv2.BORDER_REPLICATE), np.uint8)

@@ -17,7 +17,7 @@ from vidseg.figures import Collected
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.mux import Cut
 from vidseg.paint import Painter, Surface, open_painter
-from vidseg.prefetch import prefetch
+from vidseg.prefetch import leaving, prefetch
 from vidseg.quality import Quality
 from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
@@ -150,7 +150,7 @@ def open_chain(
         begin = None
     entered = span if begin is None else Span(begin - SHOT_LEAD_S, span.end)
     decoded = watch.through("decode", frames_of(info, entered, damage, hwaccel))
-    frames: Iterator[Frame] = stack.enter_context(closing(prefetch(decoded, FRAMES_AHEAD, name="decode")))
+    frames: Iterator[Frame] = stack.enter_context(leaving(prefetch(decoded, FRAMES_AHEAD, name="decode")))
     if opening is None:
         opening, frames = _opened(settings, info, span, frames)
     painter, surfaces = open_painter(settings, info, opening.first, [sink.full_range for sink in sinks])
@@ -162,7 +162,7 @@ def open_chain(
     written = " and ".join(f"{sink.codec} {sink.pix_fmt}" for sink in sinks)
     say(f"{info.path}: {segmenter.name} on {segmenter.device}, {written}")
     masked = _masked(frames, segmenter, settings, info, watch, begin)
-    pairs = stack.enter_context(closing(prefetch(masked, FRAMES_AHEAD, name="segmentation")))
+    pairs = stack.enter_context(leaving(prefetch(masked, FRAMES_AHEAD, name="segmentation")))
     return Chain(pairs, painter, surfaces, segmenter, opening)
 
 

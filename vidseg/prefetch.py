@@ -1,9 +1,10 @@
 """Run an iterator ahead of its consumer, in one thread behind a bounded queue."""
 
+import inspect
 import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from typing import TypeVar
 
 from vidseg.errors import StalledError
@@ -51,6 +52,21 @@ def prefetch(
     finally:
         stop.set()
         worker.join(patience)
+
+
+def leave(stage: Generator[T, None, None]) -> None:
+    """Close a stage, unless a thread that stalled is still at it: that is left behind with all it holds."""
+    if inspect.getgeneratorstate(stage) != inspect.GEN_RUNNING:
+        stage.close()
+
+
+@contextmanager
+def leaving(stage: Generator[T, None, None]) -> Iterator[Generator[T, None, None]]:
+    """Give a stage that the thread of another one consumes, and `leave` it in the end."""
+    try:
+        yield stage
+    finally:
+        leave(stage)
 
 
 def _get(items: "queue.Queue[object]", name: str, stall_s: float) -> object:

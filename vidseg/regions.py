@@ -195,4 +195,5 @@ def _fitted(low: int, high: int, length: int, limit: int) -> tuple[int, int]:
     length += length % 2
     start = min(max((low + high - length) // 2, 0), limit - length)
     start -= start % 2
-    return start, min(start + length, limit)
+    end = start + length
+    return start, limit if end == limit - 1 else end  # the last pixel of an odd side belongs to a cell too

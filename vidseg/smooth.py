@@ -119,8 +119,8 @@ def _onto(mask: Mask, array: NDArray[_Sample], other: Mask, *, nearest: bool = F
     height, width = mask.person.shape
     if mask.box == other.box and array.shape == (height, width):
         return array
-    step_x, step_y = mask.box.width / width, mask.box.height / height
-    to_x, to_y = other.person.shape[1] / other.box.width, other.person.shape[0] / other.box.height
+    step_x, step_y = mask.step
+    to_x, to_y = (1 / step for step in other.step)
     shift_x = (step_x / 2 + mask.box.left - other.box.left) * to_x - 0.5
     shift_y = (step_y / 2 + mask.box.top - other.box.top) * to_y - 0.5
     matrix = np.array([[step_x * to_x, 0, shift_x], [0, step_y * to_y, shift_y]], np.float32)

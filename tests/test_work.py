@@ -1,0 +1,79 @@
+"""How much is done per frame, counted rather than timed: what made vidseg fast has to stay."""
+
+import tracemalloc
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.test_track import room
+from vidseg import grid, track
+from vidseg.composite import composite
+from vidseg.frames import Box, Frame, Mask, Orientation, Planes
+from vidseg.refine import foreground, refine
+from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.settings import MatteSettings, SegmentSettings
+
+WIDTH, HEIGHT = 1920, 1080
+PERSON = Box(700, 200, 1200, 1000)
+FRAMES = 48
+
+
+def full_size() -> tuple[Frame, Mask, Planes]:
+    """Return a frame of 1080p, its mask, and planes to paint on."""
+    frame = room([PERSON], width=WIDTH, height=HEIGHT)
+    whole = Box(0, 0, WIDTH, HEIGHT)
+    side = grid.side_for(whole)
+    person = np.zeros(grid.size(whole, side)[::-1], np.float32)
+    person[PERSON.top // side : PERSON.bottom // side, PERSON.left // side : PERSON.right // side] = 1
+    mask = Mask(person, whole, picture=grid.picture(frame, whole, side))
+    return frame, mask, tuple(np.empty_like(plane) for plane in frame.planes)
+
+
+def test_painting_holds_no_full_size_array_of_floats() -> None:
+    """One of floats takes four planes; the alpha, what it is filled from and small grids take less."""
+    frame, mask, out = full_size()
+    tracemalloc.start()
+    try:
+        alpha = refine(frame, mask, MatteSettings())
+        composite(frame.planes, alpha, frame.planes, out, foreground(frame, alpha))
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert held < 4 * WIDTH * HEIGHT
+
+
+def test_arithmetic_is_done_around_the_edge_only() -> None:
+    frame, mask, _ = full_size()
+    cells = refine(frame, mask, MatteSettings()).cells
+    edge = 2 * (PERSON.width + PERSON.height)
+    assert 0 < len(cells) * cells.height * cells.width < 6 * cells.height * edge
+
+
+@pytest.mark.parametrize("batch", [1, 4, 8, 16])
+def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Per span of frames: its end as a whole, and its end in the region; never twice as much."""
+    counts: Counter[str] = Counter()
+
+    def counted(module: Any, name: str) -> None:
+        original = getattr(module, name)
+
+        def call(*arguments: Any) -> Any:
+            counts[name] += 1
+            return original(*arguments)
+
+        monkeypatch.setattr(module, name, call)
+
+    counted(track, "small_rgb")
+    counted(grid, "picture")
+    network = FakeSegmenter(side=180, batch_size=batch)
+    person = Box(100, 40, 160, 170)
+    clip = (room([person], index=index) for index in range(FRAMES))
+    assert len(list(track.follow(clip, network, SegmentSettings(), Orientation()))) == FRAMES
+    spans = -(-FRAMES // max(8, batch)) + 1  # those of the shot, and the first frame of its first
+    assert network.frames <= 2 * spans
+    assert network.calls <= 2 * spans
+    assert counts["small_rgb"] == network.frames
+    # Each frame's own, and those of both ends again on the grid that a span shares with the one before.
+    assert counts["picture"] <= FRAMES + 3 * spans
