@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from vidseg import grid, regions
 from vidseg.frames import Box
 from vidseg.partmap import Labels, likeliest
+from vidseg.parts import part_indices
+from vidseg.segmenters.base import Scores
 
 CERTAIN = 0.0
 """Logit above which there is a person."""
@@ -129,3 +131,22 @@ def joined_labels(looks: Sequence[Look], box: Box, side: int, among: Sequence[in
 def reach(looks: Sequence[Look]) -> Box:
     """Return the box around all of the regions."""
     return regions.union([look.box for look in looks])
+
+
+def chosen(scores: Scores, parts: Sequence[str]) -> NDArray[np.float32]:
+    """Return float32 [N, h, w] logits of the person, or of the person's chosen parts."""
+    if not parts or scores.parts is None:
+        return scores.person
+    among = np.zeros(scores.parts.shape[-1], bool)
+    among[list(part_indices(tuple(parts)))] = True
+    if among.all():
+        return scores.person
+    # The parts' own logits are all high within a person, so what counts is which one is the highest.
+    theirs, others = scores.parts[..., among], scores.parts[..., ~among]
+    return np.minimum(scores.person, _soft_maximum(theirs) - _soft_maximum(others))
+
+
+def _soft_maximum(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ln Σ exp over the last axis."""
+    highest = logits.max(axis=-1)
+    return np.asarray(highest + np.log(np.exp(logits - highest[..., None]).sum(axis=-1)), np.float32)

@@ -80,18 +80,8 @@ def render(
         for sink in sinks:
             sink.finish()
         watch.add("mux", since)
-    conclude(
-        report,
-        settings,
-        info,
-        sinks,
-        damage,
-        chain.opening,
-        watch,
-        begun,
-        say,
-        None if quality is None else quality.collected(),
-    )
+    figures = None if quality is None else quality.collected()
+    conclude(report, settings, info, sinks, damage, chain.opening, watch, begun, say, figures)
     return report
 
 

@@ -22,9 +22,9 @@ from vidseg import grid, regions
 from vidseg.carry import Carrier, View
 from vidseg.errors import ModelError
 from vidseg.frames import Box, Frame, Mask, Orientation, small_rgb
-from vidseg.look import Look, joined, joined_labels, reach
+from vidseg.look import Look, chosen, joined, joined_labels, reach
 from vidseg.parts import part_indices
-from vidseg.segmenters.base import Scores, Segmenter
+from vidseg.segmenters.base import Segmenter
 from vidseg.settings import SegmentSettings
 from vidseg.shots import spans
 
@@ -319,13 +319,13 @@ class _Looker:
         width, height = self._picture_size(boxes[0], scale)
         pictures = [small_rgb(frame, box, width, height) for frame, box in zip(frames, boxes, strict=True)]
         scores = self._segmenter.segment(np.stack([self._input(picture) for picture in pictures]))
-        chosen = _chosen(scores, self._settings.parts)
+        wanted = chosen(scores, self._settings.parts)
         mapped = scores.parts if self._settings.part_map else None
         return [
             Look(
                 box,
                 self._coded(scores.person[i]),
-                self._coded(chosen[i]),
+                self._coded(wanted[i]),
                 self._traits.corner_aligned,
                 width,
                 height,
@@ -382,22 +382,3 @@ def _gridded(looks: Sequence[Look], frame: Frame) -> tuple[Box, int]:
 
 def _size(box: Box) -> tuple[int, int]:
     return box.width, box.height
-
-
-def _chosen(scores: Scores, parts: Sequence[str]) -> NDArray[np.float32]:
-    """Return float32 [N, h, w] logits of the person, or of the person's chosen parts."""
-    if not parts or scores.parts is None:
-        return scores.person
-    among = np.zeros(scores.parts.shape[-1], bool)
-    among[list(part_indices(tuple(parts)))] = True
-    if among.all():
-        return scores.person
-    # The parts' own logits are all high within a person, so what counts is which one is the highest.
-    theirs, others = scores.parts[..., among], scores.parts[..., ~among]
-    return np.minimum(scores.person, _soft_maximum(theirs) - _soft_maximum(others))
-
-
-def _soft_maximum(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ln Σ exp over the last axis."""
-    highest = logits.max(axis=-1)
-    return np.asarray(highest + np.log(np.exp(logits - highest[..., None]).sum(axis=-1)), np.float32)
