@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from samples.make import make_all
 from tests.media import read_frames
@@ -18,11 +19,13 @@ from vidseg.models import find, model_named
 PROJECT = Path(__file__).resolve().parent.parent
 README = (PROJECT / "README.md").read_text("utf-8")
 _FAKE = """
-import sys
+import vidseg.library
 import vidseg.pipeline
+import vidseg.preview
 import vidseg.resume
 from vidseg.segmenters.fake import FakeSegmenter
-vidseg.pipeline.open_segmenter = vidseg.resume.open_segmenter = lambda *_, **__: FakeSegmenter()
+for module in (vidseg, vidseg.library, vidseg.pipeline, vidseg.preview, vidseg.resume):
+    module.open_segmenter = lambda *_, **__: FakeSegmenter()
 """
 _COMMAND = "from vidseg.__main__ import main\nmain()"
 
@@ -33,8 +36,9 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    """Return the lines of README's blocks for a shell."""
-    return [line for block in blocks("bash") for line in block.splitlines() if line.strip()]
+    """Return the lines of README's blocks for a shell, each once."""
+    lines = [line for block in blocks("bash") for line in block.splitlines() if line.strip()]
+    return list(dict.fromkeys(lines))
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +49,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.rename(folder / name)
     (folder / "clips").mkdir()
     shutil.copy(folder / "clip.mp4", folder / "clips")
+    (folder / "frames").mkdir()
+    for number, frame in enumerate(read_frames(folder / "clip.mp4"), start=1):
+        Image.fromarray(frame.rgb).save(folder / "frames" / f"{number:05}.png")
+        if number == 1:
+            Image.fromarray(frame.rgb).save(folder / "photo.jpg", quality=95)
     return folder
 
 
@@ -70,24 +79,75 @@ def run(code: str, arguments: list[str], folder: Path) -> str:
     return done.stdout
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return a picture file's width and height."""
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def results(output: Path) -> list[Path]:
+    """Return what a recipe wrote under OUTPUT's name: the clip, the two of a pair, a batch's, or pictures."""
+    if "%" in output.name:
+        return sorted(output.parent.iterdir())
+    if output.is_dir():
+        return [output / "clip.mp4"]
+    pair = [output.with_suffix(f".{part}{output.suffix}") for part in ("fgr", "matte")]
+    return [output] if output.exists() else pair
+
+
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("vidseg ")])
 def test_recipes_work(line: str, desk: Path) -> None:
-    """Each command succeeds, and a clip that it writes has as many frames as were asked for."""
+    """Each command succeeds, and what it writes has as many frames as were asked for, of the clip's size."""
     words = shlex.split(line)[1:]
     if {"fetch", "batch"} & set(words) and not has_weights():
         pytest.skip("no weights at hand, and tests don't download")
     run(_COMMAND, words, desk)
-    if "-o" in words:
-        output = desk / words[words.index("-o") + 1]
-        frames = read_frames(output / "clip.mp4" if output.is_dir() else output)
-        assert len(frames) == (18 if "--end" in words else 30)
-        assert frames[0].rgb.shape == (180, 320, 3)
+    if words[0] == "preview":
+        assert picture_size(desk / words[words.index("-o") + 1])[0] > 320
+    elif "-o" in words:
+        _check(desk / words[words.index("-o") + 1], 18 if "--end" in words else 30)
+    for option in {"--otio", "--report"} & set(words):
+        assert (desk / words[words.index(option) + 1]).stat().st_size
+
+
+def _check(output: Path, frames: int) -> None:
+    found = results(output)
+    if found[0].suffix in (".png", ".jpg"):
+        assert len(found) == (frames if "%" in output.name else 1)
+        assert picture_size(found[-1]) == (320, 180)
+        return
+    for path in found:
+        shown = read_frames(path)
+        assert len(shown) == frames
+        assert shown[0].rgb.shape == (180, 320, 3)
 
 
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_works(code: str, desk: Path) -> None:
-    """The example runs as it stands."""
-    assert run(code, [], desk).strip() == "30 frames"
+    """The example prints what its comments say."""
+    assert run(code, [], desk).splitlines() == re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
+
+
+@pytest.mark.parametrize("script", blocks("sh"))
+def test_scripts_work(script: str, desk: Path) -> None:
+    """A script finds the program on its path, and each clip of the folder is done."""
+    program = desk / "bin" / "vidseg"
+    program.parent.mkdir(exist_ok=True)
+    prelude = "" if has_weights() else _FAKE
+    program.write_text(f"#!{sys.executable}\n{prelude}{_COMMAND}\n")
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=desk,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "PATH": path},
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    _check(desk / "done" / "clip.mp4", 30)
 
 
 def test_other_commands_exist() -> None:
