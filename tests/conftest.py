@@ -1,6 +1,7 @@
 """Fixtures that every test module shares: the test-data folder, and a cache of its own."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 def _test_data() -> Path:
     return Path(os.environ.get("VIDSEG_TEST_DATA", PROJECT.parent / "shared")).resolve()
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in a shell's background, where programs, and those that they start, are deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
