@@ -32,7 +32,7 @@ class Selfie:
             whole_side=min(self._size),
             # Finer than the input itself: the mask is sharpened by colour on a picture of this size.
             person_side=400,
-            margin=0.1,  # its input is small: IoU falls by 0.01 per tenth of margin more
+            margin=0.075,  # its input is small; at 0.125 it loses small people (hockey: IoU 0.81 to 0.72)
             logit_gain=1.0,
             fixed_size=self._size,
             corner_aligned=False,
