@@ -13,6 +13,7 @@ import pytest
 
 from tests.media import Audio, write_clip
 from vidseg import __version__
+from vidseg.cli import _ProgressLine
 
 FAKE = (
     "from vidseg import cli, pipeline, preview\n"
@@ -202,3 +203,16 @@ def test_help_is_quick() -> None:
         subprocess.run([sys.executable, "-m", "vidseg", "--help"], capture_output=True, check=True)
         took.append(time.perf_counter() - begun)
     assert min(took) < 1.0
+
+
+def test_the_pace_is_that_of_frames(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first run of a model was said to take a quarter of an hour: converting it counted as frames' time."""
+    now = [0.0]
+    monkeypatch.setattr("vidseg.cli.time.monotonic", lambda: now[0])
+    with _ProgressLine(quiet=False) as line:
+        for seconds, done in ((30.0, 1), (32.0, 5), (36.0, 13)):
+            now[0] = seconds
+            line.update(done, 33)
+    assert capsys.readouterr().err == "13 frames of 33, 10 s left, 2.0 frames/s\n"

@@ -214,6 +214,7 @@ class _ProgressLine:
         self._quiet = quiet
         self._bar: Any = None
         self._terminal = sys.stderr.isatty()
+        self._first: int | None = None
         self._begun = self._last = time.monotonic()
 
     def __enter__(self) -> "_ProgressLine":
@@ -234,10 +235,14 @@ class _ProgressLine:
 
                 self._bar = tqdm(total=expected, unit=" frames", dynamic_ncols=True)
             self._bar.update(done - self._bar.n)
-        elif (now := time.monotonic()) - self._last > _LINE_EVERY_S:
+            return
+        now = time.monotonic()
+        if self._first is None:  # what opening took, a model's conversion above all, is no pace
+            self._first, self._begun, self._last = done, now, now
+        elif now - self._last > _LINE_EVERY_S:
             self._last = now
-            rate = done / (now - self._begun)
-            left = f" of {expected}, {max(0, expected - done) / rate:.0f} s left" if expected else ""
+            rate = (done - self._first) / (now - self._begun)
+            left = f" of {expected}, {max(0, expected - done) / rate:.0f} s left" if expected and rate else ""
             click.echo(f"{done} frames{left}, {rate:.1f} frames/s", err=True)
 
     def say(self, line: str) -> None:
