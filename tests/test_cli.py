@@ -208,7 +208,7 @@ def test_help_is_quick() -> None:
 def test_the_pace_is_that_of_frames(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first run of a model was said to take a quarter of an hour: converting it counted as frames' time."""
+    """A first run was said to take a quarter of an hour: converting the model counted as frames' time."""
     now = [0.0]
     monkeypatch.setattr("vidseg.cli.time.monotonic", lambda: now[0])
     with _ProgressLine(quiet=False) as line:
