@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.media import write_clip
+from tests.media import read_planes, write_clip, write_picture
 from tests.planes import frame_of, info_of
+from tests.renders import rendered
 from vidseg.background import Canvas, open_background
 from vidseg.errors import BackgroundError
 from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, as_plane, small_rgb
+from vidseg.settings import EncodeSettings
 
 CLEAR = as_plane(np.zeros((48, 64), np.uint8))
 
@@ -189,3 +191,34 @@ def test_a_truncated_photo_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "p.jpg").read_bytes()[:2000])
     with pytest.raises(BackgroundError, match="can't be read"):
         open_background(str(tmp_path / "cut.jpg"), canvas_for())
+
+
+WEIGHTS = {1: (0.2126, 0.0722), 6: (0.299, 0.114)}
+"""Of red and blue in luma, by the number of the matrix in ITU-T H.273."""
+
+
+def coded(rgb: tuple[int, int, int], colour: Colour) -> np.ndarray:
+    """Return Y, Cb, Cr in 8 bits, by the formulas of BT.601 and BT.709, apart from vidseg's own."""
+    red_weight, blue_weight = WEIGHTS[colour.matrix]
+    r, g, b = (value / 255 for value in rgb)
+    y = red_weight * r + (1 - red_weight - blue_weight) * g + blue_weight * b
+    cb, cr = (b - y) / (2 - 2 * blue_weight), (r - y) / (2 - 2 * red_weight)
+    if colour.full_range:
+        return np.array([255 * y, 128 + 255 * cb, 128 + 255 * cr]).clip(0, 255)
+    return np.array([16 + 219 * y, 128 + 224 * cb, 128 + 224 * cr])
+
+
+@pytest.mark.parametrize("colour", [Colour(True, 6), Colour(False, 6), Colour(False, 1)], ids=str)
+def test_a_picture_behind_a_clip_is_written_in_the_clips_own_codes(tmp_path: Path, colour: Colour) -> None:
+    """The whole way, from a PNG to the planes of the file; FFV1, so that the codec loses nothing."""
+    colours = ((200, 40, 60), (30, 160, 220))
+    picture = np.repeat(np.array(colours, np.uint8)[None], 64, axis=0).repeat(48, axis=1)
+    grey = np.full((64, 96, 3), 128, np.uint8)
+    source = write_clip(tmp_path / "in.mp4", frames=3, colour=colour, picture=lambda _: grey)
+    background = write_picture(tmp_path / "behind.png", picture)
+    output = tmp_path / "out.mkv"
+    rendered(source, output, str(background), encode=EncodeSettings(codec="ffv1"))
+    y, cb, cr = (plane.astype(int) for plane in read_planes(output)[-1].planes)
+    for column, rgb in zip((24, 72), colours, strict=True):
+        seen = np.array([y[32, column], cb[16, column // 2], cr[16, column // 2]])
+        assert np.abs(seen - coded(rgb, colour)).max() <= 2
