@@ -9,7 +9,6 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from tests.media import (
     Audio,
@@ -309,26 +308,6 @@ def test_colour_tags_are_kept_and_the_background_has_its_own_colour(tmp_path: Pa
     with closing(decode(info, Span(), Damage())) as frames:
         corner = small_rgb(next(frames), Box(88, 56, 96, 64), 1, 1)[0, 0].astype(int)
     assert np.abs(corner - (0xC0, 0x60, 0x30)).max() <= 2
-
-
-@pytest.mark.parametrize(
-    "colour",
-    [Colour(False, 1, 1, 1), Colour(False, 6, 6, 6), Colour(True, 6, 6, 6)],
-    ids=["BT.709", "BT.601", "full range"],
-)
-def test_a_pictures_colours_come_out_as_they_are(tmp_path: Path, colour: Colour) -> None:
-    """Patches of a picture behind the person, in every corner that is free of people, within 2 codes."""
-    source = write_clip(tmp_path / "in.mkv", frames=2, picture=nobody, colour=colour, width=96, height=64)
-    patches = np.array([[(200, 30, 40), (20, 60, 210)], [(240, 240, 235), (12, 14, 10)]], np.uint8)
-    Image.fromarray(patches.repeat(32, 0).repeat(48, 1)).save(tmp_path / "behind.png")
-    encode = EncodeSettings(codec="ffv1")
-    rendered(source, tmp_path / "out.mkv", str(tmp_path / "behind.png"), encode=encode)
-    with closing(decode(probe(tmp_path / "out.mkv"), Span(), Damage())) as frames:
-        frame = next(frames)
-    for row, column in np.ndindex(2, 2):
-        box = Box(16 + 48 * column, 8 + 32 * row, 32 + 48 * column, 24 + 32 * row)
-        shown = small_rgb(frame, box, 1, 1)[0, 0].astype(int)
-        assert np.abs(shown - patches[row, column]).max() <= 2, (row, column)
 
 
 def test_matte_is_white_where_the_person_is(tmp_path: Path) -> None:
