@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from vidseg.frames import Box
+from vidseg.look import chosen
 from vidseg.pipeline import render
 from vidseg.segmenters.base import Scores
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
-from vidseg.track import _chosen
 
 pytestmark = pytest.mark.weights
 
@@ -93,7 +93,7 @@ def test_all_parts_are_the_person() -> None:
         person=np.array([[[2.0, -1.0]]], np.float32),
         parts=np.random.default_rng(1).normal(5, 3, (1, 1, 2, 24)).astype(np.float32),
     )
-    upper_and_lower = _chosen(scores, ("upper_body", "lower_body"))
+    upper_and_lower = chosen(scores, ("upper_body", "lower_body"))
     np.testing.assert_array_equal(upper_and_lower, scores.person)
 
 
