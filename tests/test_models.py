@@ -527,6 +527,18 @@ def test_graph_that_is_no_bodypix(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not is_converted(source)
 
 
+def test_conversion_without_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child can't import it; the parent said "can't be converted", as of a model that is at fault."""
+    absent = tmp_path / "absent" / "tensorflow"
+    absent.mkdir(parents=True)
+    (absent / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'tensorflow'\")")
+    monkeypatch.setenv("PYTHONPATH", str(absent.parent))
+    monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
+    wanted = r"TensorFlow .* must be installed \(No module named 'tensorflow'\): .*--model selfie"
+    with pytest.raises(ModelError, match=wanted):
+        ensure_converted(read_tfjs(write_bodypix(tmp_path / "model")), name="mine", parts=False)
+
+
 def test_converter_that_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child killed before it can write its result is reported with its last words."""
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))

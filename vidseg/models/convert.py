@@ -20,7 +20,7 @@ _PROBE_SIDE = 257
 
 
 def main() -> None:
-    """Convert as the command line says; the last line of the output is the result in json, or an error."""
+    """Convert as the command line says; the last line of the output is json: the result, or the trouble."""
     parser = argparse.ArgumentParser(description="Convert a TensorFlow.js graph model.")
     parser.add_argument("source", type=Path, help="the model's json")
     parser.add_argument("folder", type=Path, help="where the results go; must exist")
@@ -28,6 +28,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         result = convert(arguments.source, arguments.folder, arguments.outputs)
+    except ImportError as error:
+        result = {"missing": str(error)}
     except Exception as error:  # whatever it was, the parent reports it as one line
         result = {"error": f"{type(error).__name__}: {error}"}
     sys.stdout.write(f"\n{json.dumps(result)}\n")

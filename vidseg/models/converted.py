@@ -153,6 +153,11 @@ def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, 
         command, env=environment, capture_output=True, text=True, errors="replace", cwd=folder
     )
     result = _result(done)
+    if "missing" in result:
+        raise ModelError(
+            f"{source}: has to be converted first, for which TensorFlow and tfjs-graph-converter must be "
+            f"installed ({result['missing']}): install vidseg with all it depends on, or use --model selfie"
+        )
     if "error" in result:
         reason = " ".join(str(result["error"]).split())
         if os.strerror(errno.ENOSPC) in reason:
