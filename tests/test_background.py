@@ -1,6 +1,6 @@
 """Backgrounds: colours that come out right, fits, turns, loops, and a blur without the people in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -119,9 +119,10 @@ def colours(tmp_path: Path, name: str, **options: object) -> Path:
     return path
 
 
-def greys(path: Path, canvas: Canvas, count: int) -> Iterator[int]:
+def greys(path: Path, canvas: Canvas, times: Iterable[int]) -> Iterator[int]:
+    """Yield the background's grey at `times`, in thirtieths of a second."""
     with closing(open_background(str(path), canvas)) as background:
-        for number in range(count):
+        for number in times:
             frame = frame_of(np.zeros((48, 64, 3), np.uint8), pts=number)
             made = Frame(background.planes(frame, CLEAR), 0, Fraction(1, 30), 1, canvas.layout, canvas.colour)
             yield int(small_rgb(made, Box(0, 0, 64, 48), 1, 1)[0, 0, 1])
@@ -129,14 +130,23 @@ def greys(path: Path, canvas: Canvas, count: int) -> Iterator[int]:
 
 def test_a_video_plays_at_its_own_speed_and_loops(tmp_path: Path) -> None:
     """10 fps behind 30 fps: every picture stays for three frames, and after the last comes the first."""
-    seen = list(greys(colours(tmp_path, "b.mp4"), canvas_for(), 33))
+    seen = list(greys(colours(tmp_path, "b.mp4"), canvas_for(), range(33)))
     expected = [40 + 40 * (number // 3 % 5) for number in range(33)]
     assert np.abs(np.array(seen) - expected).max() <= 3
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("before", [[], range(4), range(33)], ids=["at once", "in its first run", "later"])
+def test_a_video_is_where_it_would_be_after_a_pause_of_years(tmp_path: Path, before: Iterable[int]) -> None:
+    """A clock that jumped by a billion seconds had the background played through for all of them."""
+    times = [*before, *(30 * 10**9 + each for each in (0, 7, 14, 15, 24, 30 * 10**9))]
+    seen = list(greys(colours(tmp_path, "b.mp4"), canvas_for(), times))
+    assert np.abs(np.array(seen) - [40 + 40 * (time // 3 % 5) for time in times]).max() <= 3
+
+
 def test_a_video_of_another_range_keeps_its_colours(tmp_path: Path) -> None:
     clip = colours(tmp_path, "full.mp4", colour=Colour(True, 6, 6, 6))
-    seen = list(greys(clip, canvas_for(colour=Colour(False, 1)), 15))
+    seen = list(greys(clip, canvas_for(colour=Colour(False, 1)), range(15)))
     assert np.abs(np.array(seen) - [40 + 40 * (number // 3) for number in range(15)]).max() <= 3
 
 

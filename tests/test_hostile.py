@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,13 +15,17 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from tests.media import Audio, write_clip
-from tests.renders import rendered
+from tests.renders import QUICK, rendered
 from tests.test_cli import one_line, vidseg
 from tests.tfjs import write_bodypix
+from vidseg import resume
 from vidseg.errors import BackgroundError, InputError, ModelError, OutputError, SettingsError
 from vidseg.models.tfjs import read_tfjs
+from vidseg.pipeline import render
+from vidseg.preview import preview
 from vidseg.probe import probe
-from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
+from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings, RenderSettings, SegmentSettings
 
 
 @pytest.fixture
@@ -131,6 +138,56 @@ def test_an_encrypted_clip_says_so(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio()], container_options=options)
     with pytest.raises(InputError, match="its video is encrypted"):
         rendered(source, tmp_path / "out.mp4")
+
+
+def claiming(path: Path, seconds: int) -> Path:
+    """Write a clip of a second whose header claims that it lasts `seconds`."""
+    write_clip(path, frames=30, audio=[Audio()])
+    data = bytearray(path.read_bytes())
+    if path.suffix == ".mkv":
+        struct.pack_into(">d", data, data.index(b"\x44\x89\x88") + 3, seconds * 1000.0)
+    else:
+        at = data.index(b"mvhd") + 16
+        struct.pack_into(">II", data, at, 1, seconds)  # ticks a second, ticks
+        for box in re.finditer(b"mdhd", data):
+            struct.pack_into(">I", data, box.start() + 20, 2**32 - 2)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_what_a_header_claims_of_length_costs_nothing(tmp_path: Path, ending: str) -> None:
+    """Thirty years, in a file of twenty kilobytes: it is neither waited for nor made room for."""
+    source = claiming(tmp_path / f"in.{ending}", 10**9)
+    settings = RenderSettings(
+        source=source,
+        output=tmp_path / "out.mp4",
+        background=str(source),
+        report=tmp_path / "out.html",
+        encode=QUICK,
+        overwrite=True,
+    )
+    for rendering in (render, resume.render):
+        report = rendering(settings, segmenter=FakeSegmenter())
+        assert report.frames_out == 30
+        assert (report.damage["missing_s"] > 10**8) == (ending == "mkv")  # the tracks of .mp4 tell their own
+    assert resume.open_job(settings).estimated_stop in (None, 1)
+    sheet = PreviewSettings(source=source, output=tmp_path / "out.png")
+    assert "6 moments" in preview(sheet, segmenter=FakeSegmenter())
+
+
+@pytest.mark.timeout(60)
+def test_a_clock_that_jumps_by_years_fills_no_folder_with_segments(tmp_path: Path) -> None:
+    """Each ten seconds of the gap were a file, of which a hundred million would have been written."""
+    jump = 30 * 10**9
+    source = write_clip(tmp_path / "in.mkv", frames=4, pts=[0, 1, 2, jump], time_base=Fraction(1, 30))
+    settings = RenderSettings(source=source, output=tmp_path / "out.mkv", background="navy", encode=QUICK)
+    with pytest.raises(InputError, match="stands 1000000000 s after the first; segments reach 300000 s: end"):
+        resume.render(settings, segmenter=FakeSegmenter())
+    ended = replace(settings, end=Fraction(1))
+    assert resume.render(ended, segmenter=FakeSegmenter()).frames_out == 3
+    assert render(replace(settings, overwrite=True), segmenter=FakeSegmenter()).frames_out == 4
 
 
 def check_line(error: Exception) -> None:

@@ -198,19 +198,20 @@ class Movie:
         self._canvas = canvas
         self._info = probe(path, BackgroundError)
         self._fitting = _fitting(self._info.shown_size, canvas.info.shown_size, canvas.fit)
-        self._pictures = prefetch(_looped(self._info), 2, name="background")
+        self._loop = _Loop(self._info)
         self._origin = canvas.since
-        self._entered = False
-        self._coming: tuple[Fraction, Frame] = next(self._pictures)
         self._planes: Planes = ()
+        self._coming: tuple[Fraction, Frame]
+        self._play(Fraction(0))
 
     def planes(self, frame: Frame, alpha: Plane) -> Planes:
         """Return the planes of the picture that plays at the frame's time, counted from the first frame."""
         if self._origin is None:
             self._origin = frame.time
         elapsed = frame.time - self._origin
-        if not self._entered:
-            self._enter(elapsed)
+        if elapsed - self._coming[0] > self._worth_skipping():
+            self._pictures.close()
+            self._play(elapsed)
         shown = None
         while self._coming[0] <= elapsed:
             shown = self._coming[1]
@@ -219,13 +220,17 @@ class Movie:
             self._planes = self._converted(shown)
         return self._planes
 
-    def _enter(self, elapsed: Fraction) -> None:
-        """Go near to what is shown after `elapsed` seconds, for a render that enters its clip late."""
-        self._entered = True
-        if elapsed > _WORTH_SKIPPING_S:
-            self._pictures.close()
-            self._pictures = prefetch(_looped_near(self._info, elapsed), 2, name="background")
-            self._coming = next(self._pictures)
+    def _play(self, elapsed: Fraction) -> None:
+        self._pictures = prefetch(self._loop.pictures(elapsed), 2, name="background")
+        self._coming = next(self._pictures)
+
+    def _worth_skipping(self) -> Fraction:
+        """Return how far ahead, in seconds, a frame is got to sooner by starting anew than by playing on.
+
+        So it is where a clip is entered late, or pauses: for days, where its clock is damaged.
+        """
+        known = self._loop.length
+        return max(2 * self._coming[0], Fraction(_WORTH_SKIPPING_S)) if known is None else 2 * known
 
     def close(self) -> None:
         """Stop decoding."""
@@ -293,45 +298,41 @@ def _same_code_values(picture: Frame, canvas: Canvas) -> bool:
     )
 
 
-def _looped(info: VideoInfo, offset: Fraction = Fraction(0)) -> Iterator[tuple[Fraction, Frame]]:
-    """Yield (time since the first beginning, frame) for ever; `offset` is the time of this beginning."""
-    while True:
+class _Loop:
+    """A video that is played again and again; its `length` in seconds is known once it has ended."""
+
+    def __init__(self, info: VideoInfo) -> None:
+        self._info = info
+        self.length: Fraction | None = None
+
+    def pictures(self, elapsed: Fraction) -> Iterator[tuple[Fraction, Frame]]:
+        """Yield (time since the first beginning, picture) for ever, from what is shown at `elapsed` on."""
+        beginning = self._beginning(elapsed)
+        while True:
+            yield from self._once(beginning, elapsed)
+            assert self.length is not None
+            beginning = max(beginning + self.length, self._beginning(elapsed))
+
+    def _beginning(self, elapsed: Fraction) -> Fraction:
+        """Return when the run begins that `elapsed` falls into, the first where that can't be known yet."""
+        return Fraction(0) if self.length is None else elapsed // self.length * self.length
+
+    def _once(self, beginning: Fraction, elapsed: Fraction) -> Iterator[tuple[Fraction, Frame]]:
+        """Yield the pictures of one run that aren't over by `elapsed`."""
         origin = end = None
-        for frame in decode(info, Span(), Damage()):
+        held: tuple[Fraction, Frame] | None = None
+        for frame in decode(self._info, Span(), Damage()):
             origin = frame.time if origin is None else origin
-            end = frame.time + frame.duration * frame.time_base
-            yield offset + frame.time - origin, frame
-        if origin is None or end is None:
-            raise BackgroundError(f"{info.path}: none of its video could be decoded")
-        offset += _length(origin, end)
-
-
-def _looped_near(info: VideoInfo, elapsed: Fraction) -> Iterator[tuple[Fraction, Frame]]:
-    """Yield what `_looped` does, without most of what is over before `elapsed`, at times the same."""
-    origin = end = None
-    held: tuple[Fraction, Frame] | None = None
-    for frame in decode(info, Span(), Damage()):
-        origin = frame.time if origin is None else origin
-        end = frame.time + frame.duration * frame.time_base
-        if held is not None and frame.time - origin > elapsed:
+            end = frame.end
+            time = beginning + frame.time - origin
+            if held is not None and time > elapsed:
+                yield held
+            held = time, frame
+        if origin is None or end is None or held is None:
+            raise BackgroundError(f"{self._info.path}: none of its video could be decoded")
+        self.length = max(end - origin, Fraction(1, 1000))
+        if elapsed < beginning + self.length:
             yield held
-            held = None
-        if frame.time - origin > elapsed:
-            yield frame.time - origin, frame
-        else:
-            held = frame.time - origin, frame
-    if origin is None or end is None:
-        raise BackgroundError(f"{info.path}: none of its video could be decoded")
-    length = _length(origin, end)
-    if elapsed < length:
-        if held is not None:
-            yield held
-        yield from _looped(info, length)
-    yield from _looped(info, elapsed // length * length)
-
-
-def _length(origin: Fraction, end: Fraction) -> Fraction:
-    return max(end - origin, Fraction(1, 1000))
 
 
 class Blur:

@@ -10,6 +10,9 @@ from fractions import Fraction
 SEGMENT_S = 10
 """Length of a segment: what a render that is killed loses at most."""
 
+MOST_SEGMENTS = 30_000
+"""What a render is divided into at most, 83 hours: a clock that jumps would fill the disk with empty ones."""
+
 LEAD_S = 1
 """How long before a border tracking restarts: longer than half the default window that steadies masks."""
 

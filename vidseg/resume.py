@@ -20,7 +20,7 @@ import numpy as np
 
 from vidseg import timeline
 from vidseg._av import Packet, check_target, library_versions
-from vidseg.borders import border, restart_before, segment_at
+from vidseg.borders import MOST_SEGMENTS, border, restart_before, segment_at
 from vidseg.decode import Damage
 from vidseg.errors import OutputError, SettingsError
 from vidseg.frames import Frame, Mask, VideoInfo
@@ -74,12 +74,13 @@ class Job:
 
     @property
     def estimated_stop(self) -> int | None:
-        """The number after the last segment's, by what the source claims; `None` where it claims nothing."""
+        """The number after the last segment's, by what the source claims; `None` where that can't be."""
         span = player_span(self.info, self.settings.start, self.settings.end)
         if self.info.duration is None:
             return None
         end = self.info.start + self.info.duration
-        return max(self.first, segment_at(end if span.end is None else min(end, span.end))) + 1
+        stop = max(self.first, segment_at(end if span.end is None else min(end, span.end))) + 1
+        return stop if stop - self.first <= MOST_SEGMENTS else None
 
 
 Renderer: TypeAlias = Callable[[Job, list[Stretch], Callable[[int], None]], None]

@@ -9,10 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from vidseg.borders import segment_at
+from vidseg.borders import MOST_SEGMENTS, SEGMENT_S, segment_at
 from vidseg.codecs import Plan, plan
 from vidseg.decode import Damage
 from vidseg.encode import Encoder
+from vidseg.errors import InputError
 from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo
 from vidseg.mux import Cut, ParcelWriter, reordering, scratch_container
 from vidseg.report import Stopwatch
@@ -82,6 +83,11 @@ class SegmentSink:
         """Encode what was painted on a `blank`, in the segment that holds the frame's time."""
         since = time.perf_counter()
         number = segment_at(frame.time)
+        if number - segment_at(self._cut.origin) >= MOST_SEGMENTS:
+            raise InputError(
+                f"{self._info.path}: a picture stands {float(frame.time - self._cut.origin):.0f} s after the "
+                f"first; segments reach {MOST_SEGMENTS * SEGMENT_S} s: end before it with --end"
+            )
         while self._number < number:
             self._close(last=False)
             self._number += 1
