@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from vidseg import resume
+from vidseg.addresses import is_address
 from vidseg.codecs import CODECS
 from vidseg.errors import SettingsError, VidsegError
 from vidseg.mux import FORMATS
@@ -154,6 +155,8 @@ def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
         matches = sorted(glob.glob(source, recursive=True)) if magic else []  # noqa: PTH207 (Path's wants a folder)
         files = [Path(match) for match in matches if Path(match).is_file()]
         if not files:
+            if is_address(source):
+                raise SettingsError(f"{source}: a batch fetches nothing; download it, and name the file")
             raise SettingsError(f"{source}: no such file or folder, and no pattern that anything matches")
         yield from ((file, Path()) for file in files)
 

@@ -6,16 +6,20 @@ import sys
 import time
 import traceback
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
 
+from vidseg.addresses import fetched, is_address
 from vidseg.cli_batch import batch
 from vidseg.cli_completion import completion
 from vidseg.cli_models import models
 from vidseg.cli_options import (
+    addresses_option,
+    background_options,
     encode_options,
     matte_options,
     output_option,
@@ -26,7 +30,7 @@ from vidseg.cli_options import (
     source_argument,
 )
 from vidseg.cli_preview import preview
-from vidseg.errors import VidsegError
+from vidseg.errors import SettingsError, VidsegError
 from vidseg.report import Report
 from vidseg.settings import RenderSettings
 
@@ -98,20 +102,14 @@ Examples:
     help="Write a timeline for editors (.otio, .fcpxml): -b below, OUTPUT with its alpha above, the sound.",
 )
 @click.option("--premultiplied", is_flag=True, help="With -b transparent: colours multiplied by alpha.")
-@click.option(
-    "--fit",
-    type=click.Choice(["cover", "contain", "stretch"]),
-    default="cover",
-    show_default=True,
-    help="How the background fills the frame.",
-)
-@click.option("--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges.")
+@background_options
 @segment_options
 @matte_options
 @encode_options
 @range_option
+@addresses_option
 @run_options
-def render(background: str | None, pair: bool, no_decontaminate: bool, **options: Any) -> None:
+def render(background: str | None, pair: bool, **options: Any) -> None:
     """Put the people of INPUT before a new background, with the original audio.
 
     OUTPUT's ending says what is written: .mp4, .mov, .mkv or .webm; pictures where its name holds a place
@@ -119,9 +117,8 @@ def render(background: str | None, pair: bool, no_decontaminate: bool, **options
     """
     if background is None and not pair:
         raise click.UsageError("Give a background with -b, or --pair for people and matte as two files.")
-    given = {name: options.pop(name) for name in ("premultiplied", "fit", "timeline")}
-    background = background or "transparent"
-    _run(options, background=background, pair=pair, decontaminate=not no_decontaminate, **given)
+    given = {name: options[name] for name in ("premultiplied", "timeline")}
+    _run(options, background=background or "transparent", pair=pair, **given)
 
 
 @cli.command(
@@ -143,6 +140,7 @@ Examples:
 @matte_options
 @encode_options
 @range_option
+@addresses_option
 @run_options
 def matte(invert: bool, parts_map: bool, **options: Any) -> None:
     """Write the people's alpha as a grey video, or as pictures: white where they are."""
@@ -152,11 +150,13 @@ def matte(invert: bool, parts_map: bool, **options: Any) -> None:
 @cli.command()
 @source_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def probe(source: Path, as_json: bool) -> None:
+@addresses_option
+def probe(source: str, as_json: bool, allow_urls: bool) -> None:
     """Show what is known of INPUT."""
     from vidseg.probe import probe as look
 
-    info = look(source)
+    with fetched([source], allowed=allow_urls, say=partial(click.echo, err=True)) as (path,):
+        info = look(Path(path))
     if as_json:
         click.echo(json.dumps(asdict(info), default=str, indent=2, ensure_ascii=False))
         return
@@ -173,9 +173,8 @@ def probe(source: Path, as_json: bool) -> None:
 
 def _run(options: dict[str, Any], **given: Any) -> None:
     """Build settings from the command line's options, render, and leave with 3 if the source was damaged."""
-    settings = settings_of(options, **given)
-    quiet = options["quiet"]
-    with _ProgressLine(quiet) as line:
+    with _ProgressLine(options["quiet"]) as line, _local(options, given, line) as (source, background):
+        settings = settings_of({**options, "source": source}, **{**given, "background": background})
         report = _render(settings, options, line)
     line.say(f"{settings.output}: {report.frames_out} frames in {report.wall_s:.1f} s")
     if report.damaged:
@@ -189,6 +188,16 @@ def _run(options: dict[str, Any], **given: Any) -> None:
             err=True,
         )
         sys.exit(EXIT_DAMAGED)
+
+
+def _local(options: dict[str, Any], given: dict[str, Any], line: "_ProgressLine") -> Any:
+    """Return what fetches the addresses among a run's source and background."""
+    names = [options["source"], given.get("background", "black")]
+    for option in ("resumable", "ray", "timeline"):
+        if options.get(option) and any(map(is_address, names)):
+            shown = {"timeline": "otio"}.get(option, option)
+            raise SettingsError(f"--{shown} needs files that stay: download what has an address, and name it")
+    return fetched(names, allowed=options["allow_urls"], say=line.say)
 
 
 def _render(settings: RenderSettings, options: dict[str, Any], line: "_ProgressLine") -> Report:

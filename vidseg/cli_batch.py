@@ -10,7 +10,14 @@ from typing import Any
 
 import click
 
-from vidseg.cli_options import encode_options, matte_options, run_options, segment_options, settings_of
+from vidseg.cli_options import (
+    background_options,
+    encode_options,
+    matte_options,
+    run_options,
+    segment_options,
+    settings_of,
+)
 from vidseg.settings import RenderSettings
 
 EXIT_SOME_FAILED, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
@@ -34,14 +41,7 @@ under way goes on where it was.
 )
 @click.option("-b", "--background", help="What render takes; not with --matte.")
 @click.option("--matte", is_flag=True, help="Write mattes instead of pictures.")
-@click.option(
-    "--fit",
-    type=click.Choice(["cover", "contain", "stretch"]),
-    default="cover",
-    show_default=True,
-    help="How the background fills the frame.",
-)
-@click.option("--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges.")
+@background_options
 @click.option(
     "--name",
     default="{stem}{suffix}",
@@ -101,8 +101,6 @@ def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettin
         {**options, "source": source, "output": output, "report": None},
         kind=kind,
         background=options["background"] or "black",
-        fit=options["fit"],
-        decontaminate=not options["no_decontaminate"],
     )
 
 

@@ -165,7 +165,20 @@ run_options = grouped(
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks."),
 )
-source_argument = click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+source_argument = click.argument("source", metavar="INPUT", type=click.Path())
+addresses_option = click.option(
+    "--allow-urls", is_flag=True, help="Fetch what is named by http:// or https://, for this run only."
+)
+background_options = grouped(
+    click.option(
+        "--fit",
+        type=click.Choice(["cover", "contain", "stretch"]),
+        default="cover",
+        show_default=True,
+        help="How the background fills the frame.",
+    ),
+    click.option("--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges."),
+)
 output_option = click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write."
 )
@@ -187,16 +200,17 @@ def segment_of(options: dict[str, Any]) -> SegmentSettings:
     )
 
 
-def matte_of(options: dict[str, Any], *, decontaminate: bool = True) -> MatteSettings:
-    """Return what `matte_options` say."""
+def matte_of(options: dict[str, Any]) -> MatteSettings:
+    """Return what `matte_options` say, and `background_options` where a command has them."""
     names = ("threshold", "smooth", "feather", "grow")
+    decontaminate = not options.get("no_decontaminate", False)
     return MatteSettings(decontaminate=decontaminate, **{name: options[name] for name in names})
 
 
-def settings_of(options: dict[str, Any], *, decontaminate: bool = True, **given: Any) -> RenderSettings:
+def settings_of(options: dict[str, Any], **given: Any) -> RenderSettings:
     """Return the settings that a command's options ask for; `given` are fields of `RenderSettings`."""
     return RenderSettings(
-        source=options["source"],
+        source=Path(options["source"]),
         output=options["output"],
         start=options["start"],
         end=options["end"],
@@ -206,7 +220,8 @@ def settings_of(options: dict[str, Any], *, decontaminate: bool = True, **given:
         frame_rate=options["fps"],
         max_pixels=options["max_pixels"],
         segment=segment_of(options),
-        matte=matte_of(options, decontaminate=decontaminate),
+        fit=options.get("fit", "cover"),
+        matte=matte_of(options),
         encode=EncodeSettings(
             codec=options["codec"],
             crf=options["crf"],

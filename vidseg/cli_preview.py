@@ -7,8 +7,11 @@ from typing import Any
 
 import click
 
+from vidseg.addresses import fetched
 from vidseg.cli_options import (
     Seconds,
+    addresses_option,
+    background_options,
     fps_option,
     matte_of,
     matte_options,
@@ -55,14 +58,7 @@ Examples:
     show_default=True,
     help="What render takes; transparent shows a checkerboard.",
 )
-@click.option(
-    "--fit",
-    type=click.Choice(["cover", "contain", "stretch"]),
-    default=_DEFAULTS.fit,
-    show_default=True,
-    help="How the background fills the frame.",
-)
-@click.option("--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges.")
+@background_options
 @click.option(
     "--rows", type=int, default=_DEFAULTS.rows, show_default=True, help="Moments, evenly spaced in the clip."
 )
@@ -80,24 +76,27 @@ Examples:
 @segment_options
 @matte_options
 @fps_option
+@addresses_option
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
-def preview(
-    *, source: Path, output: Path, no_decontaminate: bool, quiet: bool, verbose: bool, **options: Any
-) -> None:
+def preview(*, source: str, background: str, quiet: bool, verbose: bool, **options: Any) -> None:
     """Draw a contact sheet of INPUT: moments of it with their masks and results, without a render."""
     from vidseg.preview import preview as draw
 
+    def say(line: str) -> None:
+        if not quiet:
+            click.echo(line, err=True)
+
     begun = time.monotonic()
-    settings = PreviewSettings(
-        source=source,
-        output=output,
-        segment=segment_of(options),
-        matte=matte_of(options, decontaminate=not no_decontaminate),
-        frame_rate=options["fps"],
-        **{name: options[name] for name in ("background", "fit", "rows", "at", "width", "overwrite")},
-    )
-    done = draw(settings)
-    if not quiet:
-        click.echo(f"{done}, {time.monotonic() - begun:.1f} s", err=True)
+    with fetched([source, background], allowed=options["allow_urls"], say=say) as (source, background):
+        settings = PreviewSettings(
+            source=Path(source),
+            background=background,
+            segment=segment_of(options),
+            matte=matte_of(options),
+            frame_rate=options["fps"],
+            **{name: options[name] for name in ("output", "fit", "rows", "at", "width", "overwrite")},
+        )
+        done = draw(settings)
+    say(f"{done}, {time.monotonic() - begun:.1f} s")

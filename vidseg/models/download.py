@@ -5,8 +5,8 @@ import hashlib
 import logging
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -73,23 +73,46 @@ def fetch_file(
     if is_intact(target):
         return
     known = known_sha256 or record_of(target)
-    try:
+    with _told(url, target, ways_out, "VIDSEG_CACHE_DIR"):
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as folder:
             staged = Path(folder) / target.name
             _retrieve(url, staged, known, progress)
             if check is not None:
-                check(staged)
+                _checked(url, staged, check, ways_out)
             record = target.with_name(target.name + RECORD_SUFFIX)
             staged_record = staged.with_name(record.name)
             staged_record.write_text(f"{sha256_of(staged)}\n", "ascii")
             staged_record.replace(record)
             staged.replace(target)
+
+
+def download(url: str, target: Path, *, progress: bool, way_out: str, elsewhere: str) -> None:
+    """Download `url` to `target`, of which nothing is known; errors are those of `fetch_file`.
+
+    `elsewhere` is the environment variable that names another disk.
+    """
+    with _told(url, target, way_out, elsewhere):
+        _retrieve(url, target, None, progress)
+
+
+def _checked(url: str, staged: Path, check: Callable[[Path], object], ways_out: str) -> None:
+    try:
+        check(staged)
     except ModelError as error:
         text = str(error).replace(f"{staged}: ", "")
         raise DownloadError(f"{url}: what came is not usable: {text}: {ways_out}") from error
+
+
+@contextmanager
+def _told(url: str, target: Path, ways_out: str, elsewhere: str) -> Iterator[None]:
+    """Turn what goes wrong with a download into a `DownloadError`."""
+    try:
+        yield
+    except ModelError:
+        raise
     except Exception as error:
-        reason = _reason(error, target)
+        reason = _reason(error, target, elsewhere)
         if reason is None:
             raise
         raise DownloadError(f"can't fetch {url}: {reason}: {ways_out}") from error
@@ -112,7 +135,7 @@ def _bar(url: str) -> Any:
     return tqdm(desc=name, total=1, unit="B", unit_scale=True, file=sys.stderr)
 
 
-def _reason(error: Exception, target: Path) -> str | None:
+def _reason(error: Exception, target: Path, elsewhere: str) -> str | None:
     """Say in a few words why a download failed; `None` where the error is of another making."""
     import requests
 
@@ -128,7 +151,8 @@ def _reason(error: Exception, target: Path) -> str | None:
         case requests.RequestException():
             return str(error)
         case OSError():
-            return _disk_reason(error, target)
+            what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+            return f"{what} (writing to {target.parent}; {elsewhere} names another place)"
         case ValueError():  # pooch's word for a checksum that differs
             known = record_of(target)
             since = (
@@ -138,11 +162,6 @@ def _reason(error: Exception, target: Path) -> str | None:
             )
             return f"its checksum is not the expected one; it has changed {since}"
     return None
-
-
-def _disk_reason(error: OSError, target: Path) -> str:
-    what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-    return f"{what} (writing to {target.parent}; VIDSEG_CACHE_DIR names another place)"
 
 
 def _innermost(error: BaseException) -> str:
