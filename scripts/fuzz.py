@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Damage small clips in thousands of ways and render each: no crash, no traceback, no hang, no leftovers.
 
+Some are rendered in segments, some drawn as contact sheets, some are backgrounds of a sound clip.
+
+
     python scripts/awkward.py CLIPS
     python scripts/fuzz.py CLIPS [--cases 3000] [--seconds 900] [--seed 1] [--keep BAD_DIR]
 
@@ -31,10 +34,18 @@ WORKER = """
 import json, sys, traceback, warnings
 from pathlib import Path
 from vidseg.errors import VidsegError
-from vidseg.pipeline import render
+from vidseg import pipeline, resume
+from vidseg.preview import preview
 from vidseg.segmenters.fake import FakeSegmenter
-from vidseg.settings import EncodeSettings, RenderSettings
+from vidseg.settings import EncodeSettings, PreviewSettings, RenderSettings
 warnings.simplefilter("ignore")
+def run(settings):
+    if settings.output.suffix == ".png":
+        preview(PreviewSettings(source=settings.source, output=settings.output), segmenter=FakeSegmenter())
+        return "whole", "sheet"
+    render = resume.render if settings.output.stem == "segments" else pipeline.render
+    report = render(settings, segmenter=FakeSegmenter())
+    return "damaged" if report.damaged else "whole", f"{report.frames_out} frames"
 for line in sys.stdin:
     source, target, background = json.loads(line)
     encode = EncodeSettings(preset="8" if target.endswith(".webm") else "ultrafast")
@@ -42,8 +53,7 @@ for line in sys.stdin:
         source=Path(source), output=Path(target), background=background, encode=encode, overwrite=True
     )
     try:
-        report = render(settings, segmenter=FakeSegmenter())
-        outcome = "damaged" if report.damaged else "whole", f"{report.frames_out} frames"
+        outcome = run(settings)
     except VidsegError as error:
         outcome = "refused", str(error)
     except BaseException:
@@ -142,8 +152,12 @@ def attack(seeds: list[Path], arguments: argparse.Namespace, scratch: Path) -> l
         out.mkdir()
         as_background = rng.random() < 0.1
         clip, background = (arguments.plain, str(source)) if as_background else (source, "#00b140")
-        outcome, said = worker.render(clip, out / f"out{rng.choice(ENDINGS)}", background)
+        target = out / rng.choices(("out", "segments", "sheet"), (8, 1, 1))[0]
+        ending = ".png" if target.name == "sheet" else rng.choice(ENDINGS)
+        outcome, said = worker.render(clip, target.with_suffix(ending), background)
         left = sorted(path.name for path in out.iterdir())
+        if target.name == "segments" and outcome == "refused":
+            left = [name for name in left if not name.endswith(".segments")]  # finished segments stay
         if any(name.startswith(".") for name in left) or (outcome == "refused" and left):
             outcome, said = "BAD", f"left {left}; {said}"
         if outcome == "refused" and "\n" in said:

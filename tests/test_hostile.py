@@ -19,6 +19,7 @@ from tests.renders import QUICK, rendered
 from tests.test_cli import one_line, vidseg
 from tests.tfjs import write_bodypix
 from vidseg import resume
+from vidseg.batch import find_clips
 from vidseg.errors import BackgroundError, InputError, ModelError, OutputError, SettingsError
 from vidseg.models.tfjs import read_tfjs
 from vidseg.pipeline import render
@@ -188,6 +189,36 @@ def test_a_clock_that_jumps_by_years_fills_no_folder_with_segments(tmp_path: Pat
     ended = replace(settings, end=Fraction(1))
     assert resume.render(ended, segmenter=FakeSegmenter()).frames_out == 3
     assert render(replace(settings, overwrite=True), segmenter=FakeSegmenter()).frames_out == 4
+
+
+PIECES = st.one_of(
+    st.sampled_from(
+        ["..", "/", ".", "~", "{stem}", "{suffix}", "{number}", "{number:03d}", "{stem:>9999999999}"]
+    ),
+    st.sampled_from(["{", "}", "{}", "{0}", "{stem.__class__}", "{stem[0]}", "{stem!r}", "{number:{stem}}"]),
+    st.text(max_size=4),
+)
+
+
+@bounded(max_examples=500, deadline=None)
+@given(template=st.lists(PIECES, max_size=6).map("".join), ending=st.sampled_from(["", ".mp4", "{suffix}"]))
+def test_no_template_leads_out_of_the_folder(
+    template: str, ending: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nor does one take memory for names of ten thousand million letters."""
+    folder = tmp_path_factory.getbasetemp() / "named"
+    for name in ("a.mp4", "b..mp4", "{stem}.mkv", "%05d.mov"):
+        (folder / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "in" / name).touch()
+    try:
+        clips = find_clips([str(folder / "in")], folder / "out", template + ending)
+    except SettingsError as error:
+        assert "--name" in str(error)
+        check_line(error)
+    else:
+        assert len({clip.output for clip in clips}) == 4
+        for clip in clips:
+            assert clip.output.resolve().is_relative_to((folder / "out").resolve())
 
 
 def check_line(error: Exception) -> None:

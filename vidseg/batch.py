@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import string
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -163,11 +164,16 @@ def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
 
 def _check_template(name: str) -> None:
     try:
-        fields = [field for _, field, _, _ in string.Formatter().parse(name) if field is not None]
+        parsed = list(string.Formatter().parse(name))
+        fields = {field for _, field, _, _ in parsed if field is not None}
+        if any(re.search(r"[{}]|\d{4}", spec or "") for _, _, spec, _ in parsed):
+            raise ValueError("a width is a number below 1000")
+        if not name.isprintable():
+            raise ValueError("names are of printable characters")
         name.format(stem="a", suffix=".mp4", number=1)
     except (ValueError, KeyError, IndexError, AttributeError) as error:
         raise SettingsError(f"--name {name!r}: use {{{'}, {'.join(_FIELDS)}}} ({error})") from error
-    if unknown := [field for field in fields if field not in _FIELDS]:
+    if unknown := sorted(fields - set(_FIELDS)):
         raise SettingsError(f"--name {name!r}: unknown {unknown[0]!r}; use {{{'}, {'.join(_FIELDS)}}}")
 
 
