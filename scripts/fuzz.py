@@ -3,7 +3,6 @@
 
 Some are rendered in segments, some drawn as contact sheets, some are backgrounds of a sound clip.
 
-
     python scripts/awkward.py CLIPS
     python scripts/fuzz.py CLIPS [--cases 3000] [--seconds 900] [--seed 1] [--keep BAD_DIR]
 
