@@ -187,7 +187,6 @@ SIZES = {
     "rotate-270.mov": f"{H} -c:a aac -metadata:s:v rotate=270",
 }
 
-FIELD = "-vf tinterlace=interleave_top,fieldorder"
 TIMES = {
     "interlaced-tff.ts": f"-f lavfi -i testsrc2=s=320x240:r=50:d={SECONDS} -vf tinterlace=interleave_top -c:v mpeg2video "
     "-flags +ildct+ilme",

@@ -1,5 +1,8 @@
 """Truncated, corrupt and lying sources: what can be read is rendered, what is lost is counted."""
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +31,34 @@ def test_a_truncated_matroska_file_says_how_much_is_missing(tmp_path: Path) -> N
     report = rendered(cut, tmp_path / "out.mp4")
     assert 0 < report.frames_out < 90
     assert report.damage["missing_s"] > 0.5
+
+
+def test_streams_that_appear_on_the_way_end_nothing(tmp_path: Path) -> None:
+    """PyAV, with room for the streams of the beginning, looked behind it for those that came later.
+
+    What it found there was chance: here glibc fills it with ones, and the end was an IndexError.
+    """
+    noise = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
+    silent = write_clip(
+        tmp_path / "silent.ts", width=320, height=240, frames=60, codec="mpeg2video", gop=1,
+        picture=lambda _: noise, options={"qmin": "1", "qmax": "1"},
+    )  # fmt: skip
+    loud = write_clip(
+        tmp_path / "loud.ts", width=320, height=240, frames=5, codec="mpeg2video", audio=[Audio(), Audio()]
+    )
+    around = silent.read_bytes()  # more than is looked at, of both ends, when a file is opened
+    (tmp_path / "in.ts").write_bytes(around + loud.read_bytes() + around)
+    out = tmp_path / "out.mp4"
+    code = "import sys; from pathlib import Path; from tests.renders import rendered; "
+    code += "print(rendered(*map(Path, sys.argv[1:])).frames_out)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "in.ts"), str(out)],
+        env={**os.environ, "MALLOC_PERTURB_": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "125\n", done.stderr
 
 
 def test_a_truncated_fragment_of_mp4_is_refused_or_counted(tmp_path: Path) -> None:

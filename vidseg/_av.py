@@ -5,7 +5,7 @@ import re
 import stat
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ import av
 import numpy as np
 from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -138,6 +139,16 @@ def limit_pixels(stream: VideoStream, most: int) -> None:
     FFmpeg counts what it allocates: sides rounded up, and a margin around the picture.
     """
     stream.codec_context.options = {"max_pixels": str(2 * most + (1 << 16))}
+
+
+def demuxed(container: InputContainer, *streams: Stream) -> Iterator[Packet]:
+    """Yield the packets of `streams`, by default of all, then an empty one of each.
+
+    Where a container tells of streams on the way (SWF, FLV, transport streams), PyAV, which has room for
+    those of the beginning, at the very end may ask for one that it has not: nothing comes after that.
+    """
+    with suppress(IndexError):
+        yield from container.demux(*streams)
 
 
 def clock_jumps(container: InputContainer) -> bool:

@@ -19,6 +19,7 @@ from vidseg._av import (
     Packet,
     clock_jumps,
     colour_of,
+    demuxed,
     limit_pixels,
     open_source,
     planes_of,
@@ -156,7 +157,7 @@ def _packets(container: InputContainer, stream: VideoStream, path: Path, damage:
     joints = Joints() if clock_jumps(container) else None
     while errors < _MOST_ERRORS_IN_A_ROW:
         try:
-            for packet in container.demux(stream) if joints is None else container.demux():
+            for packet in demuxed(container, *([stream] if joints is None else [])):
                 errors = 0
                 if joints is not None:
                     joints.move(packet)

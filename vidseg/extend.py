@@ -22,16 +22,18 @@ def extended(plane: Plane, alpha: Plane, peak: int) -> Plane:
     empty = alpha == 0
     if not empty.any():
         return plane
-    weight = (alpha > peak // 2).astype(np.float32)
+    solid = alpha > peak // 2
     height, width = plane.shape
     size = (-(-width // _REDUCTION), -(-height // _REDUCTION))
-    colour = cv2.resize(plane.astype(np.float32) * weight, size, interpolation=cv2.INTER_AREA)
-    share = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    small = _filled(np.asarray(colour, np.float32), np.asarray(share, np.float32), (peak + 1) / 2)
+    unit = np.uint16((1 << 16) // (peak + 1))  # means are taken in 16 bits: floats would be twice as large
+    inside = np.multiply(plane, solid, dtype=np.uint16) * unit
+    colour = cv2.resize(inside, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(unit)
+    share = cv2.resize(solid * np.uint8(255), size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    small = as_plane(np.rint(_filled(colour, share, (peak + 1) / 2)).astype(plane.dtype))
     spread = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     result = plane.copy()
-    result[empty] = np.rint(spread[empty])
-    return as_plane(result)
+    np.copyto(result, spread, where=empty)
+    return result
 
 
 def _filled(colour: _Float, share: _Float, default: float) -> _Float:

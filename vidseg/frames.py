@@ -148,8 +148,6 @@ class Frame:
     colour: Colour
     owner: object = None
     key: bool = False
-    interlaced: bool = False
-    top_field_first: bool = False
 
     @property
     def width(self) -> int:

@@ -5,7 +5,7 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,8 +258,14 @@ def _tiff(samples: Samples, profile: bytes, *, associated: bool) -> bytes:
         entries.append((338, "H", [1 if associated else 2]))
     if profile:
         entries.append((34675, "B", profile))
+    head = b"II*\0" + struct.pack("<I", body) + data + b"\0" * (len(data) % 2)
+    return head + _directory(entries, body)
+
+
+def _directory(entries: Sequence[tuple[int, str, list[int] | bytes]], begin: int) -> bytes:
+    """Return a TIFF's directory of (tag, struct's letter of the type, values) that begins at `begin`."""
     directory, extra = b"", b""
-    after = body + 2 + 12 * len(entries) + 4
+    after = begin + 2 + 12 * len(entries) + 4
     for tag, letter, values in entries:
         raw = values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{letter}", *values)
         kind = {"H": 3, "L": 4, "B": 7}[letter]
@@ -269,5 +275,4 @@ def _tiff(samples: Samples, profile: bytes, *, associated: bool) -> bytes:
         else:
             directory += struct.pack("<I", after + len(extra))
             extra += raw + b"\0" * (len(raw) % 2)
-    head = b"II*\0" + struct.pack("<I", body) + data + b"\0" * (len(data) % 2)
-    return head + struct.pack("<H", len(entries)) + directory + b"\0\0\0\0" + extra
+    return struct.pack("<H", len(entries)) + directory + b"\0\0\0\0" + extra

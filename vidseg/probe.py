@@ -14,6 +14,7 @@ from vidseg._av import (
     clock_jumps,
     colour_of,
     content_light_level,
+    demuxed,
     display_matrix,
     limit_pixels,
     mastering_display,
@@ -82,7 +83,7 @@ def _first_picture(
 ) -> VideoFrame | None:
     stream.thread_type = "SLICE"  # frame threads would wait for more packets than one picture needs
     try:
-        for count, packet in enumerate(container.demux(stream)):
+        for count, packet in enumerate(demuxed(container, stream)):
             if packet.has_sidedata("encryption_info"):
                 raise kind(f"{path}: its video is encrypted (DRM), and vidseg has no key")
             try:

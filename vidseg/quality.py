@@ -52,6 +52,7 @@ class _Surface(Protocol):
 
 
 _Seen = tuple[NDArray[np.float32], NDArray[np.uint8]]
+"""A mask, in [0, 1], and its frame's luma, both [h, w] on one grid over the whole frame."""
 
 
 class Meter:
@@ -172,8 +173,7 @@ class Quality:
         return np.asarray(np.clip(np.rint(over), 0, 255), np.uint8)
 
 
-def _on_grid(frame: Frame, mask: Mask) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return the mask, float32 in [0, 1], and the frame's luma, uint8, on one grid over the whole frame."""
+def _on_grid(frame: Frame, mask: Mask) -> _Seen:
     scale = _GRID / max(frame.width, frame.height)
     width, height = max(2, round(frame.width * scale)), max(2, round(frame.height * scale))
     columns = _places(mask.box.left, mask.box.right, frame.width, width)
@@ -194,9 +194,7 @@ def _places(low: int, high: int, side: int, cells: int) -> slice:
     return slice(start, max(start + 1, -(-high * cells // side)))
 
 
-def _flicker(
-    before: tuple[NDArray[np.float32], NDArray[np.uint8]], now: tuple[NDArray[np.float32], NDArray[np.uint8]]
-) -> float:
+def _flicker(before: _Seen, now: _Seen) -> float:
     """Return how much of the people came or went without a change of the picture, in per cent."""
     if before[0].shape != now[0].shape:
         return math.nan

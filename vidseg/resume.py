@@ -7,7 +7,7 @@ were made in one go, after a restart, or on another machine.
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
@@ -138,14 +138,7 @@ def render(
         if (account := job.store.finished(who, outputs)) is not None:
             job.store.remove()
             return Report(**account)
-        why = job.store.settle(who, outputs)
-        if why is not None:
-            say(f"{settings.output}: starting anew, since {why}")
-        whole = job.store.accounts(job.first, len(settings.targets))
-        tally = _Tally(job, whole, progress, who)
-        if tally.done:
-            say(f"{settings.output}: going on, {tally.done} frames are there already")
-        stretches = missing(whole, job.first)
+        stretches, tally = _left(job, who, progress, say)
         if stretches:
             (renderer or _Local(segmenter, watch, say))(job, stretches, tally.add)
         report = _join(job, watch, begun, say)
@@ -154,6 +147,21 @@ def render(
         return report
     finally:
         job.store.release()
+
+
+def _left(
+    job: Job, who: dict[str, Any], progress: Progress | None, say: Say
+) -> tuple[list[Stretch], "_Tally"]:
+    """Return the stretches that no earlier run has left, and a count of all frames."""
+    outputs = [target.path for target in job.settings.targets]
+    why = job.store.settle(who, outputs)
+    if why is not None:
+        say(f"{job.settings.output}: starting anew, since {why}")
+    whole = job.store.accounts(job.first, len(outputs))
+    tally = _Tally(job, whole, progress, who)
+    if tally.done:
+        say(f"{job.settings.output}: going on, {tally.done} frames are there already")
+    return missing(whole, job.first), tally
 
 
 class _Tally:
@@ -232,27 +240,34 @@ def render_stretch(
             opening=job.opening, begin=begin,
         )  # fmt: skip
         figures = SegmentFigures(job.store.folder, settings, info, opened.surfaces[0])
-        ended = True
-
-        def wanted() -> Iterator[tuple[Frame, Mask]]:
-            nonlocal ended
-            for frame, mask in opened.pairs:
-                if stop is not None and frame.time >= border(stop):
-                    ended = False
-                    return
-                if frame.time < border(first) and first != job.first:
-                    figures.pass_by(frame, mask)
-                else:
-                    yield frame, mask
-
-        for one in stack.enter_context(closing(painted(wanted(), opened.painter, sinks, watch))):
+        wanted = _within(stretch, job.first, opened.pairs, figures, sinks)
+        for one in stack.enter_context(closing(painted(wanted, opened.painter, sinks, watch))):
             figures.turn(one[0].time)
             write_one(one, sinks, watch, figures.quality)
             add(1)
         figures.finish()
         for sink in sinks:
-            sink.last = ended
             sink.finish()
+
+
+def _within(
+    stretch: Stretch,
+    very_first: int,
+    pairs: Iterable[tuple[Frame, Mask]],
+    figures: SegmentFigures,
+    sinks: list[SegmentSink],
+) -> Iterator[tuple[Frame, Mask]]:
+    """Yield the pairs that lie in a stretch; where the clip goes on behind it, the sinks are told."""
+    first, stop = stretch
+    for frame, mask in pairs:
+        if stop is not None and frame.time >= border(stop):
+            for sink in sinks:
+                sink.last = False
+            return
+        if frame.time < border(first) and first != very_first:
+            figures.pass_by(frame, mask)
+        else:
+            yield frame, mask
 
 
 def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:

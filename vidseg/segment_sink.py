@@ -53,7 +53,8 @@ class SegmentSink:
         self._writer: ParcelWriter | None = None
         self._number = 0
         self._stop: int | None = None
-        self.last = False
+        self.last = True
+        """Whether the clip ends with the stretch; to be set before `finish`."""
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +100,7 @@ class SegmentSink:
         watch.add("encode", since)
 
     def finish(self) -> None:
-        """Complete the last segment of the stretch; set `last` before where the clip ends with it."""
+        """Complete the last segment of the stretch, and those without a frame that follow."""
         self._close(last=self.last)
         while not self.last and self._stop is not None and self._number + 1 < self._stop:
             self._number += 1

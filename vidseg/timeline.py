@@ -28,6 +28,9 @@ _FCPXML_RATES = (24, 25, 30, 50, 60)
 
 _NTSC = Fraction(1000, 1001)
 
+_MOST_REPEATS = 10_000
+"""Pieces of a track: a source whose clock jumps by years would have a background repeated for all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -171,6 +174,10 @@ def _behind(background: str, length: Fraction) -> Iterator[Piece]:
         yield Piece(length, path)
         return
     own = _length(path, length)
+    if length > _MOST_REPEATS * own:
+        raise OutputError(
+            f"{path} would be repeated more than {_MOST_REPEATS} times; give a longer background"
+        )
     while length > 0:
         yield Piece(min(own, length), path, Fraction(0), own)
         length -= own

@@ -14,7 +14,7 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
-from vidseg._av import MICROSECOND, Packet, av_errors, check_target, clock_jumps, open_source
+from vidseg._av import MICROSECOND, Packet, av_errors, check_target, clock_jumps, demuxed, open_source
 from vidseg.errors import OutputError
 from vidseg.frames import VideoInfo
 from vidseg.joints import Joints
@@ -270,7 +270,7 @@ class Output:
         errors = 0
         while errors < 1000:
             try:
-                for packet in source.demux() if self._joints is not None else source.demux(streams):
+                for packet in demuxed(source, *(streams if self._joints is None else [])):
                     errors = 0
                     if self._joints is not None:
                         self._joints.move(packet)
@@ -355,7 +355,7 @@ def scratch_container(suffix: str) -> OutputContainer:
 def _first_packet(path: Path, index: int) -> bytes:
     """Return the data of a stream's first packet, empty where there is none."""
     with open_source(path) as source:
-        for packet in source.demux(source.streams[index]):
+        for packet in demuxed(source, source.streams[index]):
             if packet.stream_index == index:
                 return bytes(packet)
     return b""

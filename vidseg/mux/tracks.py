@@ -89,7 +89,7 @@ def takes(container_format: str, stream: Stream) -> bool:
     if stream.codec_context is None:
         return False
     name = stream.codec_context.codec.canonical_name
-    if name.startswith(_POORLY_PLAYED.get(container_format, ("\0",))):
+    if name.startswith(_POORLY_PLAYED.get(container_format, ())):
         return False
     try:
         with av.open(io.BytesIO(), "w", format=container_format) as trial:
