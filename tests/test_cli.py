@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.media import Audio, write_clip
+from tests.media import Audio, write_clip, write_picture
 from vidseg import __version__
 from vidseg.cli import _ProgressLine
 
@@ -108,7 +108,7 @@ def _sound(path: Path) -> Path:
         (["-b", "nowhere.jpg"], "nowhere.jpg: no such file"),
         (["-b", "#zz"], "not a colour"),
         (["-b", "red", "-o", "/nowhere/out.mp4"], "the folder /nowhere doesn't exist"),
-        (["-b", "red", "-o", "out.gif"], "can't tell a container"),
+        (["-b", "red", "-o", "out.gif"], "can't tell from its ending what to write"),
         (["-b", "red", "--codec", "divx"], "unknown codec 'divx'; known are x264"),
         (["-b", "red", "--codec", "vp9", "-o", "out.mov"], "don't hold vp9"),
         (["-b", "red", "--codec", "h264-nvenc"], "the hardware or its driver is absent; use --codec x264"),
@@ -216,3 +216,36 @@ def test_the_pace_is_that_of_frames(
             now[0] = seconds
             line.update(done, 33)
     assert capsys.readouterr().err == "13 frames of 33, 10 s left, 2.0 frames/s\n"
+
+
+def test_a_report_replaces_no_clip(clip: Path, tmp_path: Path) -> None:
+    """The account of a run was written over whatever had its name, the source among that."""
+    before = clip.read_bytes()
+    (tmp_path / "old.json").write_text("kept")
+    for report, message in (
+        (clip, "is also an input"),
+        (tmp_path / "out.mp4", "is written by the render itself"),
+        (tmp_path / "old.json", "exists already; use --overwrite"),
+        (tmp_path / "nowhere" / "r.html", "doesn't exist; create it first"),
+    ):
+        for options in ([], ["--resumable"]):
+            line = one_line(
+                vidseg("render", clip, "-o", tmp_path / "out.mp4", "-b", "red", "--report", report, *options)
+            )
+            assert message in line
+            assert not (tmp_path / "out.mp4").exists()
+    assert clip.read_bytes() == before
+    assert (tmp_path / "old.json").read_text() == "kept"
+
+
+def test_what_was_made_is_named(clip: Path, tmp_path: Path) -> None:
+    """A pair was called by the name that neither of its files has, and its matte complained of no sound."""
+    done = vidseg("render", clip, "-o", tmp_path / "out.mp4", "--pair", "--report", tmp_path / "r.json")
+    made = ", ".join(str(tmp_path / name) for name in ("out.fgr.mp4", "out.matte.mp4", "r.json"))
+    assert done.stderr.splitlines()[-1].startswith(f"{made}: 12 frames in ")
+    assert "audio" not in done.stderr
+
+
+def test_a_photo_is_probed(tmp_path: Path) -> None:
+    done = vidseg("probe", write_picture(tmp_path / "photo.jpg"))
+    assert (done.returncode, "jpg 64x48" in done.stdout) == (0, True), done.stderr

@@ -576,22 +576,24 @@ def serve_index(
     bucket: BucketServer, content: bytes, *, sha256: str | None = None, name: str = _WHEEL_NAME
 ) -> None:
     """Make the bucket an index that lists `content` as the wheel."""
-    folder = bucket.folder / "mediapipe" / "0.10.21"
+    folder = bucket.folder / "simple" / "mediapipe"
     folder.mkdir(parents=True)
-    (bucket.folder / _WHEEL_NAME).write_bytes(content)
-    digests = {"sha256": sha256 or hashlib.sha256(content).hexdigest()}
-    other = {
-        "filename": "mediapipe-0.10.21-cp312-cp312-win_amd64.whl",
-        "url": "http://127.0.0.1:9/",
-        "digests": {},
-    }
-    entry = {"filename": name, "url": f"{bucket.url}/{_WHEEL_NAME}", "digests": digests}
-    (folder / "json").write_text(json.dumps({"urls": [other, entry]}))
+    (bucket.folder / "files").mkdir()
+    (bucket.folder / "files" / _WHEEL_NAME).write_bytes(content)
+    links = [
+        "http://127.0.0.1:9/mediapipe-0.10.21-cp312-cp312-win_amd64.whl",
+        f"../../files/{name}#sha256={sha256 or hashlib.sha256(content).hexdigest()}",
+    ]
+    shown = "".join(f'<a href="{link}" data-requires-python="&gt;=3.9">a wheel</a>' for link in links)
+    (folder / "index.html").write_text(f"<!DOCTYPE html><html><body>{shown}</body></html>")
 
 
-@pytest.fixture
-def no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in an environment that uv made."""
+@pytest.fixture(params=["UV_DEFAULT_INDEX", "PIP_INDEX_URL"])
+def no_pip(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """As in an environment that uv made, with the bucket as the index that uv or pip is told of."""
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(request.param, f"{bucket.url}/simple/")
     monkeypatch.setattr(wheel, "_has_pip", lambda: False)
 
 
@@ -605,7 +607,7 @@ def test_selfie_from_the_index(bucket: BucketServer, selfies: dict[str, Model], 
     """One wheel gives both models, and is not kept."""
     serve_index(bucket, wheel_with(selfies))
     target = tmp_path / "cache" / "selfie_segmentation.tflite"
-    wheel.fetch_from_wheel(selfies["selfie"], target, index_url=bucket.url)
+    wheel.fetch_from_wheel(selfies["selfie"], target)
     assert target.read_bytes() == b"selfie"
     assert sorted(path.name for path in target.parent.iterdir()) == [
         "selfie_segmentation.tflite",
@@ -621,7 +623,7 @@ def test_selfie_from_the_index(bucket: BucketServer, selfies: dict[str, Model], 
         ({"content": small_wheel({"other": b""})}, "does not hold mediapipe/modules"),
         ({"content": small_wheel({MODELS["selfie"].source: b"x"})}, "has an unexpected checksum"),
         ({"sha256": "0" * 64}, "its checksum is not the expected one"),
-        ({"name": f"../{_WHEEL_NAME}"}, "does not list the manylinux_2_28_x86_64 wheel"),
+        ({"name": f"{_WHEEL_NAME}/.."}, "does not list mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64"),
     ],
 )
 def test_wheel_that_is_not_right(
@@ -630,15 +632,16 @@ def test_wheel_that_is_not_right(
     serve_index(bucket, **{"content": wheel_with(selfies), **change})
     target = tmp_path / "cache" / "selfie_segmentation.tflite"
     with pytest.raises(DownloadError, match=message) as caught:
-        wheel.fetch_from_wheel(selfies["selfie"], target, index_url=bucket.url)
+        wheel.fetch_from_wheel(selfies["selfie"], target)
     assert all(word in str(caught.value) for word in ("VIDSEG_MODEL_DIR", "PIP_INDEX_URL", "--model bodypix"))
     assert not list(target.parent.iterdir())
 
 
 @pytest.mark.usefixtures("no_pip")
-def test_index_that_cannot_be_reached(bucket: BucketServer, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9/mediapipe/0\.10\.21/json: no connection"):
-        wheel.fetch_from_wheel(MODELS["selfie"], tmp_path / "x.tflite", index_url="http://127.0.0.1:9")
+def test_index_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9")
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9/mediapipe/: no connection"):
+        wheel.fetch_from_wheel(MODELS["selfie"], tmp_path / "x.tflite")
 
 
 def test_pip_is_asked_for_the_wheel(

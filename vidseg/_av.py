@@ -88,8 +88,8 @@ def open_source(
         raise kind(f"{path}: not a media file, or damaged beyond opening ({reason(error)})") from error
     except av.ArgumentError as error:
         raise kind(
-            f"{path}: can't be opened: {reason(error)}; playlists and other lists of files are not read: "
-            "name the files themselves"
+            f"{path}: can't be opened: {reason(error)}; playlists and other lists of files are not read "
+            "(name the files themselves), photos are told by their endings (.jpg, .png, …)"
         ) from error
     except (av.FFmpegError, OSError) as error:
         raise kind(f"{path}: can't be opened: {reason(error)}") from error
@@ -112,7 +112,8 @@ def check_source(path: Path, kind: type[VidsegError] = InputError) -> None:
     except OSError as error:
         raise kind(f"{path}: can't be opened: {reason(error)}") from error
     if stat.S_ISDIR(status.st_mode):
-        raise kind(f"{path}: is a folder, not a media file")
+        batch = "; `vidseg batch` renders all clips of a folder" if kind is InputError else ""
+        raise kind(f"{path}: is a folder, not a media file{batch}")
     if not stat.S_ISREG(status.st_mode):
         raise kind(f"{path}: is a pipe or a device; write the clip to a file first")
     if status.st_size == 0:

@@ -153,7 +153,7 @@ def matte(invert: bool, parts_map: bool, **options: Any) -> None:
 @addresses_option
 def probe(source: str, as_json: bool, allow_urls: bool) -> None:
     """Show what is known of INPUT."""
-    from vidseg.probe import probe as look
+    from vidseg.source import look
 
     with fetched([source], allowed=allow_urls, say=partial(click.echo, err=True)) as (path,):
         info = look(Path(path))
@@ -176,7 +176,9 @@ def _run(options: dict[str, Any], **given: Any) -> None:
     with _ProgressLine(options["quiet"]) as line, _local(options, given, line) as (source, background):
         settings = settings_of({**options, "source": source}, **{**given, "background": background})
         report = _render(settings, options, line)
-    line.say(f"{settings.output}: {report.frames_out} frames in {report.wall_s:.1f} s")
+    beside = [path for path in (settings.timeline, settings.report) if path is not None]
+    made = ", ".join(str(path) for path in (*(target.path for target in settings.targets), *beside))
+    line.say(f"{made}: {report.frames_out} frames in {report.wall_s:.1f} s")
     if report.damaged:
         lost = ", ".join(
             f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count

@@ -58,6 +58,8 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
     from vidseg.batch import Outcome, endings_for, find_clips, is_done, settings_for, table
 
     folder: Path = options["output"]
+    if folder.exists() and not folder.is_dir():
+        raise click.UsageError(f"-o {folder}: is a file; name a folder for the results")
     if (options["background"] is None) != options["matte"]:
         raise click.UsageError("give either -b BACKGROUND or --matte")
     _check_report(options["report"])
@@ -89,7 +91,7 @@ def _check_report(path: Path | None) -> None:
     """Refuse, before a night of work, an account that couldn't be written after it."""
     if path is None:
         return
-    if path.suffix.lower() in (".html", ".htm"):
+    if path.suffix.lower() != ".json":  # which no clip is
         raise click.UsageError(f"--report {path}: the account of a batch is JSON; name it .json")
     if not path.parent.is_dir():
         raise click.UsageError(f"--report {path}: the folder {path.parent} doesn't exist; create it first")

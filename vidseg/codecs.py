@@ -202,8 +202,6 @@ def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, content:
         if settings.codec not in CODECS:
             raise OutputError(f"unknown codec {settings.codec!r}; known are {', '.join(CODECS)}")
         return settings.codec
-    if suffix not in {".mp4", ".m4v", ".mov", ".mkv", ".webm"}:
-        raise OutputError(f"can't tell a container from the ending {suffix!r}; use .mp4, .mkv, .mov or .webm")
     if content == "cutout":
         if suffix not in _DEFAULT_ALPHA_CODEC:
             raise OutputError(f"{suffix} files hold no transparency; use {ALPHA_OUTPUTS}")

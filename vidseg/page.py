@@ -10,9 +10,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from vidseg._av import av_errors, check_target
+from vidseg.errors import OutputError
 from vidseg.figures import Moment
 from vidseg.quality import PAGES
 from vidseg.report import Report
+from vidseg.settings import RenderSettings
 from vidseg.sheet import clock
 
 _STAGES = {
@@ -46,12 +49,27 @@ _MEANING = (
 )
 
 
+def check(settings: RenderSettings) -> None:
+    """Raise `OutputError` where the report that `settings` ask for, if any, can't or mustn't be written."""
+    path = settings.report
+    if path is None:
+        return
+    check_target(path, (settings.source, Path(settings.background)), overwrite=settings.overwrite)
+    made = [settings.timeline, *(target.path for target in settings.targets)]
+    if any(other is not None and other.resolve() == path.resolve() for other in made):
+        raise OutputError(f"--report {path}: is written by the render itself; name another file")
+
+
 def write(report: Report, path: Path, moments: Sequence[Moment] = ()) -> None:
-    """Write the page of a report where `path` ends in .html, its JSON otherwise."""
-    if path.suffix.lower() in PAGES:
-        path.write_text(page(report, moments), encoding="utf-8")
-    else:
-        report.write(path)
+    """Write the page of a report where `path` ends in .html, its JSON otherwise.
+
+    Raises `OutputError` where that fails; the render stays.
+    """
+    with av_errors(OutputError, f"{path}: the report can't be written, the render is done"):
+        if path.suffix.lower() in PAGES:
+            path.write_text(page(report, moments), encoding="utf-8")
+        else:
+            report.write(path)
 
 
 def page(report: Report, moments: Sequence[Moment] = ()) -> str:

@@ -63,6 +63,7 @@ def render(
     watch, damage = Stopwatch(), Damage()
     info = look(settings.source, settings.frame_rate, settings.max_pixels)
     timeline.check(settings, info)
+    page.check(settings)
     with ExitStack() as stack:
         sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
         hwaccel = choose_hwaccel(settings, sinks[0].notes)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import cv2
 import numpy as np
 
-from vidseg import timeline
+from vidseg import page, timeline
 from vidseg._av import Packet, check_target, library_versions
 from vidseg.borders import MOST_SEGMENTS, border, restart_before, segment_at
 from vidseg.decode import Damage
@@ -108,6 +108,7 @@ def _admitted(job: Job, who: dict[str, Any]) -> Job:
         ours = ours or mine
     job = replace(job, settings=replace(settings, overwrite=True)) if ours else job
     timeline.check(job.settings, job.info)
+    page.check(settings)
     return job
 
 

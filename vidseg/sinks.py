@@ -12,6 +12,7 @@ from vidseg.codecs import plan, sample_bits
 from vidseg.encode import Encoder
 from vidseg.errors import OutputError
 from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo
+from vidseg.mux import FORMATS as CONTAINERS
 from vidseg.mux import Cut, Output
 from vidseg.numbered import is_numbered
 from vidseg.picture_sink import PictureSink, takes_pictures
@@ -69,15 +70,20 @@ def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink
         raise OutputError(f"{path}: a photo gives a photo; name it .png, .jpg, .tif or .webp")
     if takes_pictures(path):
         if not (is_numbered(path) or is_photo(info)):
+            numbered = path.with_suffix("") / f"%05d{path.suffix}"
             raise OutputError(
-                f"{path}: one picture can't hold a clip; write {path.with_name('%05d' + path.suffix)}, "
-                "or look at `vidseg preview`"
+                f"{path}: one picture can't hold a clip; write {numbered}, or look at `vidseg preview`"
             )
         return PictureSink(
             target, settings, info, source_bits=sample_bits(info.pix_fmt), photo=is_photo(info)
         )
     if is_numbered(path):
         raise OutputError(f"{path}: numbered pictures end in {', '.join(FORMATS)}")
+    if path.suffix.lower() not in CONTAINERS:
+        raise OutputError(
+            f"{path}: can't tell from its ending what to write; use {', '.join(CONTAINERS)}, or for pictures "
+            f"{', '.join(FORMATS)}"
+        )
     return VideoSink(target, settings, info)
 
 
@@ -91,7 +97,7 @@ class VideoSink:
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self.full_range = self._plan.full_range
         self._info = info
-        audio = settings.encode.audio if target.sound else "none"
+        audio = settings.encode.audio if target.sound else None
         self._output = Output(target.path, info, audio, overwrite=settings.overwrite, scratch=scratch)
         self.notes, self.fates = self._output.notes, self._output.fates
 

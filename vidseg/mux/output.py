@@ -50,13 +50,14 @@ class Output:
     Use as a context manager: `container` takes the video stream first, then `start`, `write`, `finish`.
     Leaving the block without `finish` removes what was written; the name asked for never holds anything
     but a finished file. Until then it is written in the folder `scratch`, by default beside the target.
+    `audio`: what becomes of it; `None` where another file has it.
     """
 
     def __init__(
         self,
         target: Path,
         info: VideoInfo,
-        audio: AudioMode,
+        audio: AudioMode | None,
         *,
         overwrite: bool,
         scratch: Path | None = None,
@@ -70,8 +71,6 @@ class Output:
         self._audio = audio
         self._overwrite = overwrite
         check_target(target, (Path(info.path),), overwrite=overwrite)
-        if target.suffix.lower() not in FORMATS:
-            raise OutputError(f"{target}: can't tell a container from its ending; use {', '.join(FORMATS)}")
         self.format = FORMATS[target.suffix.lower()]
         self._tracks: dict[int, Track] = {}
         self._cut = Cut(None, None, Fraction(0))
@@ -192,7 +191,9 @@ class Output:
     def _adopt(self, stream: Stream) -> None:
         """Find a place in the output for one stream of the source, or note that there is none."""
         name = f"{stream.type} stream {stream.index}"
-        if stream.type == "audio" and self._audio != "none":
+        if stream.type == "audio" and self._audio is None:
+            self.fates.append((stream.index, "dropped"))
+        elif stream.type == "audio" and self._audio != "none":
             self._keep(audio_track(self.container, stream, self._audio), name)  # type: ignore[arg-type]
         elif stream.type == "audio":
             self._drop(stream, f"{name} is left out, as --audio none asks")
