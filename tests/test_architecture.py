@@ -17,7 +17,7 @@ PACKAGE = PROJECT / "vidseg"
 SAME_LEVEL = {("parts", "errors"), ("numbered", "errors"), ("segmenters", "models")}
 """Imports between modules of one level that are meant."""
 ONLY_IN = {
-    "av": ("_av", "probe", "decode", "codecs", "encode", "mux/", "background"),
+    "av": ("_av", "probe", "decode", "codecs", "beside", "encode", "mux/", "background"),
     "tensorflow": ("segmenters/savedmodel", "models/convert"),
     "tensorflowjs": ("models/convert",),
     "tfjs_graph_converter": ("models/convert",),

@@ -314,6 +314,15 @@ def new_frame(
     return frame, planes_of(frame, dtype)
 
 
+def attach_data(packet: Packet, kind: Any, data: bytes) -> None:
+    """Put side data of one of PyAV's kinds on a packet."""
+    side = av.packet.PacketSideData(  # type: ignore[call-arg]  # missing from the stubs
+        av.packet.packet_sidedata_type_from_literal(kind), len(data)
+    )
+    side.update(data)
+    packet.set_sidedata(side)
+
+
 def orientation_of(matrix: tuple[int, ...] | None) -> Orientation:
     """Return the nearest of the eight orientations of a display matrix (nine 16.16 numbers, row-major).
 

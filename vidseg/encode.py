@@ -3,6 +3,7 @@
 import hashlib
 import os
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -11,11 +12,17 @@ from av.container import OutputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
+from vidseg import beside
 from vidseg._av import Packet, av_errors, new_frame, planes_of, reason, sws_matrix, tag_colour
 from vidseg.codecs import CODECS, Plan
 from vidseg.errors import OutputError
 from vidseg.frames import Blank, Colour, PixelFormat, Plane, VideoInfo, as_plane, scaled
+from vidseg.pictures import PicturePlan, samples_of
+
+_RGB = {"rgb24": 0, "rgb48be": 0, "rgba": 0, "rgba64be": 0, "argb": 1}
+"""RGB formats that pictures are kept in, and the place of red."""
 
 
 class Encoder:
@@ -36,6 +43,8 @@ class Encoder:
         self.coded_size = _coded_size(self.size, chosen)
         self.notes = self._size_notes()
         self._reformatter = VideoReformatter()
+        self._beside = beside.AlphaBeside(*self.coded_size) if chosen.alpha_beside else None
+        self._format = "yuv420p" if chosen.alpha_beside else chosen.pix_fmt
         if chosen.name == "svt-av1":
             os.environ.setdefault("SVT_LOG", "1")  # errors only: the library prints its settings otherwise
         with av_errors(OutputError, f"the encoder {chosen.library} can't be had"):
@@ -45,12 +54,14 @@ class Encoder:
         self.stream = stream
         context = stream.codec_context
         context.width, context.height = self.coded_size
-        context.pix_fmt = chosen.pix_fmt
+        context.pix_fmt = self._format
         context.time_base = info.time_base
         context.sample_aspect_ratio = info.sample_aspect_ratio
         context.flags |= Flags.frame_duration
         self._coded_colour = _coded_colour(colour, chosen.pix_fmt)
         tag_colour(context, self._coded_colour)
+        if chosen.alpha_beside:
+            stream.metadata.update(beside.TAG)
         if chosen.tag is not None:
             context.codec_tag = chosen.tag
         if info.display_matrix is not None:
@@ -97,18 +108,23 @@ class Encoder:
         self._pad(frame, blank.alpha)
         if self.plan.pix_fmt.startswith("gray"):
             frame = self._grey(frame)
-        elif frame.format.name != self.plan.pix_fmt:
+        elif self._format in _RGB:
+            frame = self._rgb(frame)
+        elif frame.format.name != self._format:
             frame = self._converted(frame)
         if blank.alpha is not None:
             self._write_alpha(blank.alpha, frame)
         frame.pts, frame.time_base, frame.duration = pts, time_base, duration
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
-            return self.stream.encode(frame)
+            return self._with_alpha(self.stream.encode(frame))
 
     def flush(self) -> list[Packet]:
         """Return the packets still inside the encoder."""
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
-            return self.stream.encode(None)
+            return self._with_alpha(self.stream.encode(None))
+
+    def _with_alpha(self, packets: list[Packet]) -> list[Packet]:
+        return packets if self._beside is None else [self._beside.attach(packet) for packet in packets]
 
     def _size_notes(self) -> list[str]:
         if self.coded_size == self.size:
@@ -133,7 +149,7 @@ class Encoder:
         matrix = sws_matrix(self.colour, self.size[1])
         new = self._reformatter.reformat(
             frame,
-            format=self.plan.pix_fmt,
+            format=self._format,
             src_colorspace=matrix,
             dst_colorspace=matrix,
             src_color_range=2 if self.colour.full_range else 1,
@@ -149,21 +165,43 @@ class Encoder:
         tag_colour(new, self._coded_colour)
         return new
 
+    def _rgb(self, frame: VideoFrame) -> VideoFrame:
+        """Return the frame in RGB, converted as pictures are.
+
+        swscale is one or two code values of 255 off here, and says white in 16 bits as 65280.
+        """
+        new = VideoFrame(*self.coded_size, self._format)
+        plan = PicturePlan("", "rgb24" if _depth(self._format) == 8 else "rgb48")
+        planes = planes_of(frame, self.layout.dtype)
+        channels = self._channels(new, len(new.format.components))
+        first = _RGB[self._format]
+        channels[..., first : first + 3] = samples_of(planes, self.layout, self.colour, plan, grey=False)
+        tag_colour(new, self._coded_colour)
+        return new
+
     def _write_alpha(self, alpha: Plane, frame: VideoFrame) -> None:
-        """Write `alpha`, of the layout's depth, into the alpha channel of `frame`."""
+        """Write `alpha`, of the layout's depth, into the alpha channel of `frame`, or beside it."""
+        if self._beside is not None:
+            self._beside.add(scaled(alpha, self.layout.peak, 255))
+            return
         place = _alpha_place(self.plan.pix_fmt)
         assert place is not None
         self._fill(frame, alpha, *((4, place) if len(frame.planes) == 1 else (1, 0)))
 
     def _fill(self, frame: VideoFrame, samples: Plane, channels: int, place: int) -> None:
         """Write samples of the layout's depth into one of the interleaved channels of the last plane."""
-        bits = _depth(self.plan.pix_fmt)
-        dtype = np.dtype(np.uint8 if bits == 8 else ">u2" if self.plan.pix_fmt.endswith("be") else "<u2")
-        height, width = samples.shape
+        peak = (1 << _depth(self.plan.pix_fmt)) - 1
+        self._channels(frame, channels)[..., place] = scaled(samples, self.layout.peak, peak)
+
+    def _channels(self, frame: VideoFrame, count: int) -> NDArray[Any]:
+        """Return a view of the last plane, as large as the coded picture: [height, width, `count`]."""
+        kind = (
+            "u1" if _depth(self.plan.pix_fmt) == 8 else ">u2" if self.plan.pix_fmt.endswith("be") else "<u2"
+        )
         plane = frame.planes[-1]
-        rows = np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1)[:, : width * channels]
-        target = rows.reshape(height, width, channels)
-        target[..., place] = scaled(samples, self.layout.peak, (1 << bits) - 1)
+        width, height = self.coded_size
+        rows = np.frombuffer(memoryview(plane), kind).reshape(plane.height, -1)
+        return rows[:, : width * count].reshape(height, width, count)
 
 
 def _corner(plane: Plane, width: int, height: int) -> Plane:

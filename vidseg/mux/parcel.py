@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import av
 
-from vidseg._av import Packet, av_errors
+from vidseg._av import Packet, attach_data, av_errors
 from vidseg.errors import OutputError
 
 _MAGIC = b"vidseg parcel 1\n"
@@ -172,7 +172,7 @@ def _items(path: Path) -> Iterator["Packet | dict[str, Any]"]:
             packet.duration, packet.time_base = duration, Fraction(above, below)
             packet.is_keyframe = bool(flags & _KEY)
             for kind, data in pieces:
-                _attach(packet, kind.decode(), data)
+                attach_data(packet, kind.decode(), data)
             yield packet
 
 
@@ -186,11 +186,3 @@ def _account(reader: _Reader, size: int) -> dict[str, Any]:
 def _side(reader: _Reader) -> tuple[bytes, bytes]:
     name, size = _SIDE.unpack(reader.take(_SIDE.size))
     return name.rstrip(b"\0"), reader.take(size)
-
-
-def _attach(packet: Packet, kind: Any, data: bytes) -> None:
-    side = av.packet.PacketSideData(  # type: ignore[call-arg]  # missing from the stubs
-        av.packet.packet_sidedata_type_from_literal(kind), len(data)
-    )
-    side.update(data)
-    packet.set_sidedata(side)

@@ -27,6 +27,9 @@ _AUDIO_ENCODERS = {"mp4": "aac", "mov": "aac", "matroska": "libopus", "webm": "l
 _TEXT_SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "matroska": "srt", "webm": "webvtt"}
 _IMAGE_SUBTITLES = ("dvd_subtitle", "dvdsub", "dvb_subtitle", "dvbsub", "hdmv_pgs_subtitle", "pgssub", "xsub")
 
+_OF_THE_CODING = ("DURATION", "ENCODER", "BPS", "ALPHA_MODE")
+"""Tags that describe how a stream is coded; they are wrong for what is coded anew."""
+
 _SUBTITLE_STYLE = b"""[Script Info]
 ScriptType: v4.00+
 PlayResX: 384
@@ -128,7 +131,7 @@ def subtitle_track(container: OutputContainer, stream: SubtitleStream) -> Track 
 
 def copy_description(source: Stream, target: Stream) -> None:
     """Give the new stream the old one's tags and disposition, less what describes the old file's making."""
-    kept = {k: v for k, v in source.metadata.items() if k.upper() not in ("DURATION", "ENCODER", "BPS")}
+    kept = {k: v for k, v in source.metadata.items() if k.upper() not in _OF_THE_CODING}
     kept = {k: v for k, v in kept.items() if not k.upper().startswith(("NUMBER_OF_", "_STATISTICS"))}
     target.metadata.update(kept)
     target.disposition = source.disposition
