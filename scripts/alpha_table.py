@@ -4,11 +4,11 @@
     python scripts/alpha_table.py CLIP [--seconds 1] [--model NAME] [--only WORD] [--keep FOLDER]
 
 A row a kind: what ffprobe says; by how much the alpha that ffmpeg reads differs from the matte that was meant
-(largest and mean, in code values of 255, read at the file's full depth); by how much ffmpeg's overlay of it over
-a colour differs from what `vidseg render -b COLOUR` gives (mean, 99.9 % of the samples, largest, in RGB of 255);
-and the latter for a copy of the clip in 4:4:4, in which no chroma sample is shared by pixels on both sides of an
-edge. A row with another number of frames, or with an error above `MOST_ALPHA` or `MOST_444`, is marked BAD, and
-the script then exits with 1. Needs the ffmpeg program.
+(largest and mean, in code values of 255, read at the file's full depth); by how much ffmpeg's overlay of it
+over a colour differs from what `vidseg render -b COLOUR` gives (mean, 99.9 % of the samples, largest, in RGB
+of 255); and the latter for a copy of the clip in 4:4:4, in which no chroma sample is shared by pixels on both
+sides of an edge. A row with another number of frames, or with an error above `MOST_ALPHA` or `MOST_444`, is
+marked BAD, and the script then exits with 1. Needs the ffmpeg program.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 COLOUR = (192, 64, 128)
 MOST_ALPHA = {"prores": 0.51, "prores pair": 2.0, "h264 pair": 12.0}
-"""By how much alpha may differ where the codec loses something, in code values of 255; elsewhere by nothing."""
+"""By how much alpha may differ where the codec loses something, of 255; elsewhere by nothing."""
 
 MOST_444 = 6
 """By how much the overlay may differ where every pixel has its own chroma and the codec loses none."""

@@ -113,7 +113,7 @@ def test_a_player_can_begin_at_any_key_frame_of_vp9(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("codec", "pix_fmt"), [("png", "rgb24"), ("png", "rgb48be"), ("qtrle", "rgb24")])
 def test_rgb_is_rounded_and_reaches_white(tmp_path: Path, codec: str, pix_fmt: str) -> None:
-    """swscale cut down what it should round, up to two code values of 255, and said white as 65280 of 65535."""
+    """It was cut down by one or two code values of 255 (swscale), and white in 16 bits was 65280 of 65535."""
     source = lossless(tmp_path / "in.mkv")
     for spec, rgb in (("white", (255, 255, 255)), ("#c04080", (192, 64, 128)), ("black", (0, 0, 0))):
         encode = EncodeSettings(codec=codec, pix_fmt=pix_fmt)

@@ -1,8 +1,8 @@
 """The alpha of a VP9 video: a stream of its own whose packets ride on those of the colours, without loss.
 
 libvpx's own coding of alpha takes the quality of the colours: at crf 24 a real clip's alpha was off by 44 of
-255 at edges. Without loss and with the encoder's quickest search, alpha costs less time than that, and about as
-many bits as the colours do.
+255 at edges. Without loss and with the encoder's quickest search, alpha costs less time than that, and about
+as many bits as the colours do.
 """
 
 from collections import deque
