@@ -5,7 +5,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,11 +59,3 @@ def resize(driver: Any, width: int, height: int) -> None:
     """Give the page a viewport of this size, as a phone or a desktop has."""
     size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-
-def screenshot(driver: Any, path: Path) -> None:
-    """Write a picture of the whole page."""
-    import base64
-
-    options = {"captureBeyondViewport": True, "format": "png"}
-    path.write_bytes(base64.b64decode(driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"]))

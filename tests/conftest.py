@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.bucket import BucketServer, serving
+from tests.tfjs import write_bodypix
+from vidseg.models import MODELS
+from vidseg.settings import DEFAULT_MODEL
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -72,3 +77,14 @@ def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         else:
             patch.delenv("VIDSEG_MODEL_DIR", raising=False)
         yield
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketServer]:
+    """A bucket with a small model under the default model's path, and an empty cache."""
+    write_bodypix(tmp_path / "bucket" / Path(MODELS[DEFAULT_MODEL].source).parent, shards=2)
+    monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("VIDSEG_MODEL_DIR", raising=False)
+    with serving(tmp_path / "bucket") as server:
+        monkeypatch.setenv("VIDSEG_MODEL_URL", server.url)
+        yield server

@@ -1,15 +1,14 @@
 """Web addresses in place of files: fetched where that is asked for, and never a way to anything else."""
 
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.bucket import Bucket, BucketServer, serving, truncated
 from tests.media import Audio, audio_packets, frame_times, write_clip, write_picture
 from tests.test_cli import one_line, vidseg
-from tests.test_models import Bucket, BucketServer, truncated
 
 _LIST = """#EXTM3U
 #EXT-X-TARGETDURATION:1
@@ -31,12 +30,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketSe
     (folder / "list.m3u8").write_text(_LIST.format(folder=folder))
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    with BucketServer(folder) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(folder) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def fetching(server: BucketServer, source: str, *more: str | Path) -> subprocess.CompletedProcess[str]:

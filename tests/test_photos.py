@@ -22,7 +22,7 @@ from vidseg.source import look
 
 PLAIN = EncodeSettings()
 SIZE = (96, 64)
-ROOM, NAVY = (128, 128, 128), (0, 0, 128)
+NAVY = (0, 0, 128)
 PERSON = person_mask(0, *SIZE)
 INSIDE = cv2.erode(PERSON.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
 OUTSIDE = cv2.dilate(PERSON.astype(np.uint8), np.ones((9, 9), np.uint8)) == 0

@@ -20,12 +20,8 @@ from vidseg.cli_models import models
 from vidseg.cli_options import (
     addresses_option,
     background_options,
-    encode_options,
-    matte_options,
     output_option,
-    range_option,
-    run_options,
-    segment_options,
+    render_options,
     settings_of,
     source_argument,
 )
@@ -103,12 +99,7 @@ Examples:
 )
 @click.option("--premultiplied", is_flag=True, help="With -b transparent: colours multiplied by alpha.")
 @background_options
-@segment_options
-@matte_options
-@encode_options
-@range_option
-@addresses_option
-@run_options
+@render_options
 def render(background: str | None, pair: bool, **options: Any) -> None:
     """Put the people of INPUT before a new background, with the original audio.
 
@@ -136,12 +127,7 @@ Examples:
 @output_option
 @click.option("--invert", is_flag=True, help="White for the background, black for the people.")
 @click.option("--parts-map", is_flag=True, help="Body parts, each in its colour, instead of the alpha.")
-@segment_options
-@matte_options
-@encode_options
-@range_option
-@addresses_option
-@run_options
+@render_options
 def matte(invert: bool, parts_map: bool, **options: Any) -> None:
     """Write the people's alpha as a grey video, or as pictures: white where they are."""
     _run(options, kind="parts" if parts_map else "matte", invert=invert)

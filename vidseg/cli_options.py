@@ -131,7 +131,7 @@ encode_options = grouped(
         help="What becomes of the audio.",
     ),
 )
-range_option = click.option(
+_range_option = click.option(
     "--range",
     "matte_range",
     type=click.Choice(["auto", "full", "video"]),
@@ -165,10 +165,13 @@ run_options = grouped(
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks."),
 )
-source_argument = click.argument("source", metavar="INPUT", type=click.Path())
 addresses_option = click.option(
     "--allow-urls", is_flag=True, help="Fetch what is named by http:// or https://, for this run only."
 )
+render_options = grouped(
+    segment_options, matte_options, encode_options, _range_option, addresses_option, run_options
+)
+source_argument = click.argument("source", metavar="INPUT", type=click.Path())
 background_options = grouped(
     click.option(
         "--fit",
