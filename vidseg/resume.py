@@ -108,7 +108,7 @@ def _admitted(job: Job, who: dict[str, Any]) -> Job:
         ours = ours or mine
     job = replace(job, settings=replace(settings, overwrite=True)) if ours else job
     timeline.check(job.settings, job.info)
-    page.check(settings)
+    page.check(job.settings)
     return job
 
 
