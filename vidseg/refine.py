@@ -14,7 +14,7 @@ from vidseg.grid import gridded
 from vidseg.settings import MatteSettings
 from vidseg.solid import solid
 
-_STEP_WIDTH = 0.5
+_STEP_WIDTH = 0.7
 """Span of probability, around the threshold, over which alpha rises from 0 to 1."""
 
 _WINDOW = (3, 3)

@@ -1,79 +1,122 @@
-"""Steady masks: each is blended with its neighbours in time, before and after, so that nothing lags."""
+"""Steady masks: each is blended with its neighbours in time, before and after, so that nothing lags.
+
+Neighbours are moved along the motion of the picture first (see `vidseg.flow`), and count where they then show
+what this frame shows. So what moves is steadied too, and leaves no ghost.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Frame, Mask
+from vidseg.flow import SIDE, Flow, difference, read
+from vidseg.frames import Frame, Mask, halved
 from vidseg.partmap import Ballot, elected
 
 _Pair = tuple[Frame, Mask]
 _Sample = TypeVar("_Sample", np.uint8, np.float32)
 
-_PER_SIDE = 2
-"""Neighbours taken on each side; a high frame rate has more, which show the same."""
+_PER_SIDE = 1
+"""Neighbours taken on each side: the next one is worth its milliseconds of flow, one further hardly."""
 
-_SAME = 8.0
-"""Change of brightness, in codes of 256, at which a neighbour's weight has fallen to 1 / e."""
+_SAME = 12.0
+"""Change of colour, in codes of 256, at which a neighbour's weight has fallen to 1 / e."""
+
+_LIKENESS = np.exp(-np.square(np.arange(256) / _SAME)).astype(np.float32)
+
+_CERTAIN = 5.0
+"""Logit, of either sign, that counts as certain: no single frame is to outvote its neighbours by more."""
 
 _CARRIED_S = 0.25
 """Seconds that masks are carried over, about."""
-
-_BLUR = (5, 5)
-
-_LIKENESS = np.exp(-np.square(np.arange(256) / _SAME)).astype(np.float32)
 
 
 def steady(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
     """Yield the same frames in the same order, with masks averaged over `window_s` seconds around each.
 
-    A neighbour's weight falls linearly with its distance in time, to 0 at half the window, and with the
-    change of the picture under it, so that nothing that moves leaves a ghost. No mask is blended across a
-    cut. Masks that were carried to their frames are means over time already, and stay unless the window is
-    longer than theirs. A window of 0 passes all through.
+    The mean is one of logits. A neighbour's weight falls with its distance in time, to 0 at half the window,
+    and with what differs between the pictures once the motion is made good. No mask is blended across a cut.
+    Masks that were carried to their frames are means over time already, and stay unless the window is longer
+    than theirs. A window of 0 passes all through.
     """
     if window_s <= 0:
         yield from pairs
         return
     held: deque[_Pair] = deque()
+    flow = Flow(fine=True)
     done = 0  # pairs at the front of `held` that were yielded and serve as neighbours only
     for pair in pairs:
         if pair[1].cut:
-            yield from _flush(held, done, window_s)
+            yield from _flush(flow, held, done, window_s)
             held.clear()
             done = 0
         held.append(pair)
         while done < len(held) and held[-1][0].time - held[done][0].time >= window_s / 2:
-            yield _steadied(held, done, window_s)
+            yield _steadied(flow, held, done, window_s)
             done += 1
             while done > 1 and held[done - 1][0].time - held[0][0].time >= window_s / 2:
                 held.popleft()
                 done -= 1
-    yield from _flush(held, done, window_s)
+    yield from _flush(flow, held, done, window_s)
 
 
-def _flush(held: deque[_Pair], done: int, window_s: float) -> Iterator[_Pair]:
+def _flush(flow: Flow, held: deque[_Pair], done: int, window_s: float) -> Iterator[_Pair]:
     for index in range(done, len(held)):
-        yield _steadied(held, index, window_s)
+        yield _steadied(flow, held, index, window_s)
 
 
-def _steadied(held: deque[_Pair], index: int, window_s: float) -> _Pair:
+def _steadied(flow: Flow, held: deque[_Pair], index: int, window_s: float) -> _Pair:
     frame, mask = held[index]
     if mask.carried and window_s <= _CARRIED_S:
         return frame, mask
-    total = np.ones_like(mask.person)
-    person = mask.person.copy()
+    own = _View.of(mask, mask)
+    total, change = np.ones_like(own.logits), np.zeros_like(own.logits)
     ballots: list[Ballot] = [] if mask.parts is None else [(mask.person, mask.parts)]
-    for weight, other in _neighbours(held, index, window_s):
-        votes = _add(person, total, mask, other, weight)
-        if mask.parts is not None and other.parts is not None:
-            ballots.append((votes, _onto(mask, other.parts, other, nearest=True)))
-    return frame, replace(mask, person=person / total, parts=elected(ballots) if ballots else None)
+    for time_weight, other in _neighbours(held, index, window_s):
+        view = _View.of(other, mask)
+        there, weight = _match(flow, own, view, time_weight)
+        total += weight
+        change += weight * (_moved(view.logits, there) - own.logits)
+        if mask.parts is not None:
+            ballots += _ballots(flow, mask, other, weight)
+    person = _probability(_logits(mask.person) + _resized(change / total, mask.person.shape))
+    return frame, replace(mask, person=person, parts=elected(ballots) if ballots else None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """A mask on some mask's grid, made small: its picture [h, w, 3] and logits [h, w]."""
+
+    picture: NDArray[np.uint8] | None
+    logits: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, mask: Mask, base: Mask) -> "_View":
+        """Return `mask` on the grid of `base`, halved until flow takes it."""
+        logits = _onto(base, _logits(mask.person), mask)
+        picture = None if mask.picture is None else _onto(base, mask.picture, mask)
+        while max(logits.shape) > SIDE:
+            logits = halved(logits)
+            picture = None if picture is None else halved(picture)
+        return cls(picture, logits)
+
+
+def _logits(person: NDArray[np.float32]) -> NDArray[np.float32]:
+    least = np.float32(1 / (1 + np.exp(_CERTAIN)))
+    likely = np.clip(person, least, 1 - least)
+    return np.asarray(np.log(likely / (1 - likely)), np.float32)
+
+
+def _probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.reciprocal(1 + np.exp(-logits)), np.float32)
+
+
+def _resized(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return array if array.shape == shape else np.asarray(cv2.resize(array, shape[::-1]), np.float32)
 
 
 def _neighbours(held: deque[_Pair], index: int, window_s: float) -> Iterator[tuple[float, Mask]]:
@@ -82,32 +125,43 @@ def _neighbours(held: deque[_Pair], index: int, window_s: float) -> Iterator[tup
     for side in (range(index - 1, -1, -1), range(index + 1, len(held))):
         near = []
         for i in side:
-            weight = 1 - abs(float(held[i][0].time - time)) / (window_s / 2)
+            weight = 1 - (float(held[i][0].time - time) / (window_s / 2)) ** 2
             if weight <= 0:
                 break
             near.append((weight, held[i][1]))
         yield from near[:: max(1, -(-len(near) // _PER_SIDE))]
 
 
-def _add(
-    person: NDArray[np.float32], total: NDArray[np.float32], mask: Mask, other: Mask, weight: float
-) -> NDArray[np.float32]:
-    """Add a neighbour's probability to `person` and its weight to `total`, both on the grid of `mask`.
+def _match(
+    flow: Flow, view: _View, other: _View, weight: float
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
+    """Return where the points of `view` are in another on its grid, and what each counts there.
 
-    Returns what was added to `person`.
+    The places, x and y, are `None` where motion is unknown, so that all stays in place.
     """
-    likely, picture = _onto(mask, other.person, other), other.picture
-    if mask.picture is None or picture is None:
-        added: NDArray[np.float32] = np.float32(weight) * likely
-        person += added
-        total += weight
-        return added
-    change = cv2.absdiff(_luma(mask.picture), _onto(mask, _luma(picture), other))
-    likeness = np.asarray(cv2.LUT(cv2.blur(change, _BLUR), _LIKENESS * np.float32(weight)), np.float32)
-    total += likeness
-    likeness *= likely
-    person += likeness
-    return likeness
+    if view.picture is None or other.picture is None:
+        return None, np.full_like(view.logits, weight)
+    there = flow.there(_luma(view.picture), _luma(other.picture))
+    differs = difference(view.picture, _moved(other.picture, there))
+    return there, np.asarray(cv2.LUT(differs, _LIKENESS * np.float32(weight)), np.float32)
+
+
+def _ballots(flow: Flow, mask: Mask, other: Mask, weight: NDArray[np.float32]) -> list[Ballot]:
+    """Return how a neighbour votes on the parts of `mask`: on its whole grid, since labels have no means."""
+    if other.parts is None:
+        return []
+    there = None
+    if mask.picture is not None and other.picture is not None:
+        there = flow.there(_luma(mask.picture), _luma(_onto(mask, other.picture, other)))
+    person = _probability(_moved(_onto(mask, _logits(other.person), other), there))
+    parts = _moved(_onto(mask, other.parts, other, nearest=True), there, nearest=True)
+    return [(_resized(weight, person.shape) * person, parts)]
+
+
+def _moved(
+    array: NDArray[_Sample], there: NDArray[np.float32] | None, *, nearest: bool = False
+) -> NDArray[_Sample]:
+    return array if there is None else read(array, there, nearest=nearest)
 
 
 def _luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -115,16 +169,22 @@ def _luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _onto(mask: Mask, array: NDArray[_Sample], other: Mask, *, nearest: bool = False) -> NDArray[_Sample]:
-    """Return what lies on the grid of `other` on that of `mask`: both cover boxes of one coded picture."""
+    """Return what lies on the grid of `other` on that of `mask`: both cover boxes of one coded picture.
+
+    Beyond, pictures and parts go on as they end, and logits say that nobody is there.
+    """
     height, width = mask.person.shape
-    if mask.box == other.box and array.shape == (height, width):
+    if mask.box == other.box and array.shape[:2] == (height, width):
         return array
     step_x, step_y = mask.step
     to_x, to_y = (1 / step for step in other.step)
     shift_x = (step_x / 2 + mask.box.left - other.box.left) * to_x - 0.5
     shift_y = (step_y / 2 + mask.box.top - other.box.top) * to_y - 0.5
     matrix = np.array([[step_x * to_x, 0, shift_x], [0, step_y * to_y, shift_y]], np.float32)
-    flags = (cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
+    same = mask.cell and mask.cell == other.cell  # then points fall on points
+    flags = (cv2.INTER_NEAREST if nearest or same else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
     border = cv2.BORDER_REPLICATE if array.dtype == np.uint8 else cv2.BORDER_CONSTANT
     # OpenCV keeps the type of its input, which its stubs don't say.
-    return cv2.warpAffine(array, matrix, (width, height), flags=flags, borderMode=border)  # type: ignore[return-value]
+    return cv2.warpAffine(  # type: ignore[return-value]
+        array, matrix, (width, height), flags=flags, borderMode=border, borderValue=-_CERTAIN
+    )
