@@ -82,7 +82,7 @@ class Way:
 
 WAYS: dict[str, Way] = {
     "default": Way(),
-    "whole frame only": Way(instead={"vidseg.track._Looker.plan": lambda *_: []}),
+    "whole frame only": Way(instead={"vidseg.plan.Planner.plan": lambda *_: []}),
     "no smoothing": Way(("--smooth", "0")),
     "no edge colours": Way(instead={"vidseg.refine.snapped": lambda person, _: person}),
     "holes and specks": Way(instead={"vidseg.refine.solid": lambda person, _: person}),

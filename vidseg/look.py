@@ -76,6 +76,11 @@ class Look:
         logits[:, right:] = NOBODY
         return logits
 
+    def within(self, box: Box, cells: int) -> NDArray[np.float32]:
+        """Return the person's logits on about `cells` x `cells` points of a box in the region."""
+        side = max(1, min(box.width, box.height) // cells)
+        return self._sampled(self.person, box, side)
+
     def labels(self, box: Box, side: int, among: Sequence[int]) -> Labels | None:
         """Return the likeliest of some parts on the grid of an aligned box, where a map is asked for."""
         if self.parts is None:

@@ -80,6 +80,10 @@ def inside(box: Box, frame: Box) -> Box:
     )
 
 
+_OBLONG, _TILE_STEP = 1.2, 0.75
+"""Ratio of sides from which a frame is searched in squares, and their distance as a share of their sides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """People near each other: their boxes in the first and in the last frame of a span, one may be empty."""
@@ -157,6 +161,20 @@ def around(person: Box, frame: Box) -> Box:
 
 def _widened(box: Box, share: float) -> Box:
     return grown(box, round(share * longest_side([box])))
+
+
+def tiles(frame: Box) -> list[Box]:
+    """Return squares about as high or wide as the frame that cover it and overlap; none where it is one."""
+    side, length = min(frame.width, frame.height), max(frame.width, frame.height)
+    if length < _OBLONG * side:
+        return []
+    count = int(np.ceil((length - side) / (_TILE_STEP * side))) + 1
+    across = frame.width == length
+    tiles = []
+    for start in np.linspace(0, length - side, count):
+        left, top = (round(start), 0) if across else (0, round(start))
+        tiles.append(placed(Box(left, top, left + side, top + side), side, side, frame))
+    return tiles
 
 
 def glide(group: Group, count: int) -> list[Box]:

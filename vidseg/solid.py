@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_SEEN, _BODY = 0.25, 0.5
-"""Probability from which a pixel shows at all, and from which it belongs to a body."""
+_SEEN, _BODY = 0.15, 0.5
+"""Probability from which a pixel shows at all (see the step of `vidseg.refine`), and belongs to a body."""
 
 _PERSON_SURE = 0.9
 """Probability reached somewhere in a person. At 0.8 an empty stream shows blobs in every fifth frame."""

@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import cv2
 import numpy as np
@@ -22,35 +23,20 @@ from vidseg import grid, regions
 from vidseg.carry import Carrier, View
 from vidseg.errors import ModelError
 from vidseg.frames import Box, Frame, Mask, Orientation, small_rgb
-from vidseg.look import Look, chosen, joined, joined_labels, reach
+from vidseg.look import CERTAIN, Look, chosen, joined, joined_labels, reach
 from vidseg.parts import part_indices
+from vidseg.plan import Plan, Planner
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import SegmentSettings
 from vidseg.shots import spans
+from vidseg.vet import LIKELY, vetted
 
 _SPAN = 8
 """Frames between two looks at the whole frame; a batch of the network's liking may make it longer."""
 _LONGEST_SPAN = 16
 
-_LIKELY, _CERTAIN = -1.0, 0.0
-"""Logits above which a blob in a look at the whole frame belongs to a person, and makes one."""
-
-_LARGE = 0.3
-"""Share of the frame that a person and the margins take up, above which regions bring nothing."""
-
-_NEARLY_WHOLE = 0.8
-"""Share of the frame above which regions are no longer worth having."""
-
-_MOST_REGIONS, _MOST_FIXED_REGIONS = 3, 2
-"""Regions per frame; fewer where each costs a whole pass since the network's input has one size."""
-
 _MARGIN_IN_NEED = 0.5
 """Share of its sides by which a region grows whose border a person touches."""
-
-_MOST_ENLARGED = 2.0
-
-_MOST_DISTORTED = 0.7
-"""Least ratio of a region's aspect to that of a network's fixed input."""
 
 
 def follow(
@@ -84,11 +70,12 @@ def follow(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """A frame that the network saw: its looks, and boxes around the people in it."""
+    """A frame that the network saw: its looks, boxes around the people in it, and around those sure to be."""
 
     frame: Frame
     looks: list[Look]
     people: list[Box]
+    known: list[Box]
 
 
 def _span_masks(looker: "_Looker", span: list[Frame], before: _Seen | None) -> tuple[list[Mask], _Seen]:
@@ -98,21 +85,25 @@ def _span_masks(looker: "_Looker", span: list[Frame], before: _Seen | None) -> t
     """
     end = len(span) - 1
     ends = [0, end] if before is None and end else [end]
-    whole = dict(zip(ends, looker.whole([span[i] for i in ends]), strict=True))
-    last = whole[end].people(_LIKELY)
-    first = whole[ends[0]].people(_LIKELY) if before is None else before.people
+    known = [] if before is None else before.known
+    whole = dict(zip(ends, looker.vetted([span[i] for i in ends], known), strict=True))
+    found = {i: look.people(LIKELY) or looker.searched(span[i]) for i, look in whole.items()}
+    last = found[end]
+    first = found[ends[0]] if before is None else before.people
     last += _found_again(looker, span[end], regions.missing(first, last))
-    plans = looker.plan(_whole(span[0]), first, last, len(span))
-    seen = _looks(looker, span, plans, ends) if plans else {i: [look] for i, look in whole.items()}
-    masks = _masks(looker, span, plans, seen, before)
-    people = last + [box for look in seen[end] for box in look.people(_CERTAIN)]
-    return masks, _Seen(span[end], seen[end], people)
+    plans = looker.planner.plan(_whole(span[0]), first, last, len(span))
+    known = first + last
+    seen = _looks(looker, span, plans, known, ends) if plans else {i: [look] for i, look in whole.items()}
+    masks = _masks(looker, span, plans, known, seen, before)
+    people = last + [box for look in seen[end] for box in look.people(CERTAIN)]
+    return masks, _Seen(span[end], seen[end], people, last)
 
 
 def _masks(
     looker: "_Looker",
     span: list[Frame],
-    plans: "list[_Plan]",
+    plans: list[Plan],
+    known: list[Box],
     seen: dict[int, list[Look]],
     before: _Seen | None,
 ) -> list[Mask]:
@@ -138,13 +129,13 @@ def _masks(
                 middle = inner[len(inner) // 2]
                 wanted.append(middle)
                 halves += [(low, middle), (middle, high)]
-        seen |= _looks(looker, span, plans, wanted)
+        seen |= _looks(looker, span, plans, known, wanted)
         gaps = halves
     return [masks[i] if i in masks else looker.mask(frame, seen[i]) for i, frame in enumerate(span)]
 
 
 def _looks(
-    looker: "_Looker", span: list[Frame], plans: "list[_Plan]", which: list[int]
+    looker: "_Looker", span: list[Frame], plans: list[Plan], known: list[Box], which: list[int]
 ) -> dict[int, list[Look]]:
     """Return the looks at some frames of a span, at their regions, or where there are none at all of them.
 
@@ -152,24 +143,31 @@ def _looks(
     """
     frames = [span[i] for i in which]
     if not plans or not which:
-        return {i: [look] for i, look in zip(which, looker.whole(frames), strict=True)}
+        return {i: [look] for i, look in zip(which, looker.vetted(frames, known), strict=True)}
     by_region = [looker.look(frames, [plan.boxes[i] for i in which], plan.scale) for plan in plans]
     whole = _whole(span[0])
     for plan, looks in zip(plans, by_region, strict=True):
         doubtful = [at for at, look in enumerate(looks) if look.cuts_someone(whole)]
         if doubtful:
-            _widen(looker, frames, looks, doubtful, plan.scale)
+            _widen(looker, frames, looks, known, doubtful, plan.scale)
     seen = {i: list(looks) for i, looks in zip(which, zip(*by_region, strict=True), strict=True)}
     for i, looks in seen.items():
         if not any(look.someone for look in looks):
-            looks[0] = looker.whole([span[i]])[0]
+            looks[0] = looker.vetted([span[i]], [])[0]
     return seen
 
 
-def _widen(looker: "_Looker", frames: list[Frame], looks: list[Look], which: list[int], scale: float) -> None:
+def _widen(
+    looker: "_Looker",
+    frames: list[Frame],
+    looks: list[Look],
+    known: list[Box],
+    which: list[int],
+    scale: float,
+) -> None:
     """Replace some looks by wider ones that also cover whom a look at the whole frame shows there."""
     whole = _whole(frames[0])
-    found = looker.whole([frames[which[0]]])[0].people(_LIKELY)
+    found = looker.vetted([frames[which[0]]], known)[0].people(LIKELY)
     boxes = []
     for i in which:
         box = looks[i].box
@@ -192,17 +190,9 @@ def _found_again(looker: "_Looker", frame: Frame, missing: list[Box]) -> list[Bo
     found: list[Box] = []
     for person in missing:
         box = regions.around(person, whole)
-        look = looker.look([frame], [box], looker.closer(box, person, whole))[0]
-        found += look.people(_CERTAIN)
+        look = looker.look([frame], [box], looker.planner.closer(box, person, whole))[0]
+        found += look.people(CERTAIN)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A region over a span: a box per frame, all of one size, and the input pixels per source pixel."""
-
-    boxes: list[Box]
-    scale: float
 
 
 class _Looker:
@@ -214,53 +204,37 @@ class _Looker:
         self._settings = settings
         self._orientation = orientation
         self._carrier = Carrier()
+        self.planner = Planner(segmenter.traits, settings.resolution or 0, turned=orientation.swaps_axes)
         self.batch_size = settings.batch_size or segmenter.traits.batch_size
-
-    def plan(self, whole: Box, first: list[Box], last: list[Box], count: int) -> list[_Plan]:
-        """Return the regions of a span that has the people `first` and `last` at its ends.
-
-        None: look at whole frames, since there is nobody yet (lest one be missed who only comes by), or
-        since people take up most of the picture. Regions together get no more pixels of input than a
-        whole frame, and none is seen smaller than there.
-        """
-        most = _MOST_REGIONS if self._traits.fixed_size is None else _MOST_FIXED_REGIONS
-        found = regions.groups(first, last, margin=self._traits.margin, most=most)
-        boxes = [self._boxes(group, whole, count) for group in found]
-        if not found or sum(regions.area(each[0]) for each in boxes) > _NEARLY_WHOLE * regions.area(whole):
-            return []
-        if any(self._is_large(person, whole) for person in first + last):
-            return []
-        wanted = [self._traits.person_side / regions.longest_side(group.everyone) for group in found]
-        wanted = [min(scale, _MOST_ENLARGED) for scale in wanted]
-        least = self._whole_scale(whole)
-        pixels = sum(regions.area(each[0]) * s**2 for each, s in zip(boxes, wanted, strict=True))
-        shrink = min(1.0, least * float(np.sqrt(regions.area(whole) / pixels)))
-        return [_Plan(each, max(least, s * shrink)) for each, s in zip(boxes, wanted, strict=True)]
-
-    def closer(self, box: Box, person: Box, whole: Box) -> float:
-        """Return the scale to look for a person in a box: what the network likes, within a frame's cost."""
-        wanted = min(self._traits.person_side / regions.longest_side([person]), _MOST_ENLARGED)
-        affordable = self._whole_scale(whole) * float(np.sqrt(regions.area(whole) / regions.area(box)))
-        return min(wanted, affordable)
-
-    def _boxes(self, group: regions.Group, whole: Box, count: int) -> list[Box]:
-        gliding = regions.glide(group, count)
-        margin = 2 * round(self._traits.margin * regions.longest_side(group.everyone))
-        width, height = self._proportioned(gliding[0].width + margin, gliding[0].height + margin)
-        return [regions.placed(box, width, height, whole) for box in gliding]
-
-    def _is_large(self, person: Box, whole: Box) -> bool:
-        margin = round(self._traits.margin * regions.longest_side([person]))
-        return regions.area(regions.inside(regions.grown(person, margin), whole)) > _LARGE * regions.area(
-            whole
-        )
 
     def whole(self, frames: list[Frame]) -> list[Look]:
         """Look at whole frames."""
         if not frames:
             return []
         box = _whole(frames[0])
-        return self.look(frames, [box] * len(frames), self._whole_scale(box))
+        return self.look(frames, [box] * len(frames), self.planner.whole_scale(box))
+
+    def vetted(self, frames: list[Frame], known: list[Box]) -> list[Look]:
+        """Look at whole frames, and closer at whoever isn't `known` there; people there are at most few."""
+        return [
+            vetted(look, known, partial(self._closer, frame))
+            for frame, look in zip(frames, self.whole(frames), strict=True)
+        ]
+
+    def searched(self, frame: Frame) -> list[Box]:
+        """Return people who are too small for a look at the whole frame, found by looks at parts of it."""
+        tiles, scale = self.planner.tiles(_whole(frame))
+        found: list[Box] = []
+        for look in self.look([frame] * len(tiles), tiles, scale):
+            found += vetted(look, [], partial(self._closer, frame)).people(LIKELY)
+        return found
+
+    def _closer(self, frame: Frame, person: Box) -> Look | None:
+        """Look at a person with the usual margins; `None` where that were most of the frame."""
+        box = self.planner.around(person, _whole(frame))
+        if box is None:
+            return None
+        return self.look([frame], [box], self.planner.closer(box, person, _whole(frame)))[0]
 
     def look(self, frames: list[Frame], boxes: list[Box], scale: float) -> list[Look]:
         """Run the network over a box of each frame; neighbours of one size share batches."""
@@ -356,17 +330,6 @@ class _Looker:
         shown = _size(box)[::-1] if self._orientation.swaps_axes else _size(box)
         size = self._segmenter.input_size(*shown, max(1, round(min(shown) * scale)))
         return size[::-1] if self._orientation.swaps_axes else size
-
-    def _proportioned(self, width: int, height: int) -> tuple[int, int]:
-        """Return the size made longer one way where a network of fixed input would see it too distorted."""
-        if self._traits.fixed_size is None:
-            return width, height
-        across, down = self._traits.fixed_size[:: -1 if self._orientation.swaps_axes else 1]
-        narrow = _MOST_DISTORTED * across / down
-        return max(width, round(height * narrow)), max(height, round(width * _MOST_DISTORTED * down / across))
-
-    def _whole_scale(self, whole: Box) -> float:
-        return (self._settings.resolution or self._traits.whole_side) / min(_size(whole))
 
 
 def _whole(frame: Frame) -> Box:

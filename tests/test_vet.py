@@ -1,0 +1,133 @@
+"""What a look at the whole frame takes for people is looked at again; only people stay."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.test_following import full_size, overlaps, person
+from tests.test_track import as_frame
+from vidseg import regions
+from vidseg.frames import Box, Orientation
+from vidseg.look import CERTAIN, Look
+from vidseg.segmenters.base import Scores
+from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
+from vidseg.settings import SegmentSettings
+from vidseg.track import follow
+from vidseg.vet import vetted
+
+WHOLE = Box(0, 0, 320, 180)
+LEFT, RIGHT = Box(40, 40, 80, 120), Box(200, 40, 240, 120)
+ROCK_RGB = (200, 90, 40)
+
+
+def look(people: list[Box], box: Box = WHOLE) -> Look:
+    """Return a look at a box of a frame that shows some people, one score a pixel."""
+    logits = np.full((box.height, box.width), -6, np.float32)
+    for each in people:
+        rows, columns = slice(each.top - box.top, each.bottom - box.top), slice(each.left - box.left, None)
+        logits[rows, columns][:, : each.width] = 6
+    return Look(box, logits, logits, False, box.width, box.height)
+
+
+def closer(people: list[Box]) -> Callable[[Box], Look]:
+    """Return a closer look that shows some people alone."""
+    return lambda box: look([each for each in people if each == _around(box, people)], box)
+
+
+def _around(box: Box, people: list[Box]) -> Box | None:
+    return next((each for each in people if abs(each.left - box.left) < 8), None)
+
+
+def shows(seen: Look, box: Box) -> bool:
+    """Whether a look shows someone in a box."""
+    inside: NDArray[np.bool_] = seen.person[box.top : box.bottom, box.left : box.right] > CERTAIN
+    return bool(inside.mean() > 0.9)
+
+
+def test_a_blob_that_is_nobody_closer_up_goes_and_people_stay() -> None:
+    left = vetted(look([LEFT, RIGHT]), [], closer([RIGHT]))
+    assert not (left.person[:, : RIGHT.left - 4] > CERTAIN).any()
+    assert shows(left, RIGHT)
+
+
+def test_known_people_are_not_looked_at_again() -> None:
+    def never(_: Box) -> Look:
+        raise AssertionError("looked again")
+
+    seen = look([LEFT])
+    assert vetted(seen, [LEFT], never) is seen
+
+
+def test_who_fills_the_frame_is_believed() -> None:
+    """There is no closer look then, which is no objection."""
+    seen = look([Box(20, 10, 300, 180)])
+    assert vetted(seen, [], lambda _: None) is seen
+
+
+class Credulous(FakeSegmenter):
+    """Takes a rock for a person too, unless it fills a good part of the picture."""
+
+    def segment(self, batch: NDArray[np.uint8]) -> Scores:
+        scores = super().segment(batch)
+        for picture, logits in zip(batch, scores.person, strict=True):
+            rock = np.abs(picture.astype(np.int16) - ROCK_RGB).max(axis=-1) < 40
+            if rock.mean() < 0.2:
+                logits[rock] = 8
+        return scores
+
+
+def test_a_rock_in_an_empty_room_is_nobody() -> None:
+    """Networks were believed who saw people in rocks, so that those stood before the new background."""
+    rgb = np.full((180, 320, 3), (120, 110, 130), np.float64)
+    rgb[60:120, 200:250] = ROCK_RGB
+    frames = [as_frame(rgb, index=i) for i in range(20)]
+    for _, mask in follow(iter(frames), Credulous(), SegmentSettings(), Orientation()):
+        assert mask.person.max() < 0.1
+
+
+def test_a_rock_beside_somebody_is_nobody_either() -> None:
+    rgb = np.full((180, 320, 3), (120, 110, 130), np.float64)
+    rgb[60:120, 220:270] = ROCK_RGB
+    rgb[40:170, 60:110] = PERSON_RGB
+    frames = [as_frame(rgb, index=i) for i in range(20)]
+    for _, mask in follow(iter(frames), Credulous(), SegmentSettings(), Orientation()):
+        found = full_size(mask, 320, 180)
+        assert found[50:160, 70:100].mean() > 0.9
+        assert not found[:, 200:].any()
+
+
+class Squeezed(FakeSegmenter):
+    """A network whose input has one size, and that sees nobody who is narrower than five pixels there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.traits = replace(self.traits, fixed_size=(64, 64), whole_side=64)
+
+    def input_size(self, width: int, height: int, side: int) -> tuple[int, int]:
+        return 64, 64
+
+    def segment(self, batch: NDArray[np.uint8]) -> Scores:
+        scores = super().segment(batch)
+        for logits in scores.person:
+            if (logits > 0).any(axis=0).sum() < 5:
+                logits[:] = -8
+        return scores
+
+
+def test_someone_too_small_for_the_whole_frame_is_searched_in_parts_of_it() -> None:
+    """A frame of 16:9 squeezed into a square input hides people that a square part of it shows."""
+    boxes = [[person(300 + 3 * i, 150, 36, 80)] for i in range(24)]
+    assert min(overlaps(boxes, Squeezed())) > 0.5
+
+
+@pytest.mark.parametrize(("width", "height", "count"), [(1920, 1080, 3), (480, 854, 3), (64, 60, 0)])
+def test_parts_cover_the_frame(width: int, height: int, count: int) -> None:
+    tiles = regions.tiles(Box(0, 0, width, height))
+    assert len(tiles) == count
+    covered = np.zeros((height, width), bool)
+    for tile in tiles:
+        covered[tile.top : tile.bottom, tile.left : tile.right] = True
+    assert covered.all() or not tiles
