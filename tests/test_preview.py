@@ -12,6 +12,8 @@ from PIL import Image
 from tests.media import frame_number, person_mask, read_frames, write_clip, write_picture
 from tests.renders import rendered
 from tests.test_cli import one_line, vidseg
+from vidseg import background
+from vidseg.decode import decode
 from vidseg.preview import moments, preview
 from vidseg.probe import probe
 from vidseg.segmenters.fake import FakeSegmenter
@@ -71,6 +73,33 @@ def test_a_background_video_plays_on_between_the_moments(tmp_path: Path) -> None
     for row in rows_of(source, background=str(behind), rows=4):
         expected = frames[int(row.time * 30)].rgb[-8:, -8:]
         assert difference(row.pictures[2][-8:, -8:], expected) < 4, row.time
+
+
+def test_a_long_background_video_is_entered_by_seeking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a background was decoded up to each moment: minutes of it for the last of a long clip's rows."""
+    source = write_clip(tmp_path / "in.mp4", frames=60, rate=2)
+    behind = write_clip(
+        tmp_path / "behind.mp4",
+        frames=300,
+        gop=20,
+        rate=15,
+        picture=lambda i: np.full((64, 96, 3), (i // 2, 0, 80), np.uint8),
+    )
+    seen = []
+
+    def counted(*given: Any) -> Any:
+        for frame in decode(*given):
+            seen.append(frame.time)
+            yield frame
+
+    monkeypatch.setattr(background, "decode", counted)
+    for at, number in ((Fraction(18), 270), (Fraction(29), 135)):
+        seen.clear()
+        row = rows_of(source, background=str(behind), at=(at,))[0]
+        assert abs(row.pictures[2][-8:, -8:, 0].mean() - number // 2) < 4
+        assert len(seen) < 150, "of 300, or 435 with the second round"
 
 
 @pytest.mark.parametrize(("rotation", "mirrored"), [(90, False), (-90, False), (180, False), (90, True)])

@@ -303,6 +303,7 @@ class _Loop:
 
     def __init__(self, info: VideoInfo) -> None:
         self._info = info
+        self._origin: Fraction | None = None
         self.length: Fraction | None = None
 
     def pictures(self, elapsed: Fraction) -> Iterator[tuple[Fraction, Frame]]:
@@ -319,20 +320,30 @@ class _Loop:
 
     def _once(self, beginning: Fraction, elapsed: Fraction) -> Iterator[tuple[Fraction, Frame]]:
         """Yield the pictures of one run that aren't over by `elapsed`."""
-        origin = end = None
-        held: tuple[Fraction, Frame] | None = None
-        for frame in decode(self._info, Span(), Damage()):
-            origin = frame.time if origin is None else origin
-            end = frame.end
-            time = beginning + frame.time - origin
-            if held is not None and time > elapsed:
-                yield held
-            held = time, frame
-        if origin is None or end is None or held is None:
-            raise BackgroundError(f"{self._info.path}: none of its video could be decoded")
-        self.length = max(end - origin, Fraction(1, 1000))
-        if elapsed < beginning + self.length:
-            yield held
+        for start in self._starts(elapsed - beginning):
+            held: tuple[Fraction, Frame] | None = None
+            for frame in decode(self._info, Span(start), Damage()):
+                self._origin = frame.time if self._origin is None else self._origin
+                time = beginning + frame.time - self._origin
+                if held is None and start is not None and time > elapsed:
+                    break  # what is shown at `elapsed` begins long before
+                if held is not None and time > elapsed:
+                    yield held
+                held = time, frame
+            else:
+                if held is not None:
+                    self.length = max(held[0] - beginning + held[1].end - held[1].time, Fraction(1, 1000))
+                    if elapsed < beginning + self.length:
+                        yield held
+                    return
+        raise BackgroundError(f"{self._info.path}: none of its video could be decoded")
+
+    def _starts(self, within: Fraction) -> Iterator[Fraction | None]:
+        """Yield from where to read what is shown `within` s of the beginning: near, then all of it."""
+        if self._origin is not None and within > _WORTH_SKIPPING_S:
+            end = within if self._info.duration is None else min(within, self._info.duration)
+            yield self._origin + end - _WORTH_SKIPPING_S
+        yield None
 
 
 class Blur:
