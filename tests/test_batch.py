@@ -297,6 +297,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path: P
     [
         [],
         ["-b", "red", "--matte"],
+        ["-b", "red", "--parts-map"],
         ["-b", "red", "--jobs", "0"],
         ["-b", "red", "--report", "nowhere/report.json"],
         ["-b", "red", "--report", "report.html"],
@@ -305,6 +306,19 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path: P
 def test_wrong_usage_exits_with_2(tmp_path: Path, options: list[str]) -> None:
     source = write_clip(tmp_path / "a.mp4", frames=2)
     assert run("batch", source, "-o", tmp_path / "out", *options).returncode == 2
+
+
+def test_maps_of_parts_are_made_of_many_clips(tmp_path: Path) -> None:
+    """As `vidseg matte --parts-map` makes them: the fake calls the upper half left face, the lower torso."""
+    for name in ("a.mp4", "b.mp4"):
+        write_clip(tmp_path / name, frames=2, picture=lambda n: person_picture(n, 96, 64))
+    options = ("--matte", "--parts-map", "--name", "{stem}.mkv", "--codec", "ffv1")
+    done = run("batch", tmp_path / "a.mp4", tmp_path / "b.mp4", "-o", tmp_path / "out", *options)
+    assert done.returncode == 0, done.stderr
+    for name in ("a.mkv", "b.mkv"):
+        shown = read_frames(tmp_path / "out" / name)[0].rgb.reshape(-1, 3)
+        found = {tuple(int(value) for value in colour) for colour in np.unique(shown, axis=0)}
+        assert {(0, 0, 0), (255, 215, 0), (0, 170, 60)} <= found
 
 
 def test_an_unknown_model_ends_in_one_line(tmp_path: Path) -> None:

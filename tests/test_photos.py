@@ -129,6 +129,41 @@ def test_16_bits_are_read(tmp_path: Path, name: str) -> None:
     assert (found == expected).all()
 
 
+@pytest.mark.parametrize("name", ["rgb.png", "grey.png", "rgb.tif"])
+def test_a_deep_photo_says_that_8_bits_are_used(tmp_path: Path, name: str) -> None:
+    deep = RGB.astype(np.uint16) * 257
+    cv2.imwrite(str(tmp_path / name), deep[..., 1] if name.startswith("grey") else deep[..., ::-1])
+    for source, times in ((tmp_path / name, 1), (saved(tmp_path / "plain.png"), 0)):
+        report = rendered(source, tmp_path / "out.png", "navy", encode=PLAIN, overwrite=True)
+        assert report.notes.count("the photo has 16 bits per sample, of which 8 are used") == times
+
+
+@pytest.mark.parametrize("kind", ["cutout", "premultiplied", "matte", "inverted"])
+def test_what_is_transparent_in_a_photo_stays_so(tmp_path: Path, kind: str) -> None:
+    """Its own cut was lost: the person's transparent half came out opaque and black."""
+    opacity = np.full((64, 96), 255, np.uint8)
+    opacity[:, :48] = np.arange(48, dtype=np.uint8) * 5
+    see_through = photo().convert("RGBA")
+    see_through.putalpha(Image.fromarray(opacity))
+    source = saved(tmp_path / "in.png", see_through)
+    given: Any = {
+        "cutout": {},
+        "premultiplied": {"premultiplied": True},
+        "matte": {"kind": "matte"},
+        "inverted": {"kind": "matte", "invert": True},
+    }[kind]
+    background = "black" if "kind" in given else "transparent"
+    report = rendered(source, tmp_path / "out.png", background, encode=PLAIN, **given)
+    assert "what is transparent in the photo counts as black and stays transparent" in report.notes
+    made = pixels(tmp_path / "out.png")
+    alpha = made[..., 3] if made.ndim == 3 else made if kind == "matte" else 255 - made
+    seen = INSIDE & (opacity > 128)
+    assert np.abs(alpha - opacity)[seen].max() <= 1
+    assert (alpha <= opacity).all()
+    if kind == "premultiplied":
+        assert (made[..., 1] <= made[..., 3] + 1).all()
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_obeyed_once(tmp_path: Path, orientation: int) -> None:
     """The result stands as a viewer shows the source, and says that nothing is left to turn."""
@@ -260,6 +295,18 @@ def test_a_damaged_photo_ends_in_one_line(tmp_path: Path) -> None:
     done = vidseg("render", source, "-o", tmp_path / "out.png", "-b", "red")
     assert "in.jpg: the picture can't be read" in one_line(done)
     assert [path.name for path in tmp_path.iterdir()] == ["in.jpg"]
+
+
+def test_moving_pictures_are_clips_or_say_what_to_do(tmp_path: Path) -> None:
+    more = {"save_all": True, "append_images": [photo().rotate(90)], "duration": 100}
+    for name in ("in.gif", "in.png"):
+        photo().save(tmp_path / name, **more)
+        assert rendered(tmp_path / name, tmp_path / f"{name}.mp4").frames_out == 2
+        with pytest.raises(OutputError, match="one picture can't hold a clip"):
+            rendered(tmp_path / name, tmp_path / "out.png", encode=PLAIN)
+    photo().save(tmp_path / "in.webp", **more)
+    with pytest.raises(InputError, match="an animated WebP, which FFmpeg can't decode; make a GIF of it"):
+        rendered(tmp_path / "in.webp", tmp_path / "out.mp4")
 
 
 def test_a_preview_of_a_photo_is_one_row(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ under way goes on where it was.
 )
 @click.option("-b", "--background", help="What render takes; not with --matte.")
 @click.option("--matte", is_flag=True, help="Write mattes instead of pictures.")
+@click.option("--parts-map", is_flag=True, help="With --matte: body parts, each in its colour.")
 @background_options
 @click.option(
     "--name",
@@ -62,6 +63,8 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
         raise click.UsageError(f"-o {folder}: is a file; name a folder for the results")
     if (options["background"] is None) != options["matte"]:
         raise click.UsageError("give either -b BACKGROUND or --matte")
+    if options["parts_map"] and not options["matte"]:
+        raise click.UsageError("--parts-map is for mattes; give --matte with it")
     _check_report(options["report"])
     common = _common(options, Path("source"), folder)
     clips = find_clips(sources, folder, options["name"], endings_for(common))
@@ -98,10 +101,10 @@ def _check_report(path: Path | None) -> None:
 
 
 def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettings:
-    kind = "matte" if options["matte"] else "picture"
+    matte = "parts" if options["parts_map"] else "matte"
     return settings_of(
         {**options, "source": source, "output": output, "report": None},
-        kind=kind,
+        kind=matte if options["matte"] else "picture",
         background=options["background"] or "black",
     )
 

@@ -10,13 +10,24 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidseg._av import check_target, reason
 from vidseg.errors import OutputError
 from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo, as_plane
 from vidseg.mux import Cut
 from vidseg.numbered import first_number, is_numbered, name_of, numbers
-from vidseg.pictures import FORMATS, plan_pictures, read_exif, samples_of, srgb_profile, write_picture
+from vidseg.pictures import (
+    FORMATS,
+    Samples,
+    is_deep,
+    plan_pictures,
+    read_exif,
+    read_opacity,
+    samples_of,
+    srgb_profile,
+    write_picture,
+)
 from vidseg.report import Stopwatch
 from vidseg.settings import RenderSettings, Target
 
@@ -42,15 +53,16 @@ class PictureSink:
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self._path, self._info, self._content = path, info, target.content
         self._overwrite = settings.overwrite
-        self._associated = settings.premultiplied
+        self._associated, self._inverted = settings.premultiplied, settings.invert
         self._sequence = is_numbered(path)
         self._check()
         self._written: list[int] = []
         self._durations: set[int] = set()
         self._profile, self._exif = (srgb_profile(), read_exif(Path(info.path))) if photo else (b"", b"")
+        self._opacity = read_opacity(Path(info.path)) if photo else None
         self._folder = self._temporary_folder()
         sound = settings.encode.audio if target.sound else "none"
-        self.notes = self._warnings()
+        self.notes = self._warnings() + (self._photo_warnings() if photo else [])
         self.fates: list[tuple[int, str]] = []
         for stream in info.streams:
             if stream.index != info.video_index:
@@ -83,6 +95,8 @@ class PictureSink:
         since = time.perf_counter()
         grey = self._content == "matte"
         samples = samples_of(blank.planes, self._layout, self._colour, self._plan, grey=grey)
+        if self._opacity is not None:
+            samples = self._thinned(samples, self._opacity)
         upright = np.ascontiguousarray(self._info.orientation.upright(samples))
         number = len(self._written) + 1 if self._first is None else self._first + frame.pts
         write_picture(
@@ -96,6 +110,19 @@ class PictureSink:
         self._written.append(number)
         self._durations.add(frame.duration)
         watch.add("encode", since)
+
+    def _thinned(self, samples: Samples, opacity: NDArray[np.uint8]) -> Samples:
+        """Return samples in which nothing is more opaque than it is in the photo itself."""
+        if self._content not in ("cutout", "matte"):
+            return samples
+        peak = np.iinfo(samples.dtype).max
+        share = opacity.astype(np.float32) / 255
+        if self._content == "matte":
+            thin = peak - (peak - samples) * share if self._inverted else samples * share
+            return np.rint(thin).astype(samples.dtype)  # type: ignore[return-value]  # as before
+        first = 0 if self._associated else 3
+        samples[..., first:] = np.rint(samples[..., first:] * share[..., None])
+        return samples
 
     def finish(self) -> None:
         """Give the pictures their names."""
@@ -152,6 +179,16 @@ class PictureSink:
         except OSError as error:
             raise OutputError(f"{self._path}: can't be written: {reason(error)}") from error
         return Path(made)
+
+    def _photo_warnings(self) -> list[str]:
+        notes = []
+        if is_deep(Path(self._info.path)):
+            notes.append("the photo has 16 bits per sample, of which 8 are used")
+        if self._opacity is not None:
+            kept = self._content in ("cutout", "matte")
+            more = " and stays transparent" if kept else "; -b transparent keeps it transparent"
+            notes.append(f"what is transparent in the photo counts as black{more}")
+        return notes
 
     def _warnings(self) -> list[str]:
         notes = []

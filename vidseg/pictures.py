@@ -56,12 +56,15 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 def read_picture(path: Path, kind: type[VidsegError]) -> NDArray[np.uint8] | None:
     """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
 
-    Transparent areas become black. Raises `kind` where the file is missing or damaged.
+    Transparent areas become black (see `read_opacity`); of 16 bits, 8 are kept. Raises `kind` where the file
+    is missing, damaged, or an animated WebP.
     """
     check_source(path, kind)
     try:
         with _large_pictures(), Image.open(path, formats=_READABLE) as image:
             if getattr(image, "n_frames", 1) > 1 and image.format not in _PAGED:
+                if image.format == "WEBP":
+                    raise kind(f"{path}: is an animated WebP, which FFmpeg can't decode; make a GIF of it")
                 return None
             return _srgb(image)
     except UnidentifiedImageError:
@@ -86,13 +89,32 @@ def _srgb(image: Image.Image) -> NDArray[np.uint8]:
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16"):
         return np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
-    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+    if _has_alpha(upright):
         upright = upright.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, (0, 0, 0, 255)), upright)
         upright = upright.convert("RGB")
     if profile and upright.mode in ("RGB", "CMYK"):
         upright = _by_profile(upright, profile)
     return np.asarray(upright.convert("RGB"))
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+
+
+def read_opacity(path: Path) -> NDArray[np.uint8] | None:
+    """Return how opaque a picture is, upright, uint8 [h, w]; `None` where all of it is."""
+    with _large_pictures(), Image.open(path, formats=_READABLE) as image:
+        if not _has_alpha(image):
+            return None
+        opacity = np.asarray(ImageOps.exif_transpose(image).convert("RGBA").getchannel("A"))
+    return None if opacity.min() == 255 else opacity
+
+
+def is_deep(path: Path) -> bool:
+    """Whether a picture has 16 bits per sample."""
+    with _large_pictures(), Image.open(path, formats=_READABLE) as image:
+        return image.mode.startswith("I;16") or ";16" in str(image.tile)
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
