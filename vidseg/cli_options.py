@@ -64,62 +64,28 @@ def grouped(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
+def with_default(name: str, default: float | str, meaning: str, unit: str | None = None) -> Callable[[F], F]:
+    """Return an option that takes what its default is, a number or a text, and shows it in its help."""
+    return click.option(name, default=default, show_default=True, metavar=unit, help=meaning)
+
+
 segment_options = grouped(
-    click.option(
-        "--model",
-        default=DEFAULT_MODEL,
-        show_default=True,
-        help="Network: a name of `vidseg models list`, or a path.",
-    ),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, gpu or gpu:N."),
+    with_default("--model", DEFAULT_MODEL, "Network: a name of `vidseg models list`, or a path."),
+    with_default("--device", "auto", "auto, cpu, gpu or gpu:N."),
     click.option(
         "--batch-size", type=int, help="Frames per call of the network.  [default: what the device likes]"
     ),
-    click.option(
-        "--resolution", default="auto", show_default=True, help="Short side given to the network, or auto."
-    ),
+    with_default("--resolution", "auto", "Short side given to the network, or auto."),
     click.option("--parts", help="Comma-separated body parts or groups to keep, or to blur with -b blur."),
 )
 matte_options = grouped(
-    click.option(
-        "--threshold",
-        type=float,
-        default=_MATTE.threshold,
-        show_default=True,
-        help="Probability at the edge.",
-    ),
-    click.option(
-        "--smooth",
-        type=float,
-        default=_MATTE.smooth,
-        show_default=True,
-        metavar="SECONDS",
-        help="Window that steadies masks; 0 is off.",
-    ),
-    click.option(
-        "--feather",
-        type=float,
-        default=_MATTE.feather,
-        show_default=True,
-        metavar="PIXELS",
-        help="Extra softness of the edge.",
-    ),
-    click.option(
-        "--grow",
-        type=float,
-        default=_MATTE.grow,
-        show_default=True,
-        metavar="PIXELS",
-        help="Move the edge out, or in if negative.",
-    ),
+    with_default("--threshold", _MATTE.threshold, "Probability at the edge."),
+    with_default("--smooth", _MATTE.smooth, "Window that steadies masks; 0 is off.", "SECONDS"),
+    with_default("--feather", _MATTE.feather, "Extra softness of the edge.", "PIXELS"),
+    with_default("--grow", _MATTE.grow, "Move the edge out, or in if negative.", "PIXELS"),
 )
 encode_options = grouped(
-    click.option(
-        "--codec",
-        default="auto",
-        show_default=True,
-        help="x264, x265, svt-av1, vp9, prores, dnxhd, ffv1, h264-nvenc, …",
-    ),
+    with_default("--codec", "auto", "x264, x265, svt-av1, vp9, prores, dnxhd, ffv1, h264-nvenc, …"),
     click.option("--crf", type=float, help="Quality, lower is better.  [default: 18 for x264]"),
     click.option("--preset", help="Speed of the encoder.  [default: medium for x264]"),
     click.option("--pix-fmt", help="Pixel format.  [default: the source's]"),
@@ -145,12 +111,10 @@ run_options = grouped(
     click.option("--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."),
     click.option("--start", type=Seconds(), help="Begin here: seconds or [HH:]MM:SS."),
     click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
-    click.option(
+    with_default(
         "--max-pixels",
-        type=int,
-        default=MOST_PIXELS,
-        show_default=True,
-        help="Refuse larger pictures (width times height), which could take all memory.",
+        MOST_PIXELS,
+        "Refuse larger pictures (width times height), which could take all memory.",
     ),
     click.option("--overwrite", is_flag=True, help="Replace the output if it exists."),
     click.option(

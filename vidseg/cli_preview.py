@@ -19,6 +19,7 @@ from vidseg.cli_options import (
     segment_of,
     segment_options,
     source_argument,
+    with_default,
 )
 from vidseg.settings import PreviewSettings
 
@@ -59,20 +60,11 @@ Examples:
     help="What render takes; transparent shows a checkerboard.",
 )
 @background_options
-@click.option(
-    "--rows", type=int, default=_DEFAULTS.rows, show_default=True, help="Moments, evenly spaced in the clip."
-)
+@with_default("--rows", _DEFAULTS.rows, "Moments, evenly spaced in the clip.")
 @click.option(
     "--at", type=Times(), default=(), metavar="TIMES", help="These moments instead: 1.5,12,1:02:03."
 )
-@click.option(
-    "--width",
-    type=int,
-    default=_DEFAULTS.width,
-    show_default=True,
-    metavar="PIXELS",
-    help="Longer side of each picture.",
-)
+@with_default("--width", _DEFAULTS.width, "Longer side of each picture.", "PIXELS")
 @segment_options
 @matte_options
 @fps_option
