@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
+from PIL import Image
 
-from tests.media import Audio, write_clip
+from tests.media import Audio, write_clip, write_picture
 from tests.renders import QUICK, rendered
 from tests.test_cli import one_line, vidseg
 from tests.tfjs import write_bodypix
@@ -127,6 +128,21 @@ def test_huge_pictures_are_refused_before_memory_is_taken(tmp_path: Path, clip: 
     wide = write_clip(tmp_path / "wide.mkv", width=16384, height=4100, frames=1, codec="ffv1")
     with pytest.raises(InputError, match="more than 67108864 pixels"):
         rendered(wide, tmp_path / "wide.mp4")
+
+
+def test_huge_photos_are_refused_before_memory_is_taken(tmp_path: Path, clip: Path) -> None:
+    """The limit was one of clips only: eighty million pixels fit into ten kilobytes of PNG."""
+    Image.new("1", (10_000, 8_000)).save(tmp_path / "huge.png")
+    with pytest.raises(InputError, match=r"10000x8000, more than 67108864 pixels.*--max-pixels 80000000"):
+        rendered(tmp_path / "huge.png", tmp_path / "out.png")
+    photo = write_picture(tmp_path / "photo.png")
+    with pytest.raises(InputError, match="64x48, more than 3071 pixels"):
+        rendered(photo, tmp_path / "out.png", max_pixels=3071)
+    report = rendered(photo, tmp_path / "out.png", max_pixels=3072, encode=EncodeSettings())
+    assert report.frames_out == 1
+    Image.new("1", (20_000, 9_000)).save(tmp_path / "huge.png")
+    with pytest.raises(BackgroundError, match=r"20000x9000, more than 178956970 pixels; make it smaller"):
+        rendered(clip, tmp_path / "out.mp4", str(tmp_path / "huge.png"))
 
 
 def test_an_encrypted_clip_says_so(tmp_path: Path) -> None:

@@ -134,6 +134,17 @@ def _self_contained() -> str:
     return ",".join(sorted(name for name in readable if name not in _READS_OTHER_FILES))
 
 
+def check_pixels(path: Path, width: int, height: int, most: int, kind: type[VidsegError]) -> None:
+    """Raise `kind` for pictures of more than `most` pixels."""
+    if width * height > most:
+        way_out = (
+            f"if there is memory enough, allow them with --max-pixels {width * height}"
+            if kind is InputError
+            else "make it smaller"
+        )
+        raise kind(f"{path}: its pictures are of {width}x{height}, more than {most} pixels; {way_out}")
+
+
 def limit_pixels(stream: VideoStream, most: int) -> None:
     """Let the decoder refuse pictures far beyond `most` pixels, before it takes memory for them.
 

@@ -133,7 +133,7 @@ def matte(invert: bool, parts_map: bool, **options: Any) -> None:
     _run(options, kind="parts" if parts_map else "matte", invert=invert)
 
 
-@cli.command()
+@cli.command(epilog="Example: vidseg probe talk.mp4")
 @source_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @addresses_option

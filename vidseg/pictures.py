@@ -3,7 +3,6 @@
 import io
 import re
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from vidseg._av import check_source
+from vidseg._av import check_pixels, check_source
 from vidseg.errors import OutputError, VidsegError
 from vidseg.frames import Colour, PixelFormat, Plane, Planes, scaled, yuv_to_rgb_matrix
 from vidseg.settings import Content, EncodeSettings
@@ -34,6 +33,9 @@ FORMATS = {
 _READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 _PAGED = ("MPO", "TIFF")
 """Formats whose further pictures (a second eye, a preview, a page) don't make them a film."""
+
+_MOST_PIXELS = 178_956_970
+"""Of a picture that is read unasked, half a gigabyte: where Pillow stops."""
 
 _DEEP = ("png", "tiff")
 _TRANSPARENT = ("png", "tiff", "webp")
@@ -53,15 +55,16 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 """[h, w] grey, or [h, w, 3] or [h, w, 4] RGB and alpha; uint8, or uint16 of which all 16 bits are used."""
 
 
-def read_picture(path: Path, kind: type[VidsegError]) -> NDArray[np.uint8] | None:
+def read_picture(path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS) -> NDArray[np.uint8] | None:
     """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
 
     Transparent areas become black (see `read_opacity`); of 16 bits, 8 are kept. Raises `kind` where the file
-    is missing, damaged, or an animated WebP.
+    is missing, damaged, an animated WebP, or of more than `most` pixels.
     """
     check_source(path, kind)
     try:
-        with _large_pictures(), Image.open(path, formats=_READABLE) as image:
+        with _of_any_size(), Image.open(path, formats=_READABLE) as image:
+            check_pixels(path, *image.size, most, kind)
             if getattr(image, "n_frames", 1) > 1 and image.format not in _PAGED:
                 if image.format == "WEBP":
                     raise kind(f"{path}: is an animated WebP, which FFmpeg can't decode; make a GIF of it")
@@ -69,19 +72,18 @@ def read_picture(path: Path, kind: type[VidsegError]) -> NDArray[np.uint8] | Non
             return _srgb(image)
     except UnidentifiedImageError:
         return None
-    except Image.DecompressionBombError as error:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise kind(f"{path}: the picture holds more than {most} pixels, which is too much to read") from error
     except (OSError, ValueError, SyntaxError) as error:
         raise kind(f"{path}: the picture can't be read: {error}") from error
 
 
 @contextmanager
-def _large_pictures() -> Iterator[None]:
-    """Read pictures of 89 to 178 million pixels without Pillow's warning of decompression bombs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+def _of_any_size() -> Iterator[None]:
+    """Read pictures however large, which Pillow alone refuses: here it is checked what they hold."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
         yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def _srgb(image: Image.Image) -> NDArray[np.uint8]:
@@ -104,7 +106,7 @@ def _has_alpha(image: Image.Image) -> bool:
 
 def read_opacity(path: Path) -> NDArray[np.uint8] | None:
     """Return how opaque a picture is, upright, uint8 [h, w]; `None` where all of it is."""
-    with _large_pictures(), Image.open(path, formats=_READABLE) as image:
+    with _of_any_size(), Image.open(path, formats=_READABLE) as image:
         if not _has_alpha(image):
             return None
         opacity = np.asarray(ImageOps.exif_transpose(image).convert("RGBA").getchannel("A"))
@@ -113,7 +115,7 @@ def read_opacity(path: Path) -> NDArray[np.uint8] | None:
 
 def is_deep(path: Path) -> bool:
     """Whether a picture has 16 bits per sample."""
-    with _large_pictures(), Image.open(path, formats=_READABLE) as image:
+    with _of_any_size(), Image.open(path, formats=_READABLE) as image:
         return image.mode.startswith("I;16") or ";16" in str(image.tile)
 
 
@@ -132,7 +134,7 @@ def read_exif(path: Path) -> bytes:
     Its orientation is left out, and whatever tells how the samples lie in the file: in a TIFF, such tags
     stand among those that tell of the camera.
     """
-    with _large_pictures(), Image.open(path, formats=_READABLE) as image:
+    with _of_any_size(), Image.open(path, formats=_READABLE) as image:
         exif = image.getexif()
         for tag in _LAYOUT_TAGS & set(exif):
             del exif[tag]

@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from vidseg._av import (
     MICROSECOND,
+    check_pixels,
     clock_jumps,
     colour_of,
     content_light_level,
@@ -45,21 +46,13 @@ def probe(
         if container.format.name == "image2" and rate is None:
             raise kind(f"{path}: pictures have no frame rate; say it, such as --fps 24")
         stream = main_video(container, path, kind)
-        _check_pixels(path, stream.codec_context.width, stream.codec_context.height, most, kind)
+        check_pixels(path, stream.codec_context.width, stream.codec_context.height, most, kind)
         limit_pixels(stream, most)
         first = _first_picture(path, container, stream, kind)
         if first is None:
             raise kind(f"{path}: none of its video could be decoded ({_codec(stream)})")
-        _check_pixels(path, first.width, first.height, most, kind)
+        check_pixels(path, first.width, first.height, most, kind)
         return _describe(path, container, stream, first)
-
-
-def _check_pixels(path: Path, width: int, height: int, most: int, kind: type[VidsegError]) -> None:
-    if width * height > most:
-        raise kind(
-            f"{path}: its pictures are of {width}x{height}, more than {most} pixels; if there is memory "
-            f"enough, allow them with --max-pixels {width * height}"
-        )
 
 
 def main_video(container: InputContainer, path: Path, kind: type[VidsegError] = InputError) -> VideoStream:

@@ -21,7 +21,6 @@ TIMELINES = (".otio", ".fcpxml")
 
 DEFAULT_MODEL = "bodypix-050-s16"
 
-
 MOST_PIXELS = 1 << 26
 """Pixels of the largest picture that is decoded unasked, twice 8K: some twenty frames are held at a time."""
 

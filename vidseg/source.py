@@ -37,7 +37,7 @@ def look(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> V
     if rate is not None and not is_numbered(path):
         raise InputError(f"{path}: --fps is for numbered pictures such as frames/%05d.png; leave it out")
     if path.suffix.lower() in _PHOTO_ENDINGS and not is_numbered(path):
-        picture = read_picture(path, InputError)
+        picture = read_picture(path, InputError, most)
         if picture is not None:
             return _photo_info(path, *picture.shape[1::-1])
     return probe(path, rate=rate, most=most)
@@ -55,13 +55,13 @@ def frames_of(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None =
             yield from frames
     elif span.holds(Fraction(0)):
         damage.video_end = _SECOND
-        yield _photo(Path(info.path))
+        yield _photo(info)
 
 
-def _photo(path: Path) -> Frame:
-    rgb = read_picture(path, InputError)
+def _photo(info: VideoInfo) -> Frame:
+    rgb = read_picture(Path(info.path), InputError, info.width * info.height)
     if rgb is None:
-        raise InputError(f"{path}: changed while it was read")
+        raise InputError(f"{info.path}: changed while it was read")
     return frame_of(rgb)
 
 
