@@ -84,7 +84,7 @@ WAYS: dict[str, Way] = {
     "default": Way(),
     "whole frame only": Way(instead={"vidseg.plan.Planner.plan": lambda *_: []}),
     "no smoothing": Way(("--smooth", "0")),
-    "no edge colours": Way(instead={"vidseg.refine.snapped": lambda person, _: person}),
+    "no edge colours": Way(instead={"vidseg.refine.snapped": lambda person, *_: person}),
     "holes and specks": Way(instead={"vidseg.refine.solid": lambda person, _: person}),
 }
 """The default and its ablations: what each stage brings is what is missing without it."""

@@ -14,7 +14,12 @@ from tests.media import write_clip
 
 PROJECT = Path(__file__).resolve().parent.parent
 PACKAGE = PROJECT / "vidseg"
-SAME_LEVEL = {("parts", "errors"), ("numbered", "errors"), ("segmenters", "models")}
+SAME_LEVEL = {
+    ("parts", "errors"),
+    ("numbered", "errors"),
+    ("frames", "colours"),
+    ("segmenters", "models"),
+}
 """Imports between modules of one level that are meant."""
 ONLY_IN = {
     "av": ("_av", "probe", "decode", "codecs", "beside", "encode", "mux/", "background"),

@@ -7,6 +7,7 @@ by one small matrix product.
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from vidseg.frames import PixelFormat, Plane, as_plane, at_chroma_size, reduced
 
 Floats = NDArray[np.float32]
+Extent: TypeAlias = tuple[slice, slice]
+"""Rows and columns of an array, or of cells; the ends may lie beyond the last ones."""
 
 _SIDE = 4
 """Side of the cells, in pixels, where only an alpha is given."""
@@ -67,6 +70,22 @@ class Cells:
         spread = near @ _weights(self.height, self.width)
         return np.asarray(spread, np.float32).reshape(-1, self.height, self.width)
 
+    def moved(self, rows: int, columns: int) -> "Cells":
+        """Return the cells that lie that many cells further down and to the right."""
+        return Cells(self.height, self.width, self.rows + rows, self.columns + columns)
+
+    def extent(self, margin: int) -> Extent:
+        """Return the rows and columns of cells that hold these and `margin` more on each side."""
+        return _spanned(self.rows, margin), _spanned(self.columns, margin)
+
+    def crop(self, plane: Plane, extent: Extent) -> Plane:
+        """Return a view of the part of `plane` that lies in some rows and columns of cells."""
+        rows, columns = extent
+        return plane[
+            rows.start * self.height : rows.stop * self.height,
+            columns.start * self.width : columns.stop * self.width,
+        ]
+
     def enlarged(self, factor: int) -> "Cells":
         """Return the cells `factor` times as large that hold these, one for each."""
         rows, columns = self.rows // factor, self.columns // factor
@@ -105,6 +124,28 @@ def _weights(height: int, width: int) -> Floats:
     return np.kron(*sides).astype(np.float32)
 
 
+def _spanned(places: NDArray[np.intp], margin: int) -> slice:
+    return slice(max(0, int(places.min()) - margin), int(places.max()) + margin + 1)
+
+
+def extent(marked: NDArray[np.uint8], margin: int) -> Extent:
+    """Return rows and columns that hold all that is not 0 in [h, w], and `margin` more on each side.
+
+    Where nothing is marked, they are the margin's, at the first corner.
+    """
+    left, top, width, height = cv2.boundingRect(marked)
+    rows = slice(max(0, top - margin), top + height + margin)
+    return rows, slice(max(0, left - margin), left + width + margin)
+
+
+def squares(marked: NDArray[np.uint8], side: int, layout: PixelFormat) -> Plane:
+    """Return a plane [h * side, w * side] with a square of the peak for each 1 in [h, w], of 0 for each 0."""
+    runs = np.zeros((2, side), layout.dtype)
+    runs[1] = layout.peak
+    rows = np.take(runs, marked, axis=0).reshape(len(marked), -1)  # by far the quickest of many ways
+    return as_plane(np.repeat(rows, side, axis=0))
+
+
 @dataclass(frozen=True, eq=False)
 class Alpha:
     """How opaque the people are: `plane` [H, W] in the frame's sample type, 0 to its peak code value.
@@ -133,6 +174,21 @@ class Alpha:
     def at(self, index: int) -> tuple[Plane, Cells]:
         """Return alpha and cells at the size of plane `index`; chroma's alpha is the mean of its luma's."""
         return (self.plane, self.cells) if index == 0 else self._chroma
+
+    def share(self, index: int) -> Floats:
+        """Return how opaque the people are in the cells at the size of plane `index`: [n, h, w] in [0, 1]."""
+        return self._luma_share if index == 0 else self._chroma_share
+
+    @cached_property
+    def _luma_share(self) -> Floats:
+        return self._shared(self.plane, self.cells)
+
+    @cached_property
+    def _chroma_share(self) -> Floats:
+        return self._shared(*self._chroma)
+
+    def _shared(self, plane: Plane, cells: Cells) -> Floats:
+        return cells.read(plane) * np.float32(1 / self.layout.peak)
 
     @cached_property
     def _chroma(self) -> tuple[Plane, Cells]:

@@ -8,12 +8,14 @@ as in the bilateral grid (Chen, Paris, Durand 2007), and joined with the
 scores by one step of mean field, as in a dense random field (Krähenbühl, Koltun 2011).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+_Sample = TypeVar("_Sample", np.uint8, np.float32)
 
 _CELL_SHARE = 0.11
 """Side of a cell of the grid, as a share of the picture's longer side."""
@@ -40,24 +42,71 @@ _COUNT_FLOOR = 1.0
 """Added to both counts, so that a colour seen once or twice says little."""
 
 
-def snapped(person: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+def thinned(array: NDArray[_Sample]) -> NDArray[_Sample]:
+    """Return the points of [h, w, …] that are counted."""
+    return array[::_STRIDE, ::_STRIDE]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Appearance:
+    """How people look near each place of a picture, against what is beside them.
+
+    `log_ratios`: float32 [rows, columns, Y, Cb, Cr], natural logarithm of how much likelier a colour is on a
+    person, at the corners of cells of `cell` points a side, for bins of colours. `tables`: for each of Y, Cb
+    and Cr, [256], what a code counts in the number of its colour's bin.
+    """
+
+    log_ratios: NDArray[np.float32]
+    tables: tuple[NDArray[np.intp], ...]
+    cell: float
+
+    @classmethod
+    def of(cls, *seen: tuple[NDArray[np.float32], NDArray[np.uint8]]) -> "Appearance":
+        """Return what one or several pictures show.
+
+        Each is given by `thinned` points: probabilities [h, w] of a person, and colours [h, w, 3].
+        """
+        height, width = seen[0][0].shape
+        cell = max(8 / _STRIDE, _CELL_SHARE * max(height, width))
+        tables, sizes = _bins(np.stack([colours for _, colours in seen]))
+        counts = np.zeros((2, _corner_count(height, cell), _corner_count(width, cell), *sizes), np.float32)
+        for person, colours in seen:
+            _count(counts, person, _numbers(tables, colours), cell)
+        return cls(_log_ratios(counts), tables, cell * _STRIDE)
+
+    def evidence(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], colours: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Return the logarithms for colours [n, 3] at some points, float32 [n]; bilinear between corners."""
+        flat, shape = self.log_ratios.reshape(-1), self.log_ratios.shape
+        step_row, step_column = int(np.prod(shape[1:])), int(np.prod(shape[2:]))
+        above, down = _corners(rows, self.cell)
+        left, across = _corners(columns, self.cell)
+        corner = above * step_row + left * step_column + _numbers(self.tables, colours)
+        upper = flat[corner]
+        upper += across * (flat[corner + step_column] - upper)
+        corner += step_row
+        lower = flat[corner]
+        lower += across * (flat[corner + step_column] - lower)
+        return np.asarray(upper + down * (lower - upper), np.float32)
+
+
+def snapped(
+    person: NDArray[np.float32], picture: NDArray[np.uint8], appearance: Appearance | None = None
+) -> NDArray[np.float32]:
     """Return the probability of a person with its edge moved to where the picture's colours change.
 
-    `person`: float32 [h, w] in [0, 1]; `picture`: uint8 [h, w, 3], Y, Cb, Cr. Only doubtful pixels change,
-    and none where nobody is sure to be.
+    `person`: float32 [h, w] in [0, 1]; `picture`: uint8 [h, w, 3], Y, Cb, Cr; `appearance`: of people in
+    pictures like this one, else it is taken from this one. Only doubtful pixels change, and none where
+    nobody is sure to be.
     """
     doubtful = cv2.findNonZero(cv2.inRange(person, _DOUBTFUL, 1 - _DOUBTFUL))
     if doubtful is None or float(person.max()) <= _SURE:
         return person
+    appearance = appearance or Appearance.of((thinned(person), thinned(picture)))
     columns, rows = np.ascontiguousarray(doubtful.reshape(-1, 2).T.astype(np.intp))
-    height, width = person.shape
-    cell = max(8, round(_CELL_SHARE * max(height, width)))
-    palette = _Palette.of(picture)
-    sparse = palette.bins([code[::_STRIDE, ::_STRIDE] for code in palette.codes])
-    model = _log_ratios(person[::_STRIDE, ::_STRIDE], sparse, palette.sizes, cell / _STRIDE)
-    places = rows * width + columns
-    bins = palette.bins([code.reshape(-1)[places] for code in palette.codes])
-    evidence = _looked_up(model, _corners(rows, height, cell), _corners(columns, width, cell), bins)
+    places = rows * person.shape[1] + columns
+    evidence = appearance.evidence(rows, columns, np.take(picture.reshape(-1, 3), places, axis=0))
     before = person.reshape(-1)[places]
     odds = before / (1 - before) * np.exp(np.float32(_WEIGHT) * evidence)
     result = person.copy()
@@ -65,60 +114,49 @@ def snapped(person: NDArray[np.float32], picture: NDArray[np.uint8]) -> NDArray[
     return result
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Palette:
-    """The colours of a picture in bins: its `codes`, one uint8 [h, w] for each of Y, Cb and Cr.
+def _bins(colours: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.intp], ...], tuple[int, ...]]:
+    """Return the tables and the sizes of the bins that span the codes of [..., 3]."""
+    shifts = np.array([_LUMA_SHIFT, _CHROMA_SHIFT, _CHROMA_SHIFT])
+    flat = colours.reshape(-1, 3)
+    lows, highs = flat.min(axis=0) >> shifts, flat.max(axis=0) >> shifts
+    sizes = tuple(int(size) for size in highs - lows + 1)
+    strides = (sizes[1] * sizes[2], sizes[2], 1)
+    tables = tuple(
+        (np.clip(np.arange(256) >> shift, low, high) - low) * stride
+        for low, high, shift, stride in zip(lows, highs, shifts, strides, strict=True)
+    )
+    return tables, sizes
 
-    `tables`: for each of them, [256], what a code counts in the number of a colour's bin; `sizes`: how
-    many bins each spans.
+
+def _numbers(tables: tuple[NDArray[np.intp], ...], colours: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Return the number of the bin of each colour of [..., 3]."""
+    luma, blue, red = (table[colours[..., channel]] for channel, table in enumerate(tables))
+    luma += blue
+    luma += red
+    return np.asarray(luma, np.intp)
+
+
+def _corner_count(length: int, cell: float) -> int:
+    return int(np.ceil(length / cell)) + 1
+
+
+def _count(
+    counts: NDArray[np.float32], person: NDArray[np.float32], bins: NDArray[np.intp], cell: float
+) -> None:
+    """Add to the counts on and beside people, [2, rows, columns, *sizes], what is sure to be either.
+
+    `person` [h, w] and `bins` [h, w] (numbers among all sizes) are what is counted, `cell` the cells' side.
     """
-
-    codes: Sequence[NDArray[np.uint8]]
-    tables: tuple[NDArray[np.intp], ...]
-    sizes: tuple[int, ...]
-
-    @classmethod
-    def of(cls, picture: NDArray[np.uint8]) -> "_Palette":
-        """Return the palette of uint8 [h, w, 3]; bins span the codes of every few of its pixels."""
-        codes = [np.asarray(code, np.uint8) for code in cv2.split(picture)]
-        spans = []
-        for code, shift in zip(codes, (_LUMA_SHIFT, _CHROMA_SHIFT, _CHROMA_SHIFT), strict=True):
-            low, high, _, _ = cv2.minMaxLoc(np.ascontiguousarray(code[::_STRIDE, ::_STRIDE]))
-            spans.append((int(low) >> shift, int(high) >> shift, shift))
-        sizes = tuple(high - low + 1 for low, high, _ in spans)
-        strides = (sizes[1] * sizes[2], sizes[2], 1)
-        tables = tuple(
-            (np.clip(np.arange(256) >> shift, low, high) - low) * stride
-            for (low, high, shift), stride in zip(spans, strides, strict=True)
-        )
-        return cls(codes, tables, sizes)
-
-    def bins(self, codes: Sequence[NDArray[np.uint8]]) -> NDArray[np.intp]:
-        """Return the number of each colour's bin, for Y, Cb and Cr codes of one shape."""
-        luma, blue, red = (table[code] for table, code in zip(self.tables, codes, strict=True))
-        luma += blue
-        luma += red
-        return luma
-
-
-def _log_ratios(
-    person: NDArray[np.float32], bins: NDArray[np.intp], sizes: tuple[int, ...], cell: float
-) -> NDArray[np.float32]:
-    """Return how much likelier a colour is on a person than beside one, near each corner of the cells.
-
-    `person` [h, w] and `bins` [h, w] (numbers among all `sizes`) are what is counted, `cell` the cells' side.
-    The result is float32 [rows, columns, *sizes], natural logarithms.
-    """
-    height, width = person.shape
-    rows, columns = int(np.ceil(height / cell)) + 1, int(np.ceil(width / cell)) + 1
-    row = np.rint(np.arange(height) / cell).astype(np.intp)[:, None]
-    column = np.rint(np.arange(width) / cell).astype(np.intp)[None]
-    shape = (rows, columns, *sizes)
-    index = ((row * columns + column) * int(np.prod(sizes)) + bins).reshape(-1)
-    counts = np.empty((2, *shape), np.float32)
+    rows, columns = (np.rint(np.arange(length) / cell).astype(np.intp) for length in person.shape)
+    corner = rows[:, None] * counts.shape[2] + columns
+    index = (corner * int(np.prod(counts.shape[3:])) + bins).reshape(-1)
     for count, side in zip(counts, (person, 1 - person), strict=True):
         weight = np.maximum(side - np.float32(_SURE), 0).ravel() / np.float32(1 - _SURE)
-        count.reshape(-1)[:] = np.bincount(index, weight, count.size)
+        count.reshape(-1)[:] += np.bincount(index, weight, count.size)
+
+
+def _log_ratios(counts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how much likelier a colour is on a person than beside one, given both counts, which change."""
     spreads = (_PLACE_SPREAD, _PLACE_SPREAD, _LUMA_SPREAD, _CHROMA_SPREAD, _CHROMA_SPREAD)
     for axis, spread in enumerate(spreads, 1):
         _spread_along(counts, axis, np.float32(spread))
@@ -135,28 +173,8 @@ def _spread_along(counts: NDArray[np.float32], axis: int, share: np.float32) -> 
     counts[behind] += shares[ahead]
 
 
-def _corners(
-    places: NDArray[np.intp], length: int, cell: float
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+def _corners(places: NDArray[np.intp], cell: float) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return the corner before each place along a side, and how far on the way to the next it is."""
-    at = np.arange(length) / cell
+    at = places / np.float32(cell)
     before = at.astype(np.intp)
-    return before[places], (at - before).astype(np.float32)[places]
-
-
-def _looked_up(
-    model: NDArray[np.float32],
-    down: tuple[NDArray[np.intp], NDArray[np.float32]],
-    across: tuple[NDArray[np.intp], NDArray[np.float32]],
-    bins: NDArray[np.intp],
-) -> NDArray[np.float32]:
-    """Return the model at places between corners (bilinear) and in colours' bins, float32 [n]."""
-    flat = model.reshape(-1)
-    step_row, step_column = int(np.prod(model.shape[1:])), int(np.prod(model.shape[2:]))
-    corner = down[0] * step_row + across[0] * step_column + bins
-    upper = flat[corner]
-    upper += across[1] * (flat[corner + step_column] - upper)
-    corner += step_row
-    lower = flat[corner]
-    lower += across[1] * (flat[corner + step_column] - lower)
-    return np.asarray(upper + down[1] * (lower - upper), np.float32)
+    return before, (at - before).astype(np.float32)

@@ -25,7 +25,7 @@ def composite(
         _copy_where(weight, front, target)
         if len(cells):
             own = cells.read(front).astype(np.float32) if edge is None else edge[index]
-            _blend(own, back, weight, cells, alpha.layout.peak, target)
+            _blend(own, back, alpha.share(index), cells, target)
 
 
 def _copy_where(weight: Plane, source: Plane, target: Plane) -> None:
@@ -37,8 +37,7 @@ def _copy_where(weight: Plane, source: Plane, target: Plane) -> None:
     cv2.copyTo(source, marked, target)
 
 
-def _blend(front: Floats, back: Plane, weight: Plane, cells: Cells, peak: int, out: Plane) -> None:
+def _blend(front: Floats, back: Plane, share: Floats, cells: Cells, out: Plane) -> None:
     under = cells.read(back).astype(np.float32)
-    share = cells.read(weight) * np.float32(1 / peak)
     mixed = under + share * (front - under)
     cells.write(out, as_plane(np.rint(mixed).astype(out.dtype)))

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vidseg.colours import Appearance
+
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Planes: TypeAlias = tuple[Plane, ...]
 _Sample = TypeVar("_Sample", np.uint8, np.uint16, np.float32)
@@ -197,6 +199,7 @@ class Mask:
     `None` where unknown. Masks usually lie on a grid of the picture (see `vidseg.grid`).
     `parts`: where a map of parts was asked for, the part that each point shows if it shows anyone, uint8
     [h', w'], numbers of `vidseg.parts.PARTS`. `carried`: it is a mean over time already (see `vidseg.carry`).
+    `appearance`: how people look near by in time, else the mask's own picture tells (see `vidseg.colours`).
     """
 
     person: NDArray[np.float32]
@@ -205,6 +208,7 @@ class Mask:
     picture: NDArray[np.uint8] | None = None
     parts: NDArray[np.uint8] | None = None
     carried: bool = False
+    appearance: Appearance | None = None
 
     @property
     def cell(self) -> int:

@@ -56,12 +56,10 @@ def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
 
 
 def gridded(mask: Mask, frame: Frame) -> Mask:
-    """Return the mask on a grid of the frame: itself where it lies on one."""
-    if mask.cell:
+    """Return the mask on a grid of the frame, with a picture: itself where it lies on one, and has one."""
+    if mask.cell and mask.picture is not None:
         return mask
-    side = side_for(mask.box)
+    side = mask.cell or side_for(mask.box)
     box = aligned(mask.box, side, frame)
-    width, height = size(box, side)
-    person = cv2.resize(mask.person, (width, height), interpolation=cv2.INTER_LINEAR)
-    found = None if mask.picture is None else picture(frame, box, side)
-    return replace(mask, person=np.asarray(person, np.float32), box=box, picture=found)
+    person = cv2.resize(mask.person, size(box, side), interpolation=cv2.INTER_LINEAR)
+    return replace(mask, person=np.asarray(person, np.float32), box=box, picture=picture(frame, box, side))

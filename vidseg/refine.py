@@ -3,13 +3,15 @@
 Full-size work is confined to the band around the edge: everywhere else alpha is 0 or the peak.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.band import Alpha, Cells, Floats
+from vidseg.band import Alpha, Cells, Floats, extent, squares
 from vidseg.colours import snapped
-from vidseg.frames import Box, Frame, Mask, Plane, Planes, as_plane
+from vidseg.frames import Frame, Mask, PixelFormat, Plane, Planes, as_plane
 from vidseg.grid import gridded
 from vidseg.settings import MatteSettings
 from vidseg.solid import solid
@@ -18,6 +20,9 @@ _STEP_WIDTH = 0.7
 """Span of probability, around the threshold, over which alpha rises from 0 to 1."""
 
 _WINDOW = (3, 3)
+_GUIDE_REACH = 2
+"""Points from which the guided filter gathers, each way."""
+
 _FLATNESS = 1e-3
 """Variance of luma, in [0, 1], below which the guided filter takes the picture for flat and just smooths."""
 
@@ -32,9 +37,10 @@ def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
     alpha. `grow` moves the edge by that many pixels of the source, `feather` softens it.
     """
     mask = gridded(mask, frame)
-    person = mask.person if mask.picture is None else snapped(mask.person, mask.picture)
+    assert mask.picture is not None, "gridded gives it one"
+    person = snapped(mask.person, mask.picture, mask.appearance)
     person = solid(_shifted(person, settings.threshold), _shifted(mask.person, settings.threshold))
-    alpha = _filled(frame, mask.box, mask.cell, person)
+    alpha = _filled(frame, replace(mask, person=person))
     if not (round(settings.grow) or settings.feather):
         return alpha
     return Alpha.of(_feathered(_grown(alpha.plane, settings.grow), settings.feather), frame.format)
@@ -48,30 +54,30 @@ def _shifted(person: Floats, threshold: float) -> Floats:
     return np.asarray(scaled / (scaled + (1 - person) * np.float32(threshold)), np.float32)
 
 
-def _filled(frame: Frame, box: Box, side: int, person: Floats) -> Alpha:
-    """Return the alpha of a frame for probabilities, [h, w] on cells of `side` pixels over `box`."""
-    layout = frame.format
-    sure, band = _zones(person)
-    # Outside the band all values around a point are equal: interpolation only has to fill.
-    height, width = person.shape
-    certain = np.multiply(sure, layout.peak, dtype=layout.dtype)
-    spread = cv2.resize(certain, (width * side, height * side), interpolation=cv2.INTER_LINEAR)
-    inside = as_plane(spread[: box.height, : box.width])
-    plane = inside
-    if (box.width, box.height) != (frame.width, frame.height):
-        plane = as_plane(np.zeros((frame.height, frame.width), layout.dtype))
-        plane[box.top : box.bottom, box.left : box.right] = inside
-        inside = plane[box.top : box.bottom, box.left : box.right]
-    cells = Cells.where(band, side)
-    if not len(cells):
-        return Alpha(plane, layout, cells)
-    luma = frame.planes[0][box.top : box.bottom, box.left : box.right]
-    scale = np.float32(1 / layout.peak)
-    slope, offset = _guided(cells.means(luma) * scale, person)
-    values = cells.spread(slope) * (cells.read(luma) * scale) + cells.spread(offset)
-    cells.write(inside, as_plane(np.rint(_stepped(values) * np.float32(layout.peak)).astype(layout.dtype)))
-    placed = Cells(side, side, cells.rows + box.top // side, cells.columns + box.left // side)
+def _filled(frame: Frame, mask: Mask) -> Alpha:
+    """Return the alpha of a frame for the probabilities of a mask on a grid of it."""
+    layout, side = frame.format, mask.cell
+    plane = as_plane(np.zeros((frame.height, frame.width), layout.dtype))
+    sure, band = _zones(mask.person)
+    here = extent(sure | band, _GUIDE_REACH)
+    sure, cells = sure[here], Cells.where(band[here], side)
+    top, left = mask.box.top + here[0].start * side, mask.box.left + here[1].start * side
+    inside = plane[top : top + side * sure.shape[0], left : left + side * sure.shape[1]]
+    inside[...] = squares(sure, side, layout)[: inside.shape[0], : inside.shape[1]]
+    placed = cells.moved(top // side, left // side)
+    if len(cells):
+        slope, offset = _guided(_luma(mask, layout)[here], mask.person[here])
+        values = cells.spread(slope) * (placed.read(frame.planes[0]) * np.float32(1 / layout.peak))
+        edge = _stepped(values + cells.spread(offset)) * np.float32(layout.peak)
+        placed.write(plane, as_plane(np.rint(edge).astype(layout.dtype)))
     return Alpha(plane, layout, placed)
+
+
+def _luma(mask: Mask, layout: PixelFormat) -> Floats:
+    """Return the brightness of the picture on the mask's grid, [h, w] in [0, 1] of a layout's codes."""
+    assert mask.picture is not None
+    codes = 1 << (layout.bits - 8)  # of the layout in one of 8 bits; the middle one stands for all
+    return mask.picture[..., 0] * np.float32(codes / layout.peak) + np.float32((codes - 1) / 2 / layout.peak)
 
 
 def _stepped(person: Floats) -> Floats:
@@ -128,14 +134,15 @@ def foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
     colours on both sides of the edge are local means weighted by alpha and its complement (the "blur fusion"
     of Forte, Approximate Fast Foreground Colour Estimation, 2021), taken on a coarse grid.
     """
+    if not len(alpha.cells):
+        return [alpha.share(index) for index in range(3)]  # nothing either
     peak = np.float32(frame.format.peak)
     front, back = _two_sides(frame, alpha)
     own = []
     for index, plane in enumerate(frame.planes):
-        weight, cells = alpha.at(index)
-        part = cells.read(weight) * (1 / peak)
+        part = alpha.share(index)
         ahead, behind = front[:, None, None, index], back[:, None, None, index]
-        colour = ahead + part * (cells.read(plane) - part * ahead - (1 - part) * behind)
+        colour = ahead + part * (alpha.at(index)[1].read(plane) - part * ahead - (1 - part) * behind)
         own.append(np.rint(np.clip(colour, 0, peak)))
     return own
 
@@ -152,16 +159,17 @@ def with_edge(frame: Frame, alpha: Alpha, edge: list[Floats]) -> Planes:
 
 def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
     """Return the mean colours of foreground and background near each cell of alpha, float32 [n, 3] each."""
-    cells, factor = alpha.cells, 1
-    while max(alpha.plane.shape) > _MEANS_SIDE * cells.height * factor:
+    cells, factor, longest = alpha.cells, 1, max(alpha.plane.shape)
+    while longest > _MEANS_SIDE * cells.height * factor:
         factor *= 2
+    window = max(3, round(-(-longest // (cells.height * factor)) * _REACH) | 1)
     coarse = [alpha.at(index)[1].enlarged(factor) for index in range(3)]
-    means = [some.means(plane) for some, plane in zip(coarse, frame.planes, strict=True)]
+    here = coarse[0].extent(window // 2)
+    means = [some.means(some.crop(plane, here)) for some, plane in zip(coarse, frame.planes, strict=True)]
     colour: Floats = np.asarray(cv2.merge(means), np.float32)
-    part: Floats = coarse[0].means(alpha.plane) * np.float32(1 / frame.format.peak)
-    rows, columns = coarse[0].rows, coarse[0].columns
-    window = (max(3, round(max(part.shape) * _REACH) | 1),) * 2
-    total, share = np.asarray(cv2.blur(colour, window)), np.asarray(cv2.blur(part, window))
-    ahead = np.asarray(cv2.blur(colour * part[..., None], window))
+    part: Floats = coarse[0].means(coarse[0].crop(alpha.plane, here)) * np.float32(1 / frame.format.peak)
+    rows, columns = coarse[0].rows - here[0].start, coarse[0].columns - here[1].start
+    total, share = (np.asarray(cv2.blur(values, (window, window))) for values in (colour, part))
+    ahead = np.asarray(cv2.blur(colour * part[..., None], (window, window)))
     near, ahead, share = total[rows, columns], ahead[rows, columns], share[rows, columns, None]
     return ahead / np.maximum(share, 1e-3), (near - ahead) / np.maximum(1 - share, 1e-3)

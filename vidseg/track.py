@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from vidseg import grid, regions
 from vidseg.carry import Carrier, View
+from vidseg.colours import Appearance, thinned
 from vidseg.errors import ModelError
 from vidseg.frames import Box, Frame, Mask, Orientation, small_rgb
 from vidseg.look import CERTAIN, Look, chosen, joined, joined_labels, reach
@@ -38,6 +39,8 @@ _LONGEST_SPAN = 16
 _MARGIN_IN_NEED = 0.5
 """Share of its sides by which a region grows whose border a person touches."""
 
+_WORTH_SHARING = 3
+"""Masks carried over one gap from which on it is cheaper to learn colours from its ends than from each."""
 
 def follow(
     frames: Iterable[Frame],
@@ -265,20 +268,24 @@ class _Looker:
             return {}
         low, high = inner.start - 1, inner.stop
         box, side = _gridded(seen[low] + seen[high], frames[low])
-        begin, end = (
-            View.of(grid.picture(frames[i], box, side), joined(seen[i], box, side)) for i in (low, high)
-        )
+        pictures = [grid.picture(frames[i], box, side) for i in (low, high)]
+        logits = [joined(seen[i], box, side) for i in (low, high)]
+        begin, end = map(View.of, pictures, logits)
         middle = inner[len(inner) // 2]
         masks: dict[int, Mask] = {}
         for i in sorted(inner, key=lambda i: i != middle):
             picture = grid.picture(frames[i], box, side)
             share = (frames[i].time - frames[low].time) / (frames[high].time - frames[low].time)
-            logits = self._carrier.carried(View.of(picture), begin, end, float(share))
-            if logits is not None:
-                masks[i] = replace(self._mask(logits, box, picture), carried=True)
+            found = self._carrier.carried(View.of(picture), begin, end, float(share))
+            if found is not None:
+                masks[i] = replace(self._mask(found, box, picture), carried=True)
             elif i == middle:
                 break
-        return masks
+        if len(masks) < _WORTH_SHARING:
+            return masks
+        people = [self._person(thinned(each)) for each in logits]
+        appearance = Appearance.of(*zip(people, map(thinned, pictures), strict=True))
+        return {i: replace(mask, appearance=appearance) for i, mask in masks.items()}
 
     def _mask(self, logits: NDArray[np.float32], box: Box, picture: NDArray[np.uint8]) -> Mask:
         height, width = picture.shape[:2]
@@ -286,8 +293,13 @@ class _Looker:
             logits = np.asarray(
                 cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
             )
-        person = 1 / (1 + np.exp(-self._traits.logit_gain * logits))
-        return Mask(person=np.asarray(person, np.float32), box=box, picture=picture)
+        return Mask(person=self._person(logits), box=box, picture=picture)
+
+    def _person(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the probability of a person."""
+        odds = np.exp(logits * np.float32(-self._traits.logit_gain))
+        odds += 1
+        return np.asarray(np.reciprocal(odds, out=odds), np.float32)
 
     def _batch(self, frames: list[Frame], boxes: list[Box], scale: float) -> list[Look]:
         width, height = self._picture_size(boxes[0], scale)
