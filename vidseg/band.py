@@ -19,6 +19,9 @@ Floats = NDArray[np.float32]
 Extent: TypeAlias = tuple[slice, slice]
 """Rows and columns of an array, or of cells; the ends may lie beyond the last ones."""
 
+_PRODUCT = 1 << 18
+"""Multiplications that OpenBLAS does in one thread; its others go on spinning after a larger product."""
+
 _SIDE = 4
 """Side of the cells, in pixels, where only an alpha is given."""
 
@@ -67,8 +70,12 @@ class Cells:
         width = padded.shape[1]
         around = np.add.outer(np.arange(3) * width, np.arange(3)).reshape(-1)
         near = padded.reshape(-1)[(self.rows * width + self.columns)[:, None] + around]
-        spread = near @ _weights(self.height, self.width)
-        return np.asarray(spread, np.float32).reshape(-1, self.height, self.width)
+        weights = _weights(self.height, self.width)
+        spread = np.empty((len(near), weights.shape[1]), np.float32)
+        step = _PRODUCT // weights.size
+        for begin in range(0, len(near), step):
+            np.matmul(near[begin : begin + step], weights, out=spread[begin : begin + step])
+        return spread.reshape(-1, self.height, self.width)
 
     def moved(self, rows: int, columns: int) -> "Cells":
         """Return the cells that lie that many cells further down and to the right."""
