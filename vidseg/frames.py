@@ -1,6 +1,6 @@
 """What travels through the pipeline: frames, masks, and what is known of a source. Pure values, no I/O."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
@@ -170,6 +170,11 @@ class Frame:
     def end(self) -> Fraction:
         """When it ceases to be shown, in seconds, exact as far as `duration` is."""
         return (self.pts + self.duration) * self.time_base
+
+    @property
+    def without_picture(self) -> "Frame":
+        """The frame's times alone, without the memory that its planes take."""
+        return replace(self, planes=(), owner=None)
 
     def __repr__(self) -> str:
         return f"Frame({self.width}x{self.height} {self.format.name}, t={float(self.time):.3f} s)"

@@ -30,16 +30,15 @@ from vidseg.smooth import steady
 from vidseg.source import frames_of, look
 from vidseg.track import follow
 
-FRAMES_AHEAD = 2
+FRAMES_AHEAD = 1
 """Depth of the queues between threads: enough to ride out a slow frame, small enough for 4K."""
 
 _LEAST_MISSING_S = Fraction(1, 4)
 """How much earlier than its container claims a source may end before it counts as truncated."""
 
-PAINTED_AHEAD = 1
-"""The same for frames that wait for the encoder; each is two of them."""
+PAINTED_AHEAD = 4
+"""The same for frames that wait for the encoder, which takes none for a while and then several at once."""
 
-Painted: TypeAlias = tuple[Frame, Mask, list[Blank]]
 Progress: TypeAlias = Callable[[int, int | None], None]
 Say: TypeAlias = Callable[[str], None]
 
@@ -73,8 +72,10 @@ def render(
         report = new_report(settings, info, chain.segmenter, sinks)
         quality = Quality.wanted(settings, info, chain.surfaces[0])
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
-        frames = stack.enter_context(closing(painted(chain.pairs, chain.painter, sinks, watch)))
-        for one in frames:
+        measured = quality is not None
+        for one in stack.enter_context(
+            closing(painted(chain.pairs, chain.painter, sinks, watch, measured=measured))
+        ):
             write_one(one, sinks, watch, quality)
             report.frames_out += 1
             if progress is not None:
@@ -106,6 +107,18 @@ class Opening:
 
     first: Frame
     cut: Cut
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """What waits to be written: `blanks`, one for each sink, and the `frame` that they were painted for.
+
+    Where masks are measured, `mask` is the frame's; else only the frame's times are kept, not its picture.
+    """
+
+    frame: Frame
+    blanks: list[Blank]
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,9 +294,17 @@ def _masked(
 
 
 def painted(
-    pairs: Iterable[tuple[Frame, Mask]], painter: Painter, sinks: Sequence[Sink], watch: Stopwatch
+    pairs: Iterable[tuple[Frame, Mask]],
+    painter: Painter,
+    sinks: Sequence[Sink],
+    watch: Stopwatch,
+    *,
+    measured: bool,
 ) -> Generator[Painted, None, None]:
-    """Yield frames, their masks, and what was painted of them for each sink, made in a thread of its own."""
+    """Yield what was painted of every frame for each sink, made in a thread of its own.
+
+    `measured`: whether what is yielded will be, so that it comes with all of the frame, and its mask.
+    """
 
     def paint() -> Iterator[Painted]:
         for frame, mask in pairs:
@@ -291,20 +312,19 @@ def painted(
             blanks = [sink.blank() for sink in sinks]
             painter.paint(frame, mask, tuple(itertools.chain.from_iterable(b.planes for b in blanks)))
             watch.add("paint", since)
-            yield frame, mask, blanks
+            yield Painted(frame, blanks, mask) if measured else Painted(frame.without_picture, blanks)
 
     return prefetch(paint(), PAINTED_AHEAD, name="painting")
 
 
 def write_one(one: Painted, sinks: Sequence[Sink], watch: Stopwatch, quality: Quality | None = None) -> None:
     """Measure a painted frame's mask, and write it to every sink."""
-    frame, mask, blanks = one
-    if quality is not None:
+    if quality is not None and one.mask is not None:
         since = time.perf_counter()
-        quality.note(frame, mask, blanks[0].planes)
+        quality.note(one.frame, one.mask, one.blanks[0].planes)
         watch.add("measure", since)
-    for sink, blank in zip(sinks, blanks, strict=True):
-        sink.write(frame, blank, watch)
+    for sink, blank in zip(sinks, one.blanks, strict=True):
+        sink.write(one.frame, blank, watch)
 
 
 def new_report(settings: RenderSettings, info: VideoInfo, segmenter: Named, sinks: Sequence[Sink]) -> Report:

@@ -242,8 +242,10 @@ def render_stretch(
         )  # fmt: skip
         figures = SegmentFigures(job.store.folder, settings, info, opened.surfaces[0])
         wanted = _within(stretch, job.first, opened.pairs, figures, sinks)
-        for one in stack.enter_context(closing(painted(wanted, opened.painter, sinks, watch))):
-            figures.turn(one[0].time)
+        measured = settings.report is not None
+        frames = painted(wanted, opened.painter, sinks, watch, measured=measured)
+        for one in stack.enter_context(closing(frames)):
+            figures.turn(one.frame.time)
             write_one(one, sinks, watch, figures.quality)
             add(1)
         figures.finish()

@@ -57,6 +57,7 @@ def steady(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
         held.append(pair)
         while done < len(held) and held[-1][0].time - held[done][0].time >= window_s / 2:
             yield _steadied(flow, held, done, window_s)
+            held[done] = (held[done][0].without_picture, held[done][1])  # neighbours need no more
             done += 1
             while done > 1 and held[done - 1][0].time - held[0][0].time >= window_s / 2:
                 held.popleft()

@@ -42,6 +42,7 @@ _MARGIN_IN_NEED = 0.5
 _WORTH_SHARING = 3
 """Masks carried over one gap from which on it is cheaper to learn colours from its ends than from each."""
 
+
 def follow(
     frames: Iterable[Frame],
     segmenter: Segmenter,
