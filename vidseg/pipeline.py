@@ -72,10 +72,8 @@ def render(
         report = new_report(settings, info, chain.segmenter, sinks)
         quality = Quality.wanted(settings, info, chain.surfaces[0])
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
-        measured = quality is not None
-        for one in stack.enter_context(
-            closing(painted(chain.pairs, chain.painter, sinks, watch, measured=measured))
-        ):
+        frames = painted(chain.pairs, chain.painter, sinks, watch, measured=quality is not None)
+        for one in stack.enter_context(closing(frames)):
             write_one(one, sinks, watch, quality)
             report.frames_out += 1
             if progress is not None:
