@@ -4,8 +4,7 @@ Neighbours are moved along the motion of the picture first (see `vidseg.flow`), 
 what this frame shows. So what moves is steadied too, and leaves no ghost.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -20,9 +19,6 @@ from vidseg.partmap import Ballot, elected
 _Pair = tuple[Frame, Mask]
 _Sample = TypeVar("_Sample", np.uint8, np.float32)
 
-_PER_SIDE = 1
-"""Neighbours taken on each side: the next one is worth its milliseconds of flow, one further hardly."""
-
 _SAME = 12.0
 """Change of colour, in codes of 256, at which a neighbour's weight has fallen to 1 / e."""
 
@@ -36,48 +32,40 @@ _CARRIED_S = 0.25
 
 
 def steady(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
-    """Yield the same frames in the same order, with masks averaged over `window_s` seconds around each.
+    """Yield the same frames in the same order, with each mask averaged with the one before and after it.
 
-    The mean is one of logits. A neighbour's weight falls with its distance in time, to 0 at half the window,
-    and with what differs between the pictures once the motion is made good. No mask is blended across a cut.
-    Masks that were carried to their frames are means over time already, and stay unless the window is longer
-    than theirs. A window of 0 passes all through.
+    The mean is one of logits; neighbours further off would bring hardly anything. A neighbour's weight falls
+    with its distance in time, to 0 at half of `window_s`, and with what differs between the pictures once the
+    motion is made good. No mask is blended across a cut. Masks that were carried to their frames are means
+    over time already, and stay unless the window is longer than theirs. A window of 0 passes all through.
     """
     if window_s <= 0:
         yield from pairs
         return
-    held: deque[_Pair] = deque()
     flow = Flow(fine=True)
-    done = 0  # pairs at the front of `held` that were yielded and serve as neighbours only
-    for pair in pairs:
-        if pair[1].cut:
-            yield from _flush(flow, held, done, window_s)
-            held.clear()
-            done = 0
-        held.append(pair)
-        while done < len(held) and held[-1][0].time - held[done][0].time >= window_s / 2:
-            yield _steadied(flow, held, done, window_s)
-            held[done] = (held[done][0].without_picture, held[done][1])  # neighbours need no more
-            done += 1
-            while done > 1 and held[done - 1][0].time - held[0][0].time >= window_s / 2:
-                held.popleft()
-                done -= 1
-    yield from _flush(flow, held, done, window_s)
+    before: _Pair | None = None
+    now: _Pair | None = None
+    for after in pairs:
+        cut = after[1].cut
+        if now is not None:
+            yield _steadied(flow, now, [before, None if cut else after], window_s)
+        # What was yielded is a neighbour still, which needs no picture of full size.
+        before, now = (None if cut or now is None else (now[0].without_picture, now[1])), after
+    if now is not None:
+        yield _steadied(flow, now, [before], window_s)
 
 
-def _flush(flow: Flow, held: deque[_Pair], done: int, window_s: float) -> Iterator[_Pair]:
-    for index in range(done, len(held)):
-        yield _steadied(flow, held, index, window_s)
-
-
-def _steadied(flow: Flow, held: deque[_Pair], index: int, window_s: float) -> _Pair:
-    frame, mask = held[index]
+def _steadied(flow: Flow, now: _Pair, neighbours: Sequence[_Pair | None], window_s: float) -> _Pair:
+    frame, mask = now
     if mask.carried and window_s <= _CARRIED_S:
-        return frame, mask
+        return now
     own = _View.of(mask, mask)
     total, change = np.ones_like(own.logits), np.zeros_like(own.logits)
     ballots: list[Ballot] = [] if mask.parts is None else [(mask.person, mask.parts)]
-    for time_weight, other in _neighbours(held, index, window_s):
+    for neighbour in neighbours:
+        if neighbour is None or (time_weight := _time_weight(frame, neighbour[0], window_s)) <= 0:
+            continue
+        other = neighbour[1]
         view = _View.of(other, mask)
         there, weight = _match(flow, own, view, time_weight)
         total += weight
@@ -120,17 +108,8 @@ def _resized(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.f
     return array if array.shape == shape else np.asarray(cv2.resize(array, shape[::-1]), np.float32)
 
 
-def _neighbours(held: deque[_Pair], index: int, window_s: float) -> Iterator[tuple[float, Mask]]:
-    """Yield the neighbours of pair `index` worth blending, each with its weight by time, in (0, 1]."""
-    time = held[index][0].time
-    for side in (range(index - 1, -1, -1), range(index + 1, len(held))):
-        near = []
-        for i in side:
-            weight = 1 - (float(held[i][0].time - time) / (window_s / 2)) ** 2
-            if weight <= 0:
-                break
-            near.append((weight, held[i][1]))
-        yield from near[:: max(1, -(-len(near) // _PER_SIDE))]
+def _time_weight(frame: Frame, other: Frame, window_s: float) -> float:
+    return 1 - (float(other.time - frame.time) / (window_s / 2)) ** 2
 
 
 def _match(
