@@ -20,8 +20,8 @@ _STEP_WIDTH = 0.7
 """Span of probability, around the threshold, over which alpha rises from 0 to 1."""
 
 _WINDOW = (3, 3)
-_GUIDE_REACH = 2
-"""Points from which the guided filter gathers, each way."""
+_GUIDE_REACH = 3
+"""Points from which a pixel's alpha is gathered, each way: by two means, and between points."""
 
 _FLATNESS = 1e-3
 """Variance of luma, in [0, 1], below which the guided filter takes the picture for flat and just smooths."""
