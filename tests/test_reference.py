@@ -103,7 +103,7 @@ def whole_alpha(frame: Frame, person: NDArray[np.float32], box: Box, side: int) 
     full = [
         cv2.resize(mean(each), padded.shape[::-1], interpolation=cv2.INTER_LINEAR) for each in (slope, offset)
     ]
-    found = np.clip((full[0] * padded + full[1] - 0.5) * 2 + 0.5, 0, 1)
+    found = np.clip((full[0] * padded + full[1] - 0.5) / 0.7 + 0.5, 0, 1)
     return np.asarray(found[: luma.shape[0], : luma.shape[1]], np.float64)
 
 
