@@ -14,7 +14,8 @@ tested too. Frames whose numbers leave gaps are single pictures, and go through 
 Columns: IoU and F (boundary) want to be high; bMAD (x1000, near the true edge), MAD (x1000, whole frame) and
 dtSSD (x100, flicker against the truth) low. CPU ms: of all threads together, per frame, with decoding and
 FFV1. `--ablation` adds the tutorial's way (tf_bodypix, frame by frame, threshold 0.5), and vidseg without
-one stage each. The metrics are `metrics/matte_metrics.py` of the test-data folder (VIDSEG_TEST_DATA).
+one stage each; `--costs` also what every stage costs at 720p and 1080p beside what it brings. The metrics are
+`metrics/matte_metrics.py` of the test-data folder (VIDSEG_TEST_DATA).
 """
 
 import argparse
@@ -45,6 +46,7 @@ DATA = Path(os.environ.get("VIDSEG_TEST_DATA", ROOT.parent / "shared"))
 sys.path.insert(0, str(ROOT))
 
 RATE = 24
+HEIGHTS = (720, 1080)
 COLUMNS = ("iou", "f", "bmad", "mad", "dtssd", "cpu_ms")
 TITLES = ("IoU", "F", "bMAD", "MAD", "dtSSD", "CPU ms")
 MEANS = {"hike + tennis": {"hike", "tennis"}}
@@ -79,10 +81,16 @@ class Way:
     options: tuple[str, ...] = ()
     instead: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
+    @property
+    def smooth(self) -> float | None:
+        """The window that is asked for, in seconds, `None` for the default."""
+        return float(self.options[1]) if "--smooth" in self.options else None
+
 
 WAYS: dict[str, Way] = {
     "default": Way(),
     "whole frame only": Way(instead={"vidseg.plan.Planner.plan": lambda *_: []}),
+    "believing every look": Way(instead={"vidseg.track.vetted": lambda look, *_: look}),
     "no smoothing": Way(("--smooth", "0")),
     "no edge colours": Way(instead={"vidseg.refine.snapped": lambda person, *_: person}),
     "holes and specks": Way(instead={"vidseg.refine.solid": lambda person, _: person}),
@@ -282,6 +290,45 @@ def markdown(table: dict[str, dict[str, Scores]]) -> str:
     return "\n".join(lines)
 
 
+# -- costs ---------------------------------------------------------------------------------------------------
+
+
+def costs_of_stages(sets: Sequence[Set], model: str, table: dict[str, dict[str, Scores]]) -> str:
+    """Return a table of what stages cost and bring, means over sets of pictures that follow each other."""
+    from scripts import costs
+
+    chosen = [each for each in sets if each.frames and not each.stills]
+    spent: dict[str, dict[int, costs.Costs]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for each, height in itertools.product(chosen, HEIGHTS):
+            folder = Path(scratch) / f"{each.name}{height}"
+            write_clip(costs.scaled(each.frames, height, folder), clip := folder.with_suffix(".mkv"))
+            for name, way in WAYS.items():
+                with ExitStack() as stack:
+                    for target, function in way.instead.items():
+                        stack.enter_context(mock.patch(target, function))
+                    found = costs.costs(clip, model, way.smooth)
+                row = spent.setdefault(name, {}).setdefault(height, dict.fromkeys(found, 0.0))
+                for stage, ms in found.items():
+                    row[stage] += ms / len(chosen)
+    return costs.table(spent, brought(chosen, model, table))
+
+
+def brought(
+    sets: Sequence[Set], model: str, table: dict[str, dict[str, Scores]]
+) -> dict[str, dict[str, float]]:
+    """Return way → score → how much it changes, on average, by the stage that the way leaves out."""
+    result = {}
+    for name in WAYS:
+        without, default = table.get(f"{model}, {name}"), table[model]
+        if without is not None:
+            result[name] = {
+                title: statistics.fmean(default[each.name][key] - without[each.name][key] for each in sets)
+                for key, title in (("iou", "IoU"), ("f", "F"), ("bmad", "bMAD"), ("dtssd", "dtSSD"))
+            }
+    return result
+
+
 # -- sheets --------------------------------------------------------------------------------------------------
 
 
@@ -312,6 +359,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--ablation", action="store_true", help="add the tutorial's way, and rows without a stage"
     )
+    parser.add_argument("--costs", action="store_true", help="add what each stage costs and brings")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--clips", type=Path, help="draw contact sheets of the clips in this folder instead")
     parser.add_argument("--out", type=Path, default=Path("sheets"), help="where sheets go")
@@ -322,10 +370,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         draw_sheets(given.clips, given.out, models, given.rows)
         return 0
     sets = found_sets(given.sets, [name for name in given.names.split(",") if name])
-    table = evaluate(sets, models, given.ablation, lambda line: print(line, file=sys.stderr, flush=True))
+    ablation = given.ablation or given.costs
+    table = evaluate(sets, models, ablation, lambda line: print(line, file=sys.stderr, flush=True))
     if given.json is not None:
         given.json.write_text(json.dumps(table, indent=1), "utf-8")
     print(markdown(table))
+    for model in models if given.costs else ():
+        print(f"\nWhat each stage adds, {model}:\n\n{costs_of_stages(sets, model, table)}")
     return 0
 
 

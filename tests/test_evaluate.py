@@ -75,3 +75,24 @@ def test_every_ablation_names_what_is_there(script: ModuleType) -> None:
         for name in way.instead:
             with script.mock.patch(name):
                 pass
+
+
+def test_costs_of_stages_stand_beside_what_they_bring(
+    script: ModuleType, tmp_path: Path, test_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidseg.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter())
+    monkeypatch.setattr("vidseg.segmenters.open_segmenter", lambda *_, **__: FakeSegmenter())
+    monkeypatch.setattr(script, "DATA", test_data)
+    monkeypatch.setattr(script, "HEIGHTS", (180,))
+    monkeypatch.setattr(script, "WAYS", {name: script.WAYS[name] for name in ("default", "no smoothing")})
+    sets = [script.given_set(str(walk(tmp_path / "walk", range(6))))]
+    monkeypatch.setattr(script, "tutorial", lambda each: (script.truth(each), 0.0))
+    scores = script.evaluate(sets, ["fake"], True, lambda _: None)
+    head, _, default, smoothing = script.costs_of_stages(sets, "fake", scores).splitlines()
+    titles = [cell.strip() for cell in head.strip("|").split("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in (default, smoothing)]
+    assert titles[:5] == ["stage", "IoU", "F", "bMAD", "dtSSD"]
+    spent = dict(zip(titles, cells[0], strict=True))
+    without = dict(zip(titles, cells[1], strict=True))
+    assert float(spent["180p: smooth"]) > 0
+    assert float(without["180p: smooth"]) >= float(spent["180p: smooth"]) - 0.1, "all of it is saved"

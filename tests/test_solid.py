@@ -87,3 +87,14 @@ def test_a_room_in_which_the_network_is_nowhere_sure_is_empty() -> None:
 def test_an_empty_mask_passes() -> None:
     mask = np.zeros((20, 30), np.float32)
     assert solid(mask, mask) is mask
+
+
+def test_faint_flecks_beside_hair_go_and_hair_stays() -> None:
+    """Joined to the person by a faint bridge, they passed for a part of the person."""
+    mask = body()
+    mask[100, 140:160] = 0.3
+    mask[99:102, 152:155] = 0.6
+    mask[80, 140:142] = 0.3
+    mended = solid(mask, mask)
+    assert not mended[95:105, 146:].any()
+    assert mended[80, 141] == np.float32(0.3)

@@ -1,6 +1,7 @@
 """Following the people: every frame gets its mask, in the frame's own grid."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -88,3 +89,19 @@ def test_somebody_who_jumps_in_between_is_seen() -> None:
     ]
     assert found[4] > 0.9
     assert max(found[:4] + found[5:]) < 0.1
+
+
+def test_a_networks_bias_is_made_good_in_masks() -> None:
+    """Networks that leave out more of people than they add say so in their traits."""
+    doubtful = FakeSegmenter()
+    doubtful.traits = replace(doubtful.traits, logit_bias=2.0)
+    boxes = [[Box(100, 40, 160, 170)]] * 4
+    plain, biased = (
+        [mask.person for _, mask in follow(frames_of(boxes), network, SegmentSettings(), Orientation())]
+        for network in (FakeSegmenter(), doubtful)
+    )
+    for one, other in zip(plain, biased, strict=True):
+        odds, more = one / (1 - one + 1e-6), other / (1 - other + 1e-6)
+        soft = (one > 1e-3) & (other < 0.99)
+        np.testing.assert_allclose(more[soft], odds[soft] * np.exp(2), rtol=0.01)
+        assert soft.any()

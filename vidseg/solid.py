@@ -1,4 +1,4 @@
-"""Holes in bodies closed, specks beside them dropped. Pure.
+"""Holes in bodies closed, specks and haze beside them dropped. Pure.
 
 What is small beside the largest person is judged by what the network said before colours had their say: a
 blob in which it was nowhere sure of a person is none, and an enclosed gap in which it was nowhere sure of the
@@ -7,7 +7,7 @@ jacket's colour does not stay, and daylight between arm and body does.
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -28,7 +28,11 @@ _GAP, _GAP_SURE = 0.01, 0.1
 _MOTE = 0.002
 """Share of the largest blob below which blobs are dropped, and holes closed, whatever the network said."""
 
+_REACH = 1 / 80
+"""Share of the longer side beyond which nothing soft belongs to a body."""
+
 _Float: TypeAlias = NDArray[np.float32]
+_Sample = TypeVar("_Sample", NDArray[np.float32], NDArray[np.uint8])
 _Outline: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]
 
 
@@ -45,10 +49,20 @@ def solid(person: _Float, said: _Float) -> _Float:
     specks = [blob for blob, area in judged if not _is_person(blob, said, area / largest)]
     result = _painted(person, specks, 0)
     body = _above(result, _BODY)
+    result = _without_haze(result, body, _MOTE * largest)
     outlines, family = cv2.findContours(body, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     parents = [] if family is None else family[0, :, 3]
     enclosed = [outline for outline, parent in zip(outlines, parents, strict=True) if parent >= 0]
     return _painted(result, [hole for hole in enclosed if _is_flaw(hole, said, largest)], 1)
+
+
+def _without_haze(person: _Float, body: NDArray[np.uint8], least: float) -> _Float:
+    """Return the probability without what is faint and further than hair from bodies of `least` pixels."""
+    blobs = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    near = _painted(body, [blob for blob in blobs if cv2.contourArea(blob) + len(blob) / 2 + 1 < least], 0)
+    reach = 2 * max(2, round(max(person.shape) * _REACH)) + 1
+    haze = _above(person, _SEEN) > cv2.dilate(near, np.ones((reach, reach), np.uint8))
+    return np.where(haze, np.float32(0), person) if haze.any() else person
 
 
 def _above(person: _Float, level: float) -> NDArray[np.uint8]:
@@ -75,7 +89,7 @@ def _extremes(array: _Float, outline: _Outline) -> tuple[float, float]:
     return least, greatest
 
 
-def _painted(array: _Float, outlines: Sequence[_Outline], value: float) -> _Float:
+def _painted(array: _Sample, outlines: Sequence[_Outline], value: float) -> _Sample:
     """Return the array with `value` on and within the outlines, itself where there are none."""
     if not outlines:
         return array
@@ -83,5 +97,5 @@ def _painted(array: _Float, outlines: Sequence[_Outline], value: float) -> _Floa
     for outline in outlines:  # one by one, lest one within another be left out
         cv2.drawContours(inside, [outline], 0, 1, cv2.FILLED)
     result = array.copy()
-    np.copyto(result, np.float32(value), where=inside.view(np.bool_))
+    np.copyto(result, array.dtype.type(value), where=inside.view(np.bool_))
     return result

@@ -306,7 +306,7 @@ class _Looker:
         width, height = self._picture_size(boxes[0], scale)
         pictures = [small_rgb(frame, box, width, height) for frame, box in zip(frames, boxes, strict=True)]
         scores = self._segmenter.segment(np.stack([self._input(picture) for picture in pictures]))
-        wanted = chosen(scores, self._settings.parts)
+        wanted = chosen(scores, self._settings.parts) + np.float32(self._traits.logit_bias)
         mapped = scores.parts if self._settings.part_map else None
         return [
             Look(

@@ -35,16 +35,18 @@ class Traits:
 
     `whole_side`: good short side in pixels of its input for whole frames; `person_side`: good input
     height in pixels for one person who fills it; `margin`: share of a person's box added on each side of
-    a region of interest; `logit_gain`: factor on the logits that makes them honest probabilities;
-    `fixed_size`: (width, height) where the input's size can't be chosen; `corner_aligned`: whether the
-    first and last score lie on the first and last pixel (strided convolutions padded to stride x n + 1)
-    or score cells tile the picture; `batch_size`: frames per call that the device likes.
+    a region of interest; `logit_bias` and `logit_gain`: what is added to the logits, and the factor on the
+    sum, that make them honest probabilities; `fixed_size`: (width, height) where the input's size can't be
+    chosen; `corner_aligned`: whether the first and last score lie on the first and last pixel (strided
+    convolutions padded to stride x n + 1) or score cells tile the picture; `batch_size`: frames per call that
+    the device likes.
     """
 
     whole_side: int
     person_side: int
     margin: float
     logit_gain: float
+    logit_bias: float = 0.0
     fixed_size: tuple[int, int] | None
     corner_aligned: bool
     batch_size: int

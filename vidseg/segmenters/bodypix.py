@@ -51,6 +51,7 @@ class BodyPix:
             person_side=400,
             margin=0.15,
             logit_gain=2.0,
+            logit_bias=0.2,
             fixed_size=runtime.input_size,
             corner_aligned=True,
             batch_size=batch_size,
