@@ -15,7 +15,7 @@ from tests.renders import rendered
 from vidseg.background import Canvas, open_background
 from vidseg.errors import BackgroundError
 from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, as_plane, small_rgb
-from vidseg.settings import EncodeSettings
+from vidseg.settings import EncodeSettings, Fit
 
 CLEAR = as_plane(np.zeros((48, 64), np.uint8))
 
@@ -51,6 +51,12 @@ def shown(spec: str | Path, canvas: Canvas, time: int = 0) -> np.ndarray:
 def test_a_colour_comes_out_as_itself(matrix: int, full_range: bool, format_name: str) -> None:
     canvas = canvas_for(colour=Colour(full_range, matrix), format_name=format_name)
     assert np.abs(shown("#00b140", canvas) - (0, 0xB1, 0x40)).max() <= 2
+
+
+@pytest.mark.parametrize("fit", ["cover", "contain", "stretch"])
+def test_a_colour_fills_the_frame_whatever_the_fit(fit: Fit) -> None:
+    """It was a picture of one pixel to the code, so that `contain` put bars beside it."""
+    assert np.abs(shown("#00b140", canvas_for(fit=fit)) - (0, 0xB1, 0x40)).max() <= 2
 
 
 def test_colours_have_names() -> None:

@@ -78,9 +78,9 @@ def open_background(spec: str, canvas: Canvas, *, whole_blur: bool = False) -> B
         return Blur(_blur_strength(spec), whole=whole_blur)
     path = Path(spec)
     if not path.exists() and (rgb := named_colour(spec)) is not None:
-        return Still(np.full((1, 1, 3), rgb, np.uint8), canvas)
+        return Still.plain(rgb, canvas)
     picture = read_picture(path, BackgroundError)
-    return Still(picture, canvas) if picture is not None else Movie(path, canvas)
+    return Still.fitted(picture, canvas) if picture is not None else Movie(path, canvas)
 
 
 def _blur_strength(spec: str) -> float:
@@ -170,15 +170,37 @@ def planes_from_rgb(rgb: NDArray[np.float32], colour: Colour, layout: PixelForma
     return tuple(planes)
 
 
-class Still:
-    """One picture behind every frame; its planes are made once."""
+def _in_light(rgb: NDArray[np.generic], canvas: Canvas) -> Planes:
+    """Return the planes of an SDR picture, uint8 [h, w, 3], in the canvas's layout and light."""
+    light = sdr_to(rgb.astype(np.float32) / np.float32(255), canvas.colour)
+    return planes_from_rgb(light, canvas.colour, canvas.layout, canvas.info.height)
 
-    def __init__(self, rgb: NDArray[np.uint8], canvas: Canvas) -> None:
+
+class Still:
+    """One picture behind every frame: its planes, made once."""
+
+    def __init__(self, planes: Planes) -> None:
+        self._planes = planes
+
+    @classmethod
+    def fitted(cls, rgb: NDArray[np.uint8], canvas: Canvas) -> "Still":
+        """Return a picture, uint8 [h, w, 3] as it is shown, brought to the canvas."""
         fitting = _fitting((rgb.shape[1], rgb.shape[0]), canvas.info.shown_size, canvas.fit)
         upright = _fit(rgb, fitting, *canvas.upright_size, fill=0)
-        coded = np.ascontiguousarray(canvas.info.orientation.coded(upright)).astype(np.float32) / 255
-        light = sdr_to(coded, canvas.colour)
-        self._planes = planes_from_rgb(light, canvas.colour, canvas.layout, canvas.info.height)
+        return cls(_in_light(np.ascontiguousarray(canvas.info.orientation.coded(upright)), canvas))
+
+    @classmethod
+    def plain(cls, rgb: tuple[int, ...], canvas: Canvas) -> "Still":
+        """Return one colour all over, its red, green and blue from 0 to 255."""
+        colour = _in_light(np.full((2, 2, 3), rgb, np.uint8), canvas)
+        info, layout = canvas.info, canvas.layout
+        sizes = [layout.plane_size(index, info.width, info.height) for index in range(3)]
+        return cls(
+            tuple(
+                as_plane(np.full((height, width), plane[0, 0], layout.dtype))
+                for plane, (width, height) in zip(colour, sizes, strict=True)
+            )
+        )
 
     def planes(self, frame: Frame, alpha: Plane) -> Planes:
         """Return the same planes every time."""

@@ -165,7 +165,7 @@ def _background(
     if settings.background != "transparent":
         return open_background(settings.background, canvas, whole_blur=hide)
     width, height = canvas.info.shown_size
-    return Still(checkerboard(width, height, max(1, round(_SQUARE * width / size[0]))), canvas)
+    return Still.fitted(checkerboard(width, height, max(1, round(_SQUARE * width / size[0]))), canvas)
 
 
 def _described(info: VideoInfo) -> str:
