@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tests.media import Audio, audio_packets, ffprobe, frame_times, person_picture, read_frames, write_clip
 from tests.renders import rendered
+from vidseg.codecs import CODECS
 from vidseg.errors import OutputError, SettingsError
 from vidseg.settings import EncodeSettings, MatteSettings
 
@@ -277,6 +278,10 @@ def test_pair_and_premultiplied_are_for_transparency() -> None:
         ("m.mkv", "ffv1", "video", "tv", 235),
         ("m.mp4", "x264", "auto", "tv", 235),
         ("m.mp4", "x264", "full", "pc", 255),
+        ("m.mp4", "x265", "auto", "tv", 235),
+        ("m.mp4", "x265", "full", "pc", 255),
+        ("m.webm", "vp9", "auto", "tv", 235),
+        ("m.webm", "vp9", "full", "pc", 255),
         ("m.mov", "prores", "auto", "tv", 940),
         ("m.mov", "png", "auto", "pc", 255),
     ],
@@ -285,19 +290,55 @@ def test_a_matte_has_the_range_that_its_tag_says(
     tmp_path: Path, name: str, codec: str, chosen: str, tag: str, white: int
 ) -> None:
     source = lossless(tmp_path / "in.mkv")
-    encode: Any = EncodeSettings(codec=codec, range=chosen, crf=1 if codec == "x264" else None)  # type: ignore[arg-type]
+    crf = None if codec in ("ffv1", "prores", "png") else 1
+    encode: Any = EncodeSettings(codec=codec, range=chosen, crf=crf)  # type: ignore[arg-type]
     rendered(source, tmp_path / name, kind="matte", encode=encode, matte=SOFT)
     stream = ffprobe(tmp_path / name, "-show_streams")["streams"][0]
-    assert stream.get("color_range", "tv") == tag
+    assert stream["color_range"] == tag
     with av.open(str(tmp_path / name)) as file:
         luma = next(file.decode(video=0))
         kind = np.uint16 if codec == "prores" else np.uint8
         plane = np.frombuffer(luma.planes[0], kind).reshape(luma.planes[0].height, -1)[:64, :96]
     meant = matte_of(source)[0]
     black = 0 if tag == "pc" else 64 if codec == "prores" else 16
-    assert np.abs(plane - (black + meant * (white - black))).max() <= (
-        6 if codec in ("x264", "prores") else 1
+    assert np.abs(plane - (black + meant * (white - black))).max() <= (1 if codec in ("ffv1", "png") else 6)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_every_container_that_a_codec_names_takes_it(tmp_path: Path, name: str) -> None:
+    """FFV1 in .mov, DNxHR and PNG in .mkv were offered, and then refused when the render began."""
+    source = write_clip(tmp_path / "in.mp4", frames=4, width=256, height=128)
+    if CODECS[name].hardware:
+        pytest.skip("hardware encoders are tried where there is the hardware")
+    for suffix in CODECS[name].containers:
+        report = rendered(source, tmp_path / f"o{suffix}", "red", encode=EncodeSettings(codec=name))
+        assert report.frames_out == 4
+    for suffix in CODECS[name].alpha_containers:
+        rendered(source, tmp_path / f"a{suffix}", "transparent", encode=EncodeSettings(codec=name))
+        assert alpha_of(tmp_path / f"a{suffix}")[0].min() == 0
+
+
+@pytest.mark.parametrize(("name", "codec"), [("m.mp4", "auto"), ("m.mkv", "ffv1"), ("m.webm", "auto")])
+def test_a_matte_has_the_frames_times_and_sound_of_a_render(tmp_path: Path, name: str, codec: str) -> None:
+    source = write_clip(tmp_path / "in.mkv", pts=[0, 3, 4, 9, 20, 21], codec="ffv1", audio=[Audio()], rate=30)
+    encode: Any = {"codec": codec, "audio": "transcode" if name.endswith("webm") else "copy"}
+    rendered(source, tmp_path / f"r{name}", "red", encode=EncodeSettings(**encode), matte=SOFT)
+    sounds = []
+    for invert in (False, True):
+        given: Any = {"kind": "matte", "invert": invert, "overwrite": True}
+        rendered(source, tmp_path / name, encode=EncodeSettings(**encode), matte=SOFT, **given)
+        assert frame_times(tmp_path / name) == frame_times(tmp_path / f"r{name}") == frame_times(source)
+        sounds.append(audio_packets(tmp_path / name))
+    assert sounds[0] == sounds[1] == audio_packets(tmp_path / f"r{name}")
+    assert sounds[0]
+    rendered(
+        source,
+        tmp_path / "quiet.mkv",
+        kind="matte",
+        encode=EncodeSettings(codec="ffv1", audio="none"),
+        matte=SOFT,
     )
+    assert not audio_packets(tmp_path / "quiet.mkv")
 
 
 def test_a_range_that_cannot_be_told_is_refused(tmp_path: Path) -> None:

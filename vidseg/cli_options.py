@@ -103,7 +103,7 @@ _range_option = click.option(
     type=click.Choice(["auto", "full", "video"]),
     default="auto",
     show_default=True,
-    help="Code values of a matte; auto: full for FFV1 in .mkv and for pictures, else video.",
+    help="Code values of a matte; auto: full for FFV1, PNG, Animation and pictures, else video.",
 )
 fps_option = click.option("--fps", type=Rate(), help="Frame rate, where INPUT is pictures (frames/%05d.png).")
 run_options = grouped(

@@ -44,6 +44,7 @@ class Codec:
 
 
 _MP4 = (".mp4", ".m4v", ".mov", ".mkv")
+_AV1 = (".mp4", ".m4v", ".mkv")
 
 CODECS: dict[str, Codec] = {
     "x264": Codec(
@@ -53,7 +54,7 @@ CODECS: dict[str, Codec] = {
         ("crf", 18),
         ("preset", "medium"),
         grey=("gray", "gray10le"),
-        edges={"aq-mode": "0", "psy": "0"},
+        edges={"aq-mode": "0", "psy": "0", "x264-params": "videoformat=component"},
     ),
     "x265": Codec(
         "libx265",
@@ -65,7 +66,7 @@ CODECS: dict[str, Codec] = {
         edges={"x265-params": "log-level=error:aq-mode=0"},
     ),
     "svt-av1": Codec(
-        "libsvtav1", _420, (*_MP4, ".webm"), ("crf", 28), ("preset", "8"), {"svtav1-params": "fast-decode=0"}
+        "libsvtav1", _420, (*_AV1, ".webm"), ("crf", 28), ("preset", "8"), {"svtav1-params": "fast-decode=0"}
     ),
     "vp9": Codec(
         "libvpx-vp9",
@@ -89,19 +90,18 @@ CODECS: dict[str, Codec] = {
     "dnxhd": Codec(
         "dnxhd",
         ("yuv422p", "yuv422p10le", "yuv444p10le"),
-        (".mov", ".mkv"),
-        untagged=(".mov", ".mkv"),
+        (".mov",),
+        untagged=(".mov",),
     ),
     "ffv1": Codec(
         "ffv1",
         _ALL,
-        (".mkv", ".mov"),
+        (".mkv",),
         options={"level": "3", "slicecrc": "1", "slices": "16"},
         alpha=_WITH_ALPHA,
         alpha_containers=(".mkv",),
         grey=("gray", "gray10le", "gray12le", "gray16le"),
         rgb=("bgr0",),
-        untagged=(".mov",),
         full_range=True,
     ),
     "qtrle": Codec(
@@ -110,9 +110,9 @@ CODECS: dict[str, Codec] = {
     "png": Codec(
         "png",
         ("rgb24", "rgb48be"),
-        (".mov", ".mkv"),
+        (".mov",),
         alpha=("rgba", "rgba64be"),
-        alpha_containers=(".mov", ".mkv"),
+        alpha_containers=(".mov",),
         grey=("gray", "gray16be"),
         full_range=True,
     ),
@@ -122,7 +122,7 @@ CODECS: dict[str, Codec] = {
     "hevc-nvenc": Codec(
         "hevc_nvenc", ("yuv420p", "p010le"), _MP4, ("cq", 22), ("preset", "p5"), hardware=True
     ),
-    "av1-nvenc": Codec("av1_nvenc", ("yuv420p", "p010le"), _MP4, ("cq", 28), ("preset", "p5"), hardware=True),
+    "av1-nvenc": Codec("av1_nvenc", ("yuv420p", "p010le"), _AV1, ("cq", 28), ("preset", "p5"), hardware=True),
     "h264-qsv": Codec(
         "h264_qsv", ("nv12",), _MP4, ("global_quality", 20), ("preset", "medium"), hardware=True
     ),
@@ -138,7 +138,8 @@ _FINER = 12
 """By how much default rate factors are lower for mattes and maps of parts.
 
 They are nothing but edges, from which encoders take bits unless they are told (`Codec.edges`). A real clip's
-matte in H.264 was off by 63 of 255 at most; like this by 6, and a frame of 720p takes 5 kB.
+matte in H.264 was off by 63 of 255 at most; like this by 7, and a frame of 720p takes 5 kB. x264 tells the
+range only beside a format of video that it knows.
 """
 
 _X26_PRESETS = (
