@@ -154,12 +154,14 @@ def test_what_is_transparent_in_a_photo_stays_so(tmp_path: Path, kind: str) -> N
     }[kind]
     background = "black" if "kind" in given else "transparent"
     report = rendered(source, tmp_path / "out.png", background, encode=PLAIN, **given)
-    assert "what is transparent in the photo counts as black and stays transparent" in report.notes
+    assert "what is wholly transparent in the photo counts as black and stays transparent" in report.notes
     made = pixels(tmp_path / "out.png")
     alpha = made[..., 3] if made.ndim == 3 else made if kind == "matte" else 255 - made
     seen = INSIDE & (opacity > 128)
     assert np.abs(alpha - opacity)[seen].max() <= 1
     assert (alpha <= opacity).all()
+    if kind == "cutout":
+        assert near(made[seen][:, :3], PERSON_RGB)
     if kind == "premultiplied":
         assert (made[..., 1] <= made[..., 3] + 1).all()
 

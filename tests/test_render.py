@@ -403,3 +403,11 @@ def test_ffprobe_agrees(tmp_path: Path) -> None:
     assert after["streams"][0]["side_data_list"][0]["rotation"] == 90
     assert after["streams"][1]["tags"]["language"] == "deu"
     assert after["chapters"][0]["tags"]["title"] == "all"
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_hevc_of_a_frame_or_two_is_written(tmp_path: Path, frames: int) -> None:
+    """Without a third frame, x265 gives whatever stood in memory as decoding times, which MP4 refused."""
+    source = write_clip(tmp_path / "in.mp4", frames=frames)
+    rendered(source, tmp_path / "out.mp4", encode=EncodeSettings(codec="x265"))
+    assert frame_times(tmp_path / "out.mp4") == frame_times(source)

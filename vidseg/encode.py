@@ -25,6 +25,10 @@ _RGB = {"rgb24": 0, "rgb48be": 0, "rgba": 0, "rgba64be": 0, "argb": 1}
 """RGB formats that pictures are kept in, and the place of red."""
 
 
+_UNORDERED = 2
+"""How many frames are too few for x265 to know its delay: their decoding times are what lay in memory."""
+
+
 class Encoder:
     """One video stream of an output container.
 
@@ -43,6 +47,7 @@ class Encoder:
         self.coded_size = _coded_size(self.size, chosen)
         self.notes = self._size_notes()
         self._reformatter = VideoReformatter()
+        self._frames = 0
         self._beside = beside.AlphaBeside(*self.coded_size) if chosen.alpha_beside else None
         self._format = "yuv420p" if chosen.alpha_beside else chosen.pix_fmt
         if chosen.name == "svt-av1":
@@ -116,12 +121,17 @@ class Encoder:
             self._write_alpha(blank.alpha, frame)
         frame.pts, frame.time_base, frame.duration = pts, time_base, duration
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
+            self._frames += 1
             return self._with_alpha(self.stream.encode(frame))
 
     def flush(self) -> list[Packet]:
         """Return the packets still inside the encoder."""
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
-            return self._with_alpha(self.stream.encode(None))
+            packets = self._with_alpha(self.stream.encode(None))
+        if self.plan.name == "x265" and self._frames <= _UNORDERED:
+            for packet in packets:
+                packet.dts = packet.pts
+        return packets
 
     def _with_alpha(self, packets: list[Packet]) -> list[Packet]:
         return packets if self._beside is None else [self._beside.attach(packet) for packet in packets]

@@ -187,7 +187,7 @@ class PictureSink:
         if self._opacity is not None:
             kept = self._content in ("cutout", "matte")
             more = " and stays transparent" if kept else "; -b transparent keeps it transparent"
-            notes.append(f"what is transparent in the photo counts as black{more}")
+            notes.append(f"what is wholly transparent in the photo counts as black{more}")
         return notes
 
     def _warnings(self) -> list[str]:

@@ -55,11 +55,14 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 """[h, w] grey, or [h, w, 3] or [h, w, 4] RGB and alpha; uint8, or uint16 of which all 16 bits are used."""
 
 
-def read_picture(path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS) -> NDArray[np.uint8] | None:
+def read_picture(
+    path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS, *, straight: bool = False
+) -> NDArray[np.uint8] | None:
     """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
 
-    Transparent areas become black (see `read_opacity`); of 16 bits, 8 are kept. Raises `kind` where the file
-    is missing, damaged, an animated WebP, or of more than `most` pixels.
+    It lies on black; `straight` gives what is half transparent its own colours, which go with `read_opacity`.
+    Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an animated WebP, or of more than
+    `most` pixels.
     """
     check_source(path, kind)
     try:
@@ -69,7 +72,7 @@ def read_picture(path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS) 
                 if image.format == "WEBP":
                     raise kind(f"{path}: is an animated WebP, which FFmpeg can't decode; make a GIF of it")
                 return None
-            return _srgb(image)
+            return _srgb(image, straight=straight)
     except UnidentifiedImageError:
         return None
     except (OSError, ValueError, SyntaxError) as error:
@@ -86,13 +89,15 @@ def _of_any_size() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _srgb(image: Image.Image) -> NDArray[np.uint8]:
+def _srgb(image: Image.Image, *, straight: bool) -> NDArray[np.uint8]:
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16"):
         return np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if _has_alpha(upright):
         upright = upright.convert("RGBA")
+        if straight:
+            upright.putalpha(upright.getchannel("A").point(lambda opacity: 255 * (opacity > 0)))
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, (0, 0, 0, 255)), upright)
         upright = upright.convert("RGB")
     if profile and upright.mode in ("RGB", "CMYK"):

@@ -59,7 +59,7 @@ def frames_of(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None =
 
 
 def _photo(info: VideoInfo) -> Frame:
-    rgb = read_picture(Path(info.path), InputError, info.width * info.height)
+    rgb = read_picture(Path(info.path), InputError, info.width * info.height, straight=True)
     if rgb is None:
         raise InputError(f"{info.path}: changed while it was read")
     return frame_of(rgb)
