@@ -61,8 +61,8 @@ def read_picture(
     """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
 
     It lies on black; `straight` gives what is half transparent its own colours, which go with `read_opacity`.
-    Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an animated WebP, or of more than
-    `most` pixels.
+    Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an animated WebP, or of more
+    than `most` pixels.
     """
     check_source(path, kind)
     try:
