@@ -217,7 +217,8 @@ def look(kind: Kind, clip: Clip, folder: Path, options: list[str]) -> Found:
 def row(kind: Kind, native: Found, fine: Found) -> str:
     """Return a row of the table."""
     tags = " ".join(str(native.about[name]) for name in _TAGS if name in native.about)
-    mode = native.about.get("tags", {}).get("alpha_mode")
+    tagged = {name.lower(): value for name, value in native.about.get("tags", {}).items()}
+    mode = tagged.get("alpha_mode")
     lossy = native.about["codec_name"] in ("vp9", "h264")
     problems = native.problems + fine.problems
     if fine.colour.max() > MOST_444 and not lossy:
