@@ -225,12 +225,11 @@ def test_graph_that_is_no_bodypix(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_conversion_without_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The child can't import it; the parent said "can't be converted", as of a model that is at fault."""
-    absent = tmp_path / "absent" / "tensorflow"
-    absent.mkdir(parents=True)
-    (absent / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'tensorflow'\")")
-    monkeypatch.setenv("PYTHONPATH", str(absent.parent))
+    (tmp_path / "absent").mkdir()
+    (tmp_path / "absent" / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "absent"))
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
-    wanted = r"TensorFlow .* must be installed \(No module named 'tensorflow'\): .*--model selfie"
+    wanted = r"TensorFlow .* must be installed \(import of tensorflow halted.*\): .*--model selfie"
     with pytest.raises(ModelError, match=wanted):
         ensure_converted(read_tfjs(write_bodypix(tmp_path / "model")), name="mine", parts=False)
 
