@@ -99,6 +99,22 @@ def test_a_rock_beside_somebody_is_nobody_either() -> None:
         assert not found[:, 200:].any()
 
 
+@pytest.mark.parametrize(("drift", "again"), [(0, False), (6, True)])
+def test_what_stays_the_same_is_not_looked_at_again(drift: int, again: bool) -> None:
+    """A chair that each look at the whole frame took for someone cost a third of all looks."""
+    frames = []
+    for i in range(48):
+        rgb = np.full((180, 320, 3), (120, 110, 130), np.float64)
+        rgb[60:120, 200 + i * drift // 8 : 250 + i * drift // 8] = ROCK_RGB
+        rgb[40:170, 60:110] = PERSON_RGB
+        frames.append(as_frame(rgb, index=i))
+    network = Credulous()
+    for _, mask in follow(iter(frames), network, SegmentSettings(), Orientation()):
+        assert not full_size(mask, 320, 180)[:, 190:].any()
+    spans = 48 // 8 + 1  # each ends with a look at a whole frame; then one at the person, one at the rock
+    assert (network.frames > spans + 2) is again
+
+
 class Squeezed(FakeSegmenter):
     """A network whose input has one size, and that sees nobody who is narrower than five pixels there."""
 

@@ -65,6 +65,12 @@ def overlap(one: Box, other: Box) -> bool:
     return across and max(one.top, other.top) < min(one.bottom, other.bottom)
 
 
+def contains(outer: Box, box: Box) -> bool:
+    """Whether all of `box` lies within `outer`."""
+    across = outer.left <= box.left and box.right <= outer.right
+    return across and outer.top <= box.top and box.bottom <= outer.bottom
+
+
 def grown(box: Box, pixels: int) -> Box:
     """Return the box with `pixels` more on every side."""
     return Box(box.left - pixels, box.top - pixels, box.right + pixels, box.bottom + pixels)

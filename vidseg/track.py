@@ -10,6 +10,7 @@ Where that doesn't explain what the frame in the middle shows, the network looks
 """
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -38,6 +39,11 @@ _LONGEST_SPAN = 16
 
 _MARGIN_IN_NEED = 0.5
 """Share of its sides by which a region grows whose border a person touches."""
+
+_MOST_CLOSER_LOOKS = 8
+_THUMBNAIL = (16, 16)
+_UNCHANGED = 8.0
+"""Change of colour, in codes of 256, below which every part of a thumbnail shows the same as before."""
 
 _WORTH_SHARING = 3
 """Masks carried over one gap from which on it is cheaper to learn colours from its ends than from each."""
@@ -89,6 +95,8 @@ def _span_masks(looker: "_Looker", span: list[Frame], before: _Seen | None) -> t
     """
     end = len(span) - 1
     ends = [0, end] if before is None and end else [end]
+    if before is None:
+        looker.forget()
     known = [] if before is None else before.known
     whole = dict(zip(ends, looker.vetted([span[i] for i in ends], known), strict=True))
     found = {i: look.people(LIKELY) or looker.searched(span[i]) for i, look in whole.items()}
@@ -208,6 +216,7 @@ class _Looker:
         self._settings = settings
         self._orientation = orientation
         self._carrier = Carrier()
+        self._closer_looks: deque[tuple[Look, NDArray[np.float32]]] = deque(maxlen=_MOST_CLOSER_LOOKS)
         self.planner = Planner(segmenter.traits, settings.resolution or 0, turned=orientation.swaps_axes)
         self.batch_size = settings.batch_size or segmenter.traits.batch_size
 
@@ -234,11 +243,24 @@ class _Looker:
         return found
 
     def _closer(self, frame: Frame, person: Box) -> Look | None:
-        """Look at a person with the usual margins; `None` where that were most of the frame."""
+        """Look at a person with the usual margins; `None` where that were most of the frame.
+
+        Where such a look was taken not long ago, and what it saw is there unchanged, it is as good as new.
+        """
         box = self.planner.around(person, _whole(frame))
         if box is None:
             return None
-        return self.look([frame], [box], self.planner.closer(box, person, _whole(frame)))[0]
+        for look, shown in self._closer_looks:
+            fits = regions.contains(look.box, person) and regions.area(look.box) < 2 * regions.area(box)
+            if fits and np.abs(_thumbnail(frame, look.box) - shown).max() < _UNCHANGED:
+                return look
+        look = self.look([frame], [box], self.planner.closer(box, person, _whole(frame)))[0]
+        self._closer_looks.append((look, _thumbnail(frame, box)))
+        return look
+
+    def forget(self) -> None:
+        """Forget what was seen before."""
+        self._closer_looks.clear()
 
     def look(self, frames: list[Frame], boxes: list[Box], scale: float) -> list[Look]:
         """Run the network over a box of each frame; neighbours of one size share batches."""
@@ -343,6 +365,11 @@ class _Looker:
         shown = _size(box)[::-1] if self._orientation.swaps_axes else _size(box)
         size = self._segmenter.input_size(*shown, max(1, round(min(shown) * scale)))
         return size[::-1] if self._orientation.swaps_axes else size
+
+
+def _thumbnail(frame: Frame, box: Box) -> NDArray[np.float32]:
+    """Return what a box of a frame shows, [16, 16, 3]."""
+    return small_rgb(frame, box, *_THUMBNAIL).astype(np.float32)
 
 
 def _whole(frame: Frame) -> Box:
