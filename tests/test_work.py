@@ -74,6 +74,6 @@ def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.M
     spans = -(-FRAMES // max(8, batch)) + 1  # those of the shot, and the first frame of its first
     assert network.frames <= 2 * spans
     assert network.calls <= 2 * spans
-    assert counts["small_rgb"] == network.frames
+    assert 0 <= counts["small_rgb"] - network.frames <= 2  # thumbnails of the person found first
     # Each frame's own, and those of both ends again on the grid that a span shares with the one before.
     assert counts["picture"] <= FRAMES + 3 * spans
