@@ -3,8 +3,7 @@
 import os
 import re
 import stat
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cache
@@ -22,7 +21,7 @@ from av.video.stream import VideoStream
 
 import vidseg
 from vidseg.errors import InputError, OutputError, VidsegError
-from vidseg.frames import WORKING_FORMATS, Colour, Orientation, PixelFormat, Plane, Planes, as_plane
+from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Plane, Planes, as_plane
 from vidseg.numbered import first_number, is_numbered
 
 Packet: TypeAlias = "av.Packet[Any]"
@@ -332,82 +331,6 @@ def attach_data(packet: Packet, kind: Any, data: bytes) -> None:
     )
     side.update(data)
     packet.set_sidedata(side)
-
-
-def orientation_of(matrix: tuple[int, ...] | None) -> Orientation:
-    """Return the nearest of the eight orientations of a display matrix (nine 16.16 numbers, row-major).
-
-    In FFmpeg's convention a point (p, q) is shown at (a·p + c·q, b·p + d·q), y downwards.
-    """
-    if matrix is None:
-        return Orientation()
-    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
-    mirrored = a * d - b * c < 0
-    if mirrored:
-        a, c = -a, -c
-    turns = {(1, 0): 0, (0, 1): 1, (-1, 0): 2, (0, -1): 3}
-    column = (_sign(a), 0) if abs(a) >= abs(b) else (0, _sign(b))
-    return Orientation(turns.get(column, 0), mirrored)
-
-
-def _sign(value: int) -> int:
-    return (value > 0) - (value < 0)
-
-
-def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    """Return the frame's display matrix as nine integers, or `None` where it has none."""
-    data = _side_data(frame, "DISPLAYMATRIX")
-    return _matrix_of_rotation(frame.rotation) if data is None else struct.unpack("<9i", data[:36])
-
-
-def _side_data(frame: VideoFrame, name: str) -> bytes | None:
-    try:
-        sides: Iterable[Any] = frame.side_data
-    except ValueError:  # one of a kind that this PyAV has no name for hides all the others
-        return None
-    return next((bytes(side) for side in sides if side.type.name == name), None)
-
-
-def _matrix_of_rotation(degrees: int) -> tuple[int, ...] | None:
-    """Return the display matrix of a counter-clockwise rotation by a multiple of 90°, `None` for none."""
-    one = 1 << 16
-    corner = {
-        90: (0, -one, one, 0),
-        -90: (0, one, -one, 0),
-        180: (-one, 0, 0, -one),
-        -180: (-one, 0, 0, -one),
-    }
-    if degrees not in corner:
-        return None
-    a, b, c, d = corner[degrees]
-    return (a, b, 0, c, d, 0, 0, 0, 1 << 30)
-
-
-def mastering_display(frame: VideoFrame) -> str | None:
-    """Return HDR10 static metadata in the form of x265's ``master-display``, or `None`.
-
-    Chromaticities in units of 0.00002, luminance in units of 0.0001 cd/m² (SMPTE ST 2086).
-    """
-    data = _side_data(frame, "MASTERING_DISPLAY_METADATA")
-    if data is None:
-        return None
-    numbers = struct.unpack("<22i", data[:88])
-    if not (any(numbers[0:16:2]) and any(numbers[16:20:2])):
-        return None  # x265 wants chromaticities and luminance; the flags after them call odd values absent
-    ratios = [Fraction(numbers[i], numbers[i + 1] or 1) for i in range(0, 20, 2)]
-    red, green, blue, white = (tuple(round(r * 50000) for r in ratios[i : i + 2]) for i in (0, 2, 4, 6))
-    low, high = (round(r * 10000) for r in ratios[8:10])
-    points = zip(("G", "B", "R", "WP"), (green, blue, red, white), strict=True)
-    return "".join(f"{name}({x},{y})" for name, (x, y) in points) + f"L({high},{low})"
-
-
-def content_light_level(frame: VideoFrame) -> str | None:
-    """Return HDR10 light levels as x265's ``max-cll`` (MaxCLL,MaxFALL in cd/m²), or `None`."""
-    data = _side_data(frame, "CONTENT_LIGHT_LEVEL")
-    if data is None:
-        return None
-    most, average = struct.unpack("<2I", data[:8])
-    return f"{most},{average}"
 
 
 def library_versions() -> dict[str, str]:

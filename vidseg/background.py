@@ -17,6 +17,7 @@ from PIL import ImageColor
 
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import BackgroundError
+from vidseg.fitting import fitting, placed
 from vidseg.frames import (
     Colour,
     Frame,
@@ -114,46 +115,6 @@ def named_colour(spec: str) -> tuple[int, ...] | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Fitting:
-    """Which part of a background is shown, and where; in fractions of its own and of the picture's sides."""
-
-    source: tuple[float, float, float, float]
-    target: tuple[float, float, float, float]
-
-
-def _fitting(size: tuple[int, int], shown: tuple[int, int], fit: Fit) -> _Fitting:
-    """Return left, top, right, bottom of the part used of a background of `size`, and of where it goes."""
-    whole = (0.0, 0.0, 1.0, 1.0)
-    ratio = (size[0] / size[1]) / (shown[0] / shown[1])
-    if fit == "stretch" or abs(ratio - 1) < 1e-3:
-        return _Fitting(whole, whole)
-    share = min(ratio, 1 / ratio)
-    low, high = (1 - share) / 2, (1 + share) / 2
-    sides, ends = (low, 0.0, high, 1.0), (0.0, low, 1.0, high)
-    if fit == "cover":
-        return _Fitting(sides if ratio > 1 else ends, whole)
-    return _Fitting(whole, ends if ratio > 1 else sides)
-
-
-def _pixels(part: tuple[float, float, float, float], width: int, height: int) -> tuple[slice, slice]:
-    left, right = round(part[0] * width), round(part[2] * width)
-    top, bottom = round(part[1] * height), round(part[3] * height)
-    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
-
-
-def _fit(picture: Plane, fitting: _Fitting, width: int, height: int, fill: int) -> Plane:
-    """Return the fitted part of a plane or RGB picture at `width` x `height`, `fill` around it."""
-    cropped = picture[_pixels(fitting.source, picture.shape[1], picture.shape[0])]
-    rows, columns = _pixels(fitting.target, width, height)
-    inner = reduced(cropped, columns.stop - columns.start, rows.stop - rows.start)
-    if inner.shape[:2] == (height, width):
-        return inner
-    canvas = np.full((height, width, *picture.shape[2:]), fill, picture.dtype)
-    canvas[rows, columns] = inner
-    return as_plane(canvas)
-
-
 def planes_from_rgb(rgb: NDArray[np.float32], colour: Colour, layout: PixelFormat, height: int) -> Planes:
     """Return the planes of R'G'B' float32 [h, w, 3] in [0, 1], rounded to `layout`'s code values.
 
@@ -185,8 +146,8 @@ class Still:
     @classmethod
     def fitted(cls, rgb: NDArray[np.uint8], canvas: Canvas) -> "Still":
         """Return a picture, uint8 [h, w, 3] as it is shown, brought to the canvas."""
-        fitting = _fitting((rgb.shape[1], rgb.shape[0]), canvas.info.shown_size, canvas.fit)
-        upright = _fit(rgb, fitting, *canvas.upright_size, fill=0)
+        place = fitting((rgb.shape[1], rgb.shape[0]), canvas.info.shown_size, canvas.fit)
+        upright = placed(rgb, place, *canvas.upright_size, fill=0)
         return cls(_in_light(np.ascontiguousarray(canvas.info.orientation.coded(upright)), canvas))
 
     @classmethod
@@ -219,7 +180,7 @@ class Movie:
     def __init__(self, path: Path, canvas: Canvas) -> None:
         self._canvas = canvas
         self._info = probe(path, BackgroundError)
-        self._fitting = _fitting(self._info.shown_size, canvas.info.shown_size, canvas.fit)
+        self._fitting = fitting(self._info.shown_size, canvas.info.shown_size, canvas.fit)
         self._loop = _Loop(self._info)
         self._origin = canvas.since
         self._planes: Planes = ()
@@ -304,8 +265,8 @@ class Movie:
                 width, height = height, width
             upright = as_plane(self._info.orientation.upright(plane))
             fill = 1 << (layout.bits - 1) if index else black
-            placed = _fit(as_plane(np.ascontiguousarray(upright)), self._fitting, width, height, fill)
-            fitted.append(as_plane(np.ascontiguousarray(info.orientation.coded(placed))))
+            there = placed(as_plane(np.ascontiguousarray(upright)), self._fitting, width, height, fill)
+            fitted.append(as_plane(np.ascontiguousarray(info.orientation.coded(there))))
         return tuple(fitted)
 
 

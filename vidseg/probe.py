@@ -14,17 +14,14 @@ from vidseg._av import (
     check_pixels,
     clock_jumps,
     colour_of,
-    content_light_level,
     demuxed,
-    display_matrix,
     limit_pixels,
-    mastering_display,
     open_source,
-    orientation_of,
 )
 from vidseg.errors import InputError, VidsegError
 from vidseg.frames import StreamInfo, VideoInfo
 from vidseg.settings import MOST_PIXELS
+from vidseg.side_data import content_light_level, display_matrix, mastering_display, orientation_of
 
 _MOST_PACKETS_BEFORE_A_PICTURE = 2000
 
