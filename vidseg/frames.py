@@ -177,7 +177,8 @@ class Frame:
         return replace(self, planes=(), owner=None)
 
     def __repr__(self) -> str:
-        return f"Frame({self.width}x{self.height} {self.format.name}, t={float(self.time):.3f} s)"
+        size = f"{self.width}x{self.height} " if self.planes else ""
+        return f"Frame({size}{self.format.name}, t={float(self.time):.3f} s)"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -19,9 +19,6 @@ _SEEN, _BODY = 0.15, 0.5
 _PERSON_SURE = 0.9
 """Probability reached somewhere in a person. At 0.8 an empty stream shows blobs in every fifth frame."""
 
-_SMALL, _SMALL_SURE = 0.02, 0.9
-"""A blob below this share of the largest is doubted more, and has to reach this."""
-
 _GAP, _GAP_SURE = 0.01, 0.1
 """A hole below this share of the largest blob is closed unless probability falls to this in it."""
 
@@ -70,8 +67,7 @@ def _above(person: _Float, level: float) -> NDArray[np.uint8]:
 
 
 def _is_person(blob: _Outline, said: _Float, share: float) -> bool:
-    least = _SMALL_SURE if share < _SMALL else _PERSON_SURE
-    return share >= _MOTE and _extremes(said, blob)[1] >= least
+    return share >= _MOTE and _extremes(said, blob)[1] >= _PERSON_SURE
 
 
 def _is_flaw(hole: _Outline, said: _Float, largest: float) -> bool:
