@@ -30,7 +30,7 @@ from vidseg.smooth import steady
 from vidseg.source import frames_of, look
 from vidseg.track import follow
 
-FRAMES_AHEAD = 1
+FRAMES_AHEAD = 2
 """Depth of the queues between threads: enough to ride out a slow frame, small enough for 4K."""
 
 _LEAST_MISSING_S = Fraction(1, 4)
