@@ -57,7 +57,7 @@ class Appearance:
     """
 
     log_ratios: NDArray[np.float32]
-    tables: tuple[NDArray[np.intp], ...]
+    tables: tuple[NDArray[np.int32], ...]
     cell: float
 
     @classmethod
@@ -80,9 +80,11 @@ class Appearance:
         """Return the logarithms for colours [n, 3] at some points, float32 [n]; bilinear between corners."""
         flat, shape = self.log_ratios.reshape(-1), self.log_ratios.shape
         step_row, step_column = int(np.prod(shape[1:])), int(np.prod(shape[2:]))
-        above, down = _corners(rows, self.cell)
-        left, across = _corners(columns, self.cell)
-        corner = above * step_row + left * step_column + _numbers(self.tables, colours)
+        above, down = _corners(rows, self.cell, step_row)
+        left, across = _corners(columns, self.cell, step_column)
+        corner = _numbers(self.tables, colours[:, None]).reshape(-1)
+        corner += above
+        corner += left
         upper = flat[corner]
         upper += across * (flat[corner + step_column] - upper)
         corner += step_row
@@ -106,7 +108,8 @@ def snapped(
     appearance = appearance or Appearance.of((thinned(person), thinned(picture)))
     columns, rows = np.ascontiguousarray(doubtful.reshape(-1, 2).T.astype(np.intp))
     places = rows * person.shape[1] + columns
-    evidence = appearance.evidence(rows, columns, np.take(picture.reshape(-1, 3), places, axis=0))
+    colours = np.take(picture.reshape(-1, 3), places, axis=0)
+    evidence = appearance.evidence(rows, columns, colours)
     before = person.reshape(-1)[places]
     odds = before / (1 - before) * np.exp(np.float32(_WEIGHT) * evidence)
     result = person.copy()
@@ -114,7 +117,7 @@ def snapped(
     return result
 
 
-def _bins(colours: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.intp], ...], tuple[int, ...]]:
+def _bins(colours: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.int32], ...], tuple[int, ...]]:
     """Return the tables and the sizes of the bins that span the codes of [..., 3]."""
     shifts = np.array([_LUMA_SHIFT, _CHROMA_SHIFT, _CHROMA_SHIFT])
     flat = colours.reshape(-1, 3)
@@ -122,18 +125,19 @@ def _bins(colours: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.intp], ...], tup
     sizes = tuple(int(size) for size in highs - lows + 1)
     strides = (sizes[1] * sizes[2], sizes[2], 1)
     tables = tuple(
-        (np.clip(np.arange(256) >> shift, low, high) - low) * stride
+        ((np.clip(np.arange(256) >> shift, low, high) - low) * stride).astype(np.int32)
         for low, high, shift, stride in zip(lows, highs, shifts, strides, strict=True)
     )
     return tables, sizes
 
 
-def _numbers(tables: tuple[NDArray[np.intp], ...], colours: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """Return the number of the bin of each colour of [..., 3]."""
-    luma, blue, red = (table[colours[..., channel]] for channel, table in enumerate(tables))
-    luma += blue
-    luma += red
-    return np.asarray(luma, np.intp)
+def _numbers(tables: tuple[NDArray[np.int32], ...], colours: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Return the number of the bin of each colour of [h, w, 3]."""
+    found = [
+        cv2.LUT(codes, table)
+        for codes, table in zip(cv2.split(np.ascontiguousarray(colours)), tables, strict=True)
+    ]
+    return np.asarray(found[0] + found[1] + found[2], np.intp)
 
 
 def _corner_count(length: int, cell: float) -> int:
@@ -173,8 +177,13 @@ def _spread_along(counts: NDArray[np.float32], axis: int, share: np.float32) -> 
     counts[behind] += shares[ahead]
 
 
-def _corners(places: NDArray[np.intp], cell: float) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return the corner before each place along a side, and how far on the way to the next it is."""
-    at = places / np.float32(cell)
+def _corners(
+    places: NDArray[np.intp], cell: float, step: int
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return the corner before each place along a side, and how far on the way to the next it is.
+
+    Corners are `step` apart in a flat array. Both are found for each row or column, not for each point.
+    """
+    at = np.arange(int(places.max()) + 1) / cell
     before = at.astype(np.intp)
-    return before, (at - before).astype(np.float32)
+    return (before * step)[places], (at - before).astype(np.float32)[places]
