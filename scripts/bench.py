@@ -165,10 +165,13 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
         return result
 
     segmenter.segment = counted  # type: ignore[method-assign]
-    found = timed("track", lambda: list(follow(frames, segmenter, SegmentSettings(), info.orientation)))
-    spent["inference"] = network[0]
-    spent["track"] -= network[0]
-    found = timed("smooth", lambda: list(steady(found, MatteSettings().smooth)))
+
+    def through(name: str, source: Iterator[Any]) -> Iterator[Any]:
+        while (item := timed(name, lambda: next(source, None))) is not None:
+            yield item
+
+    found = through("track", follow(frames, segmenter, SegmentSettings(), info.orientation))
+    found = through("smooth", steady(found, MatteSettings().smooth))
     background = open_background(BACKGROUND, Canvas(info, frames[0].format, frames[0].colour))
     with tempfile.TemporaryDirectory() as folder:
         chosen = plan(info, EncodeSettings(preset="veryfast"), ".mp4")
@@ -176,7 +179,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
             writer = Encoder(output.container, chosen, info, frames[0].format, frames[0].colour)
             writer.open()
             output.start(writer.stream, Cut(None, None, Fraction(0)))
-            before, begun = sum(spent.values()), time.process_time()
+            before, begun = spent["decode"], time.process_time()
             for frame, mask in found:
                 alpha = timed("refine", lambda f=frame, m=mask: refine(f, m, MatteSettings()))
                 edge = timed("foreground", lambda f=frame, a=alpha: foreground(f, a))
@@ -191,7 +194,10 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
                 output.write(writer.encode(blank, frame.pts, frame.duration, frame.time_base))
             output.write(writer.flush())
             whole = time.process_time() - begun
+            spent["smooth"] -= spent["track"]
             spent["encode veryfast, mux"] = whole - (sum(spent.values()) - before)
+    spent["track"] -= network[0]
+    spent["inference"] = network[0]
     return {name: round(1000 * seconds / len(frames), 2) for name, seconds in spent.items()}
 
 
