@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vidseg.carry import Carrier, View
+from vidseg.flow import Flow
 
 SIZE = (90, 160)
 
@@ -61,3 +62,19 @@ def test_a_flat_region_is_left_to_the_network(height: int, width: int) -> None:
     picture = np.random.default_rng(1).integers(0, 255, (height, width, 3)).astype(np.uint8)
     seen = View(picture, np.zeros((height, width), np.float32))
     assert Carrier().carried(View(picture), seen, seen, 0.5) is None
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_flow_remembers_nothing_of_small_pictures(fine: bool) -> None:
+    """OpenCV went to a finer scale for them and stayed there: a resumed render got other masks after."""
+    noise = np.random.default_rng(3).random((135, 240)).astype(np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3))
+    luma = (255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
+    other = np.roll(luma, 3, axis=1)
+    flow = Flow(fine=fine)
+    before = flow.there(luma, other)
+    flow.there(luma[:40, :40].copy(), other[:40, :40].copy())
+    after = flow.there(luma, other)
+    assert before is not None
+    assert after is not None
+    assert np.array_equal(after, before)

@@ -4,10 +4,11 @@ import threading
 import time
 from collections.abc import Iterator
 
+import cv2
 import pytest
 
 from vidseg.errors import StalledError
-from vidseg.prefetch import leaving, prefetch
+from vidseg.prefetch import leaving, one_thread_each, prefetch
 
 
 def test_items_come_in_order_from_another_thread() -> None:
@@ -96,3 +97,15 @@ def test_leaving_closes_a_stage_that_nobody_waits_in() -> None:
     with leaving(stage):
         assert next(stage) == 0
     assert "left" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_renders_at_once_leave_opencvs_threads_as_they_were() -> None:
+    """The second to end restored what the first had set for itself."""
+    before = cv2.getNumThreads()
+    first, second = one_thread_each(), one_thread_each()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert cv2.getNumThreads() == 1
+    second.__exit__(None, None, None)
+    assert cv2.getNumThreads() == before

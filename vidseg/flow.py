@@ -16,9 +16,10 @@ SIDE = 330
 """Longest side of the pictures that flow is found on; larger ones are halved until they are below."""
 
 _PATCH = 32
-"""Pictures smaller than this are too small for flow: its scale of a quarter must hold a patch of 8.
+"""Pictures smaller than this are too small for flow, whose finest scale must hold a patch of 8.
 
-OpenCV takes smaller ones too, and reads beyond their ends.
+OpenCV takes smaller ones too, and reads beyond their ends. Below about three times this it goes down to the
+pictures' full size.
 """
 
 _BLUR = (5, 5)
@@ -31,7 +32,7 @@ class Flow:
 
     def __init__(self, *, fine: bool = False) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_ULTRAFAST)
-        self._dis.setFinestScale(1 if fine else 2)
+        self._finest = 1 if fine else 2
 
     def there(self, luma: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Return where in `other` [h, w] each pixel of `luma` [h, w] is, x and y, float32 [h, w, 2].
@@ -43,6 +44,9 @@ class Flow:
             luma, other = halved(luma), halved(other)
         if min(luma.shape) < _PATCH:
             return None
+        self._dis.setFinestScale(
+            self._finest
+        )  # each time: for small pictures OpenCV sets another, and keeps it
         moved: NDArray[np.float32] = self._dis.calc(luma, other, None)  # type: ignore[call-overload]
         if luma.shape != (height, width):
             scale = np.array([width / luma.shape[1], height / luma.shape[0]], np.float32)

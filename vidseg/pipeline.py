@@ -3,12 +3,10 @@
 import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Protocol, TypeAlias
-
-import cv2
 
 from vidseg import page, timeline
 from vidseg._av import library_versions
@@ -19,7 +17,7 @@ from vidseg.figures import Collected
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.mux import Cut
 from vidseg.paint import Painter, Surface, open_painter
-from vidseg.prefetch import leaving, prefetch
+from vidseg.prefetch import leaving, one_thread_each, prefetch
 from vidseg.quality import Quality
 from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
@@ -149,7 +147,7 @@ def open_chain(
     With an `opening`, found before, the clip may be entered at `begin`, a restart of `vidseg.borders`: its
     frames and masks from there on are those of a chain that began with the clip.
     """
-    stack.enter_context(_one_thread_each())
+    stack.enter_context(one_thread_each())
     span = player_span(info, settings.start, settings.end)
     if begin is not None and begin <= (info.start if span.start is None else span.start):
         begin = None
@@ -169,17 +167,6 @@ def open_chain(
     masked = _masked(frames, segmenter, settings, info, watch, begin)
     pairs = stack.enter_context(leaving(prefetch(masked, FRAMES_AHEAD, name="segmentation")))
     return Chain(pairs, painter, surfaces, segmenter, opening)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Keep OpenCV from dividing the work of a stage: stages run beside each other, and share the cores."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:

@@ -7,6 +7,8 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from typing import TypeVar
 
+import cv2
+
 from vidseg.errors import StalledError
 
 T = TypeVar("T")
@@ -67,6 +69,36 @@ def leaving(stage: Generator[T, None, None]) -> Iterator[Generator[T, None, None
         yield stage
     finally:
         leave(stage)
+
+
+class _OneThreadEach:
+    """Keeps OpenCV from dividing the work of a stage: stages run beside each other, and share the cores.
+
+    The setting is the process's: of several renders at once the first saves it, and the last restores it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._renders = 0
+        self._threads = 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if self._renders == 0:
+                self._threads = cv2.getNumThreads()
+                cv2.setNumThreads(1)
+            self._renders += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._renders -= 1
+                if self._renders == 0:
+                    cv2.setNumThreads(self._threads)
+
+
+one_thread_each = _OneThreadEach()
 
 
 def _get(items: "queue.Queue[object]", name: str, stall_s: float) -> object:
