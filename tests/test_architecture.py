@@ -18,6 +18,7 @@ SAME_LEVEL = {
     ("parts", "errors"),
     ("numbered", "errors"),
     ("frames", "colours"),
+    ("planes", "frames"),
     ("segmenters", "models"),
 }
 """Imports between modules of one level that are meant."""

@@ -14,7 +14,8 @@ from tests.planes import frame_of, info_of
 from tests.renders import rendered
 from vidseg.background import Canvas, open_background
 from vidseg.errors import BackgroundError
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, as_plane, small_rgb
+from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, as_plane
+from vidseg.planes import small_rgb
 from vidseg.settings import EncodeSettings, Fit
 
 CLEAR = as_plane(np.zeros((48, 64), np.uint8))

@@ -5,17 +5,9 @@ import pytest
 
 from tests.planes import frame_of
 from vidseg.errors import SettingsError
-from vidseg.frames import (
-    WORKING_FORMATS,
-    Box,
-    Colour,
-    Orientation,
-    reduced,
-    rgb_to_yuv_matrix,
-    small_rgb,
-    yuv_to_rgb_matrix,
-)
+from vidseg.frames import WORKING_FORMATS, Box, Colour, Orientation, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.parts import part_indices
+from vidseg.planes import reduced, small_rgb
 
 
 @pytest.mark.parametrize("turns", range(4))

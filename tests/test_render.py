@@ -24,7 +24,8 @@ from tests.media import (
 from tests.renders import QUICK, rendered
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError, OutputError
-from vidseg.frames import Box, Colour, small_rgb
+from vidseg.frames import Box, Colour
+from vidseg.planes import small_rgb
 from vidseg.probe import probe
 from vidseg.settings import EncodeSettings, MatteSettings
 

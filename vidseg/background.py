@@ -26,12 +26,11 @@ from vidseg.frames import (
     Planes,
     VideoInfo,
     as_plane,
-    at_chroma_size,
-    reduced,
     rgb_to_yuv_matrix,
     yuv_to_rgb_matrix,
 )
 from vidseg.pictures import read_picture
+from vidseg.planes import at_chroma_size, reduced
 from vidseg.prefetch import leave, prefetch
 from vidseg.probe import probe
 from vidseg.settings import Fit

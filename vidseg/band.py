@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import PixelFormat, Plane, as_plane, at_chroma_size, reduced
+from vidseg.frames import PixelFormat, Plane, as_plane
+from vidseg.planes import at_chroma_size, reduced
 
 Floats = NDArray[np.float32]
 Extent: TypeAlias = tuple[slice, slice]

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg import flow
-from vidseg.frames import halved
 
 _SAME = 6.0
 """Change of colour, in codes of 256, at which trust in a match has fallen to 1 / e."""
@@ -42,10 +41,7 @@ class View:
     @classmethod
     def of(cls, picture: NDArray[np.uint8], logits: NDArray[np.float32] | None = None) -> "View":
         """Return the view of a grid's picture and logits, made small."""
-        while max(picture.shape) > flow.SIDE:
-            picture = halved(picture)
-            logits = None if logits is None else halved(logits)
-        return cls(picture, logits)
+        return cls(flow.small(picture), None if logits is None else flow.small(logits))
 
     @property
     def luma(self) -> NDArray[np.uint8]:

@@ -18,8 +18,9 @@ from vidseg import beside
 from vidseg._av import Packet, av_errors, new_frame, planes_of, reason, sws_matrix, tag_colour
 from vidseg.codecs import CODECS, Plan
 from vidseg.errors import OutputError
-from vidseg.frames import Blank, Colour, PixelFormat, Plane, VideoInfo, as_plane, scaled
+from vidseg.frames import Blank, Colour, PixelFormat, Plane, VideoInfo, as_plane
 from vidseg.pictures import PicturePlan, samples_of
+from vidseg.planes import scaled
 
 _RGB = {"rgb24": 0, "rgb48be": 0, "rgba": 0, "rgba64be": 0, "argb": 1}
 """RGB formats that pictures are kept in, and the place of red."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vidseg.frames import Plane, as_plane, reduced
+from vidseg.frames import Plane, as_plane
+from vidseg.planes import reduced
 from vidseg.settings import Fit
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import halved
+from vidseg.planes import halved
 
 SIDE = 330
 """Longest side of the pictures that flow is found on; larger ones are halved until they are below."""
@@ -40,18 +40,23 @@ class Flow:
         `None` for pictures too small to tell.
         """
         height, width = luma.shape
-        while max(luma.shape) > SIDE:
-            luma, other = halved(luma), halved(other)
+        luma, other = small(luma), small(other)
         if min(luma.shape) < _PATCH:
             return None
-        self._dis.setFinestScale(
-            self._finest
-        )  # each time: for small pictures OpenCV sets another, and keeps it
+        # Each time: for small pictures OpenCV sets another, and keeps it.
+        self._dis.setFinestScale(self._finest)
         moved: NDArray[np.float32] = self._dis.calc(luma, other, None)  # type: ignore[call-overload]
         if luma.shape != (height, width):
             scale = np.array([width / luma.shape[1], height / luma.shape[0]], np.float32)
             moved = np.asarray(cv2.resize(moved, (width, height)), np.float32) * scale
         return moved + _places(height, width)
+
+
+def small(array: NDArray[_Sample]) -> NDArray[_Sample]:
+    """Return an array [h, w, …] halved until flow takes it."""
+    while max(array.shape[:2]) > SIDE:
+        array = halved(array)
+    return array
 
 
 @lru_cache(4)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.band import Cells
-from vidseg.frames import Box, Frame, Mask, cropped
+from vidseg.frames import Box, Frame, Mask
+from vidseg.planes import cropped
 
 _MOST_CELLS = 130_000
 """Finer masks cost more in later stages than they bring: 480 x 270 cells of 4 pixels for 1080p."""

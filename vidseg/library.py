@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from vidseg import pipeline
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, SettingsError
-from vidseg.frames import Box, Frame, Orientation, VideoInfo, small_rgb
+from vidseg.frames import Box, Frame, Orientation, VideoInfo
+from vidseg.planes import small_rgb
 from vidseg.prefetch import prefetch
 from vidseg.refine import refine
 from vidseg.report import Report

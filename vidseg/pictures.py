@@ -17,7 +17,8 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from vidseg._av import check_pixels, check_source
 from vidseg.errors import OutputError, VidsegError
-from vidseg.frames import Colour, PixelFormat, Plane, Planes, scaled, yuv_to_rgb_matrix
+from vidseg.frames import Colour, PixelFormat, Plane, Planes, yuv_to_rgb_matrix
+from vidseg.planes import scaled
 from vidseg.settings import Content, EncodeSettings
 
 FORMATS = {

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.flow import SIDE, Flow, difference, read
-from vidseg.frames import Frame, Mask, halved
+from vidseg.flow import Flow, difference, read, small
+from vidseg.frames import Frame, Mask
 from vidseg.partmap import Ballot, elected
 
 _Pair = tuple[Frame, Mask]
@@ -88,10 +88,7 @@ class _View:
         """Return `mask` on the grid of `base`, halved until flow takes it."""
         logits = _onto(base, _logits(mask.person), mask)
         picture = None if mask.picture is None else _onto(base, mask.picture, mask)
-        while max(logits.shape) > SIDE:
-            logits = halved(logits)
-            picture = None if picture is None else halved(picture)
-        return cls(picture, logits)
+        return cls(None if picture is None else small(picture), small(logits))
 
 
 def _logits(person: NDArray[np.float32]) -> NDArray[np.float32]:

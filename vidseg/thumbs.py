@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Box, Frame, Mask, Plane, VideoInfo, reduced, small_rgb
+from vidseg.frames import Box, Frame, Mask, Plane, VideoInfo
+from vidseg.planes import reduced, small_rgb
 from vidseg.transfer import is_hdr, sdr_from
 
 Rgb = NDArray[np.uint8]

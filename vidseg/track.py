@@ -24,10 +24,11 @@ from vidseg import grid, regions
 from vidseg.carry import Carrier, View
 from vidseg.colours import Appearance, thinned
 from vidseg.errors import ModelError
-from vidseg.frames import Box, Frame, Mask, Orientation, small_rgb
+from vidseg.frames import Box, Frame, Mask, Orientation
 from vidseg.look import CERTAIN, Look, chosen, joined, joined_labels, reach
 from vidseg.parts import part_indices
 from vidseg.plan import Plan, Planner
+from vidseg.planes import small_rgb
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import SegmentSettings
 from vidseg.shots import spans
