@@ -20,6 +20,8 @@ import pytest
 from tests.media import Audio, Coded, audio_packets, person_picture, read_planes, write_clip, write_picture
 from vidseg import pipeline, resume
 from vidseg.errors import OutputError, SettingsError
+from vidseg.mux import Output, ParcelWriter
+from vidseg.picture_sink import PictureSink
 from vidseg.report import Report
 from vidseg.segmenters.fake import FakeSegmenter
 from vidseg.segments import Store
@@ -488,6 +490,43 @@ def test_a_render_killed_at_a_delicate_moment_goes_on(
     assert "140 frames in" in done.stderr
     assert same(read_planes(output), undisturbed)
     assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
+
+
+@pytest.mark.parametrize("target", ["out.mkv", "pictures/%05d.png"])
+def test_ctrl_c_while_an_output_is_opened_leaves_nothing(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """Between the making of a hidden file and the note of who removes it, an interruption left the file."""
+    kind, make = (Output, "_temporary_name") if target == "out.mkv" else (PictureSink, "_temporary_folder")
+    monkeypatch.setattr(kind, make, interrupted_after(getattr(kind, make)))
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.render(RenderSettings(source=clip, output=tmp_path / target), segmenter=FakeSegmenter())
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_while_a_segment_is_opened_leaves_no_hidden_file(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same between two segments, where a test of the whole command was hit by it."""
+    given = settings(clip, tmp_path / "out.mkv")
+    with pytest.raises(_StoppedError):
+        in_segments(given, progress=stop_after(45))
+    monkeypatch.setattr(ParcelWriter, "__init__", interrupted_after(ParcelWriter.__init__))
+    with pytest.raises(KeyboardInterrupt):
+        in_segments(given)
+    assert list(Store(given.output).folder.glob("*.part"))
+    assert not hidden(Store(given.output).folder)
+
+
+def interrupted_after(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that does what `make` does, and is interrupted at its end."""
+
+    def made(*args: Any, **kwargs: Any) -> Any:
+        result = make(*args, **kwargs)
+        signal.raise_signal(signal.SIGINT)
+        return result
+
+    return made
 
 
 def test_ctrl_c_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vidseg._av import check_target, reason
 from vidseg.errors import OutputError
 from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo, as_plane
+from vidseg.interrupts import held_back
 from vidseg.mux import Cut
 from vidseg.numbered import first_number, is_numbered, name_of, numbers
 from vidseg.pictures import (
@@ -135,13 +136,17 @@ class PictureSink:
                 self._folder.rename(self._path.parent)
                 return
             self._check()
-            for stale in self._present():
-                stale.unlink()
-            for number in self._written:
-                name = self._name(number)
-                (self._folder / name).replace(self._path.with_name(name))
+            with held_back():
+                self._put_in_place()
         except OSError as error:
             raise OutputError(f"{self._path}: can't be put in place: {reason(error)}") from error
+
+    def _put_in_place(self) -> None:
+        for stale in self._present():
+            stale.unlink()
+        for number in self._written:
+            name = self._name(number)
+            (self._folder / name).replace(self._path.with_name(name))
 
     def _name(self, number: int) -> str:
         return name_of(self._path, number).name if self._sequence else self._path.name

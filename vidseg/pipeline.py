@@ -15,6 +15,7 @@ from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import InputError
 from vidseg.figures import Collected
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
+from vidseg.interrupts import held_back
 from vidseg.mux import Cut
 from vidseg.paint import Painter, Surface, open_painter
 from vidseg.prefetch import leaving, one_thread_each, prefetch
@@ -64,7 +65,8 @@ def render(
     timeline.check(settings, info)
     page.check(settings)
     with ExitStack() as stack:
-        sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
+        with held_back():
+            sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
         hwaccel = choose_hwaccel(settings, sinks[0].notes)
         chain = open_chain(stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say)
         report = new_report(settings, info, chain.segmenter, sinks)

@@ -24,6 +24,7 @@ from vidseg.borders import MOST_SEGMENTS, border, restart_before, segment_at
 from vidseg.decode import Damage
 from vidseg.errors import OutputError, SettingsError
 from vidseg.frames import Frame, Mask, VideoInfo
+from vidseg.interrupts import held_back
 from vidseg.models import fingerprint
 from vidseg.mux import FORMATS, read_packets, retimed
 from vidseg.numbered import is_numbered, name_of, numbers
@@ -279,9 +280,9 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
     since = time.perf_counter()
     damage = Damage()
     with ExitStack() as stack:
-        sinks: list[VideoSink] = []
-        for target in settings.targets:
-            sinks.append(stack.enter_context(VideoSink(target, settings, info, job.store.folder)))  # noqa: PERF401
+        with held_back():
+            opened = (VideoSink(target, settings, info, job.store.folder) for target in settings.targets)
+            sinks = [stack.enter_context(sink) for sink in opened]
         painter, surfaces = open_painter(settings, info, job.opening.first, [s.full_range for s in sinks])
         painter.close()
         for index, (sink, surface) in enumerate(zip(sinks, surfaces, strict=True)):

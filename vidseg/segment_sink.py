@@ -15,6 +15,7 @@ from vidseg.decode import Damage
 from vidseg.encode import Encoder
 from vidseg.errors import InputError
 from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo
+from vidseg.interrupts import held_back
 from vidseg.mux import Cut, ParcelWriter, reordering, scratch_container
 from vidseg.report import Stopwatch
 from vidseg.segmenters.base import Segmenter
@@ -113,7 +114,8 @@ class SegmentSink:
         self._encoder.open()
         self._pts: list[int] = []
         self._frames = 0
-        self._writer = ParcelWriter(self._store.path(self._number, self._index))
+        with held_back():
+            self._writer = ParcelWriter(self._store.path(self._number, self._index))
 
     def _put(self, packets: list[Any]) -> None:
         assert self._writer is not None
