@@ -157,7 +157,7 @@ class Still:
         sizes = [layout.plane_size(index, info.width, info.height) for index in range(3)]
         return cls(
             tuple(
-                as_plane(np.full((height, width), plane[0, 0], layout.dtype))
+                as_plane(np.broadcast_to(plane[0, 0], (height, width)))
                 for plane, (width, height) in zip(colour, sizes, strict=True)
             )
         )

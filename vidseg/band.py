@@ -146,12 +146,19 @@ def extent(marked: NDArray[np.uint8], margin: int) -> Extent:
     return rows, slice(max(0, left - margin), left + width + margin)
 
 
-def squares(marked: NDArray[np.uint8], side: int, layout: PixelFormat) -> Plane:
-    """Return a plane [h * side, w * side] with a square of the peak for each 1 in [h, w], of 0 for each 0."""
-    runs = np.zeros((2, side), layout.dtype)
-    runs[1] = layout.peak
-    rows = np.take(runs, marked, axis=0).reshape(len(marked), -1)  # by far the quickest of many ways
-    return as_plane(np.repeat(rows, side, axis=0))
+def fill(plane: Plane, marked: NDArray[np.uint8], side: int, peak: int) -> None:
+    """Fill `plane` with a square of the peak for each 1 in [h, w], of 0 for each 0.
+
+    The last squares may reach beyond the plane.
+    """
+    word = np.full(side, peak, plane.dtype).view(f"u{min(8, side * plane.itemsize)}")  # several pixels each
+    rows = marked.astype(word.dtype) * word[0]
+    if len(word) > 1:
+        rows = np.repeat(rows, len(word), axis=1)
+    lines = rows.view(plane.dtype)[:, : plane.shape[1]]
+    for row in range(side):
+        target = plane[row::side]
+        target[...] = lines[: len(target)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,11 +166,13 @@ class Alpha:
     """How opaque the people are: `plane` [H, W] in the frame's sample type, 0 to its peak code value.
 
     `cells` hold every pixel whose alpha, or chroma sample whose mean alpha, is neither 0 nor the peak.
+    `reach`, where known: rows and columns of pixels beyond which all is 0, in whole cells.
     """
 
     plane: Plane
     layout: PixelFormat
     cells: Cells
+    reach: Extent = (slice(None), slice(None))
 
     @classmethod
     def of(cls, plane: Plane, layout: PixelFormat) -> "Alpha":
@@ -182,6 +191,15 @@ class Alpha:
     def at(self, index: int) -> tuple[Plane, Cells]:
         """Return alpha and cells at the size of plane `index`; chroma's alpha is the mean of its luma's."""
         return (self.plane, self.cells) if index == 0 else self._chroma
+
+    def within(self, index: int) -> Extent:
+        """Return the rows and columns of plane `index` beyond which alpha is 0."""
+        shifts = (self.layout.shift_y, self.layout.shift_x) if index else (0, 0)
+        rows, columns = (
+            slice(side.start and side.start >> shift, side.stop and -(-side.stop >> shift))
+            for side, shift in zip(self.reach, shifts, strict=True)
+        )
+        return rows, columns
 
     def share(self, index: int) -> Floats:
         """Return how opaque the people are in the cells at the size of plane `index`: [n, h, w] in [0, 1]."""
@@ -202,5 +220,7 @@ class Alpha:
     def _chroma(self) -> tuple[Plane, Cells]:
         layout, cells = self.layout, self.cells
         height, width = cells.height >> layout.shift_y, cells.width >> layout.shift_x
-        small = as_plane(at_chroma_size(self.plane, layout))
+        columns, rows = layout.plane_size(1, self.plane.shape[1], self.plane.shape[0])
+        small = as_plane(np.zeros((rows, columns), layout.dtype))
+        small[self.within(1)] = at_chroma_size(self.plane[self.reach], layout)
         return small, Cells(height, width, cells.rows, cells.columns)

@@ -14,7 +14,8 @@ def composite(
 ) -> None:
     """Write ``foreground · alpha + background · (1 - alpha)`` into `out`.
 
-    `foreground`, `background` and `out` hold the shapes and type of the planes of alpha's layout; `edge`, for
+    `foreground`, `background` and `out` hold the shapes and type of the planes of alpha's layout, of which
+    those of a plain `background` may be one value each, broadcast to the shape (strides of 0); `edge`, for
     each plane the foreground's colours in alpha's cells, float32 [n, height, width], stands in for those of
     `foreground` there. Exact where alpha is 0 or peak; within one code value elsewhere. Arithmetic is done
     in the band only, the rest is copied.
@@ -22,7 +23,8 @@ def composite(
     for index, (front, back, target) in enumerate(zip(foreground, background, out, strict=True)):
         weight, cells = alpha.at(index)
         np.copyto(target, back)
-        _copy_where(weight, front, target)
+        here = alpha.within(index)
+        _copy_where(weight[here], front[here], target[here])
         if len(cells):
             own = cells.read(front).astype(np.float32) if edge is None else edge[index]
             _blend(own, back, alpha.share(index), cells, target)
@@ -38,6 +40,6 @@ def _copy_where(weight: Plane, source: Plane, target: Plane) -> None:
 
 
 def _blend(front: Floats, back: Plane, share: Floats, cells: Cells, out: Plane) -> None:
-    under = cells.read(back).astype(np.float32)
+    under = cells.read(back).astype(np.float32) if any(back.strides) else np.float32(back[0, 0])
     mixed = under + share * (front - under)
     cells.write(out, as_plane(np.rint(mixed).astype(out.dtype)))

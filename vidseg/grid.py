@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.band import Cells
+from vidseg.band import Cells, Extent
 from vidseg.frames import Box, Frame, Mask
 from vidseg.planes import cropped
 
@@ -54,6 +54,20 @@ def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
             means if means.dtype == np.uint8 else (means >> (frame.format.bits - 8)).astype(np.uint8)
         )
     return np.asarray(cv2.merge(channels), np.uint8)
+
+
+def part(mask: Mask, extent: Extent) -> Mask:
+    """Return the part of a mask on a grid that lies in some rows and columns of its cells."""
+    rows, columns = extent
+    side, box = mask.cell, mask.box
+    here = Box(
+        box.left + columns.start * side,
+        box.top + rows.start * side,
+        min(box.left + columns.stop * side, box.right),
+        min(box.top + rows.stop * side, box.bottom),
+    )
+    picture, parts = (None if each is None else each[extent] for each in (mask.picture, mask.parts))
+    return replace(mask, person=mask.person[extent], box=here, picture=picture, parts=parts)
 
 
 def gridded(mask: Mask, frame: Frame) -> Mask:

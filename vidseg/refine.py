@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.band import Alpha, Cells, Floats, extent, squares
+from vidseg.band import Alpha, Cells, Floats, extent, fill
 from vidseg.colours import snapped
 from vidseg.frames import Frame, Mask, PixelFormat, Plane, Planes, as_plane
-from vidseg.grid import gridded
+from vidseg.grid import gridded, part
 from vidseg.settings import MatteSettings
-from vidseg.solid import solid
+from vidseg.solid import SEEN, solid
 
 _STEP_WIDTH = 0.7
 """Span of probability, around the threshold, over which alpha rises from 0 to 1."""
@@ -22,6 +22,9 @@ _STEP_WIDTH = 0.7
 _WINDOW = (3, 3)
 _GUIDE_REACH = 3
 """Points from which a pixel's alpha is gathered, each way: by two means, and between points."""
+
+_SURROUNDINGS = 8
+"""Points around all that shows that are refined with it: half the band, and what it is gathered from."""
 
 _FLATNESS = 1e-3
 """Variance of luma, in [0, 1], below which the guided filter takes the picture for flat and just smooths."""
@@ -38,9 +41,11 @@ def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
     """
     mask = gridded(mask, frame)
     assert mask.picture is not None, "gridded gives it one"
-    person = snapped(mask.person, mask.picture, mask.appearance)
-    person = solid(_shifted(person, settings.threshold), _shifted(mask.person, settings.threshold))
-    alpha = _filled(frame, replace(mask, person=person))
+    shown = _shifted(snapped(mask.person, mask.picture, mask.appearance), settings.threshold)
+    here = extent(np.asarray(cv2.inRange(shown, SEEN, 2), np.uint8), _SURROUNDINGS)
+    said = _shifted(mask.person[here], settings.threshold)
+    person = solid(shown[here], said, max(shown.shape))
+    alpha = _filled(frame, replace(part(mask, here), person=person), mask.cell)
     if not (round(settings.grow) or settings.feather):
         return alpha
     return Alpha.of(_feathered(_grown(alpha.plane, settings.grow), settings.feather), frame.format)
@@ -54,30 +59,31 @@ def _shifted(person: Floats, threshold: float) -> Floats:
     return np.asarray(scaled / (scaled + (1 - person) * np.float32(threshold)), np.float32)
 
 
-def _filled(frame: Frame, mask: Mask) -> Alpha:
-    """Return the alpha of a frame for the probabilities of a mask on a grid of it."""
-    layout, side = frame.format, mask.cell
+def _filled(frame: Frame, mask: Mask, side: int) -> Alpha:
+    """Return the alpha of a frame for the probabilities of a mask on a grid of it, of cells of `side`."""
+    layout = frame.format
+    assert mask.picture is not None, "gridded gave it one"
     plane = as_plane(np.zeros((frame.height, frame.width), layout.dtype))
     sure, band = _zones(mask.person)
     here = extent(sure | band, _GUIDE_REACH)
     sure, cells = sure[here], Cells.where(band[here], side)
     top, left = mask.box.top + here[0].start * side, mask.box.left + here[1].start * side
-    inside = plane[top : top + side * sure.shape[0], left : left + side * sure.shape[1]]
-    inside[...] = squares(sure, side, layout)[: inside.shape[0], : inside.shape[1]]
+    reach = slice(top, top + side * sure.shape[0]), slice(left, left + side * sure.shape[1])
+    fill(plane[reach], sure, side, layout.peak)
     placed = cells.moved(top // side, left // side)
     if len(cells):
-        slope, offset = _guided(_luma(mask, layout)[here], mask.person[here])
+        slope, offset = _guided(_luma(mask.picture[here], layout), mask.person[here])
         values = cells.spread(slope) * (placed.read(frame.planes[0]) * np.float32(1 / layout.peak))
         edge = _stepped(values + cells.spread(offset)) * np.float32(layout.peak)
         placed.write(plane, as_plane(np.rint(edge).astype(layout.dtype)))
-    return Alpha(plane, layout, placed)
+    return Alpha(plane, layout, placed, reach)
 
 
-def _luma(mask: Mask, layout: PixelFormat) -> Floats:
-    """Return the brightness of the picture on the mask's grid, [h, w] in [0, 1] of a layout's codes."""
-    assert mask.picture is not None
+def _luma(picture: NDArray[np.uint8], layout: PixelFormat) -> Floats:
+    """Return the brightness of a mask's picture [h, w, 3], [h, w] in [0, 1] of a layout's codes."""
     codes = 1 << (layout.bits - 8)  # of the layout in one of 8 bits; the middle one stands for all
-    return mask.picture[..., 0] * np.float32(codes / layout.peak) + np.float32((codes - 1) / 2 / layout.peak)
+    luma = np.asarray(cv2.extractChannel(picture, 0), np.uint8)
+    return luma * np.float32(codes / layout.peak) + np.float32((codes - 1) / 2 / layout.peak)
 
 
 def _stepped(person: Floats) -> Floats:
@@ -142,7 +148,7 @@ def foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
     for index, plane in enumerate(frame.planes):
         part = alpha.share(index)
         ahead, behind = front[:, None, None, index], back[:, None, None, index]
-        colour = ahead + part * (alpha.at(index)[1].read(plane) - part * ahead - (1 - part) * behind)
+        colour = ahead + part * (alpha.at(index)[1].read(plane) - behind - part * (ahead - behind))
         own.append(np.rint(np.clip(colour, 0, peak)))
     return own
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_SEEN, _BODY = 0.15, 0.5
+SEEN, _BODY = 0.15, 0.5
 """Probability from which a pixel shows at all (see the step of `vidseg.refine`), and belongs to a body."""
 
 _PERSON_SURE = 0.9
@@ -33,32 +33,33 @@ _Sample = TypeVar("_Sample", NDArray[np.float32], NDArray[np.uint8])
 _Outline: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]
 
 
-def solid(person: _Float, said: _Float) -> _Float:
+def solid(person: _Float, said: _Float, longest: int = 0) -> _Float:
     """Return the probability `person` without specks and holes; `said` is what the network gave for it.
 
     Both are float32 [h, w] in [0, 1], and stay as they are; `person` itself comes back where nothing has to
-    change. A gap that reaches the picture's border is no hole.
+    change. Where they are the part of a mask that holds all that shows in it, `longest` is its longer side. A
+    gap that reaches the picture's border is no hole.
     """
-    blobs = cv2.findContours(_above(person, _SEEN), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    blobs = cv2.findContours(_above(person, SEEN), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     areas = [cv2.contourArea(blob) + len(blob) / 2 + 1 for blob in blobs]  # in pixels, by Pick's theorem
     largest = max(areas, default=0.0)
     judged = zip(blobs, areas, strict=True)
     specks = [blob for blob, area in judged if not _is_person(blob, said, area / largest)]
     result = _painted(person, specks, 0)
     body = _above(result, _BODY)
-    result = _without_haze(result, body, _MOTE * largest)
+    result = _without_haze(result, body, _MOTE * largest, max(2, round(max(longest, *person.shape) * _REACH)))
     outlines, family = cv2.findContours(body, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     parents = [] if family is None else family[0, :, 3]
     enclosed = [outline for outline, parent in zip(outlines, parents, strict=True) if parent >= 0]
     return _painted(result, [hole for hole in enclosed if _is_flaw(hole, said, largest)], 1)
 
 
-def _without_haze(person: _Float, body: NDArray[np.uint8], least: float) -> _Float:
-    """Return the probability without what is faint and further than hair from bodies of `least` pixels."""
+def _without_haze(person: _Float, body: NDArray[np.uint8], least: float, reach: int) -> _Float:
+    """Return the probability without what is faint and further than `reach` from bodies of `least` pixels."""
     blobs = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     near = _painted(body, [blob for blob in blobs if cv2.contourArea(blob) + len(blob) / 2 + 1 < least], 0)
-    reach = 2 * max(2, round(max(person.shape) * _REACH)) + 1
-    haze = _above(person, _SEEN) > cv2.dilate(near, np.ones((reach, reach), np.uint8))
+    around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    haze = _above(person, SEEN) > cv2.dilate(near, around)
     return np.where(haze, np.float32(0), person) if haze.any() else person
 
 
