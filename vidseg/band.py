@@ -78,6 +78,10 @@ class Cells:
             np.matmul(near[begin : begin + step], weights, out=spread[begin : begin + step])
         return spread.reshape(-1, self.height, self.width)
 
+    def among(self, kept: NDArray[np.bool_]) -> "Cells":
+        """Return those of the cells that are `kept` [n]."""
+        return Cells(self.height, self.width, self.rows[kept], self.columns[kept])
+
     def moved(self, rows: int, columns: int) -> "Cells":
         """Return the cells that lie that many cells further down and to the right."""
         return Cells(self.height, self.width, self.rows + rows, self.columns + columns)

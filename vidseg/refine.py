@@ -4,6 +4,7 @@ Full-size work is confined to the band around the edge: everywhere else alpha is
 """
 
 from dataclasses import replace
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -75,8 +76,18 @@ def _filled(frame: Frame, mask: Mask, side: int) -> Alpha:
         slope, offset = _guided(_luma(mask.picture[here], layout), mask.person[here])
         values = cells.spread(slope) * (placed.read(frame.planes[0]) * np.float32(1 / layout.peak))
         edge = _stepped(values + cells.spread(offset)) * np.float32(layout.peak)
-        placed.write(plane, as_plane(np.rint(edge).astype(layout.dtype)))
+        codes = as_plane(np.rint(edge).astype(layout.dtype))
+        placed.write(plane, codes)
+        placed = placed.among(_mixed(codes, layout.peak))
     return Alpha(plane, layout, placed, reach)
+
+
+def _mixed(codes: Plane, peak: int) -> NDArray[np.bool_]:
+    """Return which cells of alpha [n, h, w] are neither all 0 nor all of the peak: [n]."""
+    words = codes.reshape(len(codes), -1).view(np.uint32).T  # of several codes each
+    full = np.full(4 // codes.itemsize, peak, codes.dtype).view(np.uint32)[0]
+    # The peak has all of its bits set.
+    return np.asarray((reduce(np.bitwise_or, words) > 0) & (reduce(np.bitwise_and, words) < full))
 
 
 def _luma(picture: NDArray[np.uint8], layout: PixelFormat) -> Floats:
