@@ -18,6 +18,7 @@ SAME_LEVEL = {
     ("parts", "errors"),
     ("numbered", "errors"),
     ("frames", "colours"),
+    ("pictures", "samples"),
     ("planes", "frames"),
     ("segmenters", "models"),
 }
@@ -104,12 +105,15 @@ def test_tensorflow_waits_for_its_first_use() -> None:
         assert not [name for name in names if name.split(".")[0] in ("tensorflow", "tensorflowjs", "ray")]
 
 
-def loaded_by(arguments: list[str]) -> set[str]:
-    """Run ``vidseg`` with `arguments` in a process of its own and return the top-level modules it loaded."""
+def loaded_by(arguments: list[str], before: str = "") -> set[str]:
+    """Run ``vidseg`` with `arguments` in a process of its own and return the names of all modules it loaded.
+
+    `before` is Python that is run first.
+    """
     code = (
-        "import sys\nfrom vidseg.__main__ import main\n"
+        f"import sys\n{before}\nfrom vidseg.__main__ import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "print('LOADED', *{name.split('.')[0] for name in sys.modules})"
+        "print('LOADED', *sys.modules)"
     )
     run = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=PROJECT, timeout=60
@@ -118,10 +122,34 @@ def loaded_by(arguments: list[str]) -> set[str]:
     return set(run.stdout.rpartition("LOADED")[2].split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["render", "--help"], ["probe"]], ids=" ".join)
-def test_small_commands_load_no_network(arguments: list[str], tmp_path: Path) -> None:
-    """Help and probe answer at once."""
-    clip = [str(write_clip(tmp_path / "a.mp4"))] if arguments == ["probe"] else []
-    loaded = loaded_by([*arguments, *clip])
-    assert "vidseg" in loaded
-    assert not loaded & {"tensorflow", "tensorflowjs", "tfjs_graph_converter", "tf_bodypix", "ray"}
+NETWORKS = {"tensorflow", "tensorflowjs", "tfjs_graph_converter", "tf_bodypix", "ray", "ai_edge_litert"}
+HEAVY = {*NETWORKS, "av", "numpy", "cv2", "PIL", "vidseg.models", "importlib.metadata", "tempfile", "email"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["render", "--help"], ["batch", "--help"]], ids=" ".join)
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    """Help answers at once: it took twice as long while ``vidseg models`` brought all that fetches models."""
+    loaded = loaded_by(arguments)
+    assert "vidseg.cli" in loaded
+    assert not loaded & HEAVY
+
+
+def test_probe_loads_no_network(tmp_path: Path) -> None:
+    """A clip is looked at without what finds people, reads photos or writes results."""
+    loaded = loaded_by(["probe", str(write_clip(tmp_path / "a.mp4"))])
+    assert "vidseg.probe" in loaded
+    assert not loaded & {*NETWORKS, "PIL", "vidseg.models", "vidseg.encode", "importlib.metadata", "tempfile"}
+
+
+def test_render_loads_only_what_it_uses(tmp_path: Path) -> None:
+    """Every library that a plain render has no use for made each one start some milliseconds later."""
+    clip = write_clip(tmp_path / "a.mp4")
+    faked = (
+        "from vidseg import pipeline\nfrom vidseg.segmenters.fake import FakeSegmenter\n"
+        "pipeline.open_segmenter = lambda *a, **k: FakeSegmenter()"
+    )
+    loaded = loaded_by(["render", str(clip), "-o", str(tmp_path / "b.mp4"), "-b", "#00b140"], faked)
+    assert "vidseg.encode" in loaded
+    unused = {"PIL", "email", "subprocess", "zipfile", "html", "importlib.metadata", "opentimelineio", "tqdm"}
+    ours = {"page", "timeline", "quality", "figures", "sheet", "resume", "segments", "pictures", "batch"}
+    assert not loaded & (NETWORKS | unused | {f"vidseg.{name}" for name in ours})

@@ -25,7 +25,7 @@ from vidseg.models import (
     locate,
     read_tfjs,
 )
-from vidseg.models import converted as converted_module
+from vidseg.models import converter as converter_module
 
 NAME = "bodypix-050-s16"
 MODEL = MODELS[NAME]
@@ -139,7 +139,7 @@ def conversions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[st
     """An empty cache and a converter that only notes what it was asked for."""
     calls: list[list[str]] = []
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(converted_module, "_run_converter", fake_converter(calls))
+    monkeypatch.setattr(converter_module, "_run_converter", fake_converter(calls))
     return calls
 
 
@@ -176,7 +176,7 @@ def test_conversion_of_another_machine_is_used_without_the_converter(
     source = read_tfjs(write_bodypix(tmp_path / "model"))
     made = ensure_converted(source, name="mine", parts=False)
 
-    monkeypatch.setattr(converted_module, "_converter_version", lambda: None)
+    monkeypatch.setattr(converter_module, "_converter_version", lambda: None)
     assert ensure_converted(source, name="mine", parts=False) == made
     assert len(conversions) == 1
     with pytest.raises(ModelError, match="mine has to be converted first, but tfjs-graph-converter is not"):
@@ -194,7 +194,7 @@ def test_two_want_the_same_conversion(
         time.sleep(0.2)
         return convert(*arguments)
 
-    monkeypatch.setattr(converted_module, "_run_converter", slowly)
+    monkeypatch.setattr(converter_module, "_run_converter", slowly)
     with ThreadPoolExecutor(2) as pool:
         wanted = [pool.submit(ensure_converted, source, name="mine", parts=False) for _ in range(2)]
     assert wanted[0].result() == wanted[1].result()

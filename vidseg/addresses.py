@@ -6,14 +6,15 @@ is opened like any file, so that a playlist among it reaches nothing.
 
 import re
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from vidseg.errors import InputError
-from vidseg.models.download import Say, download
+
+Say: TypeAlias = Callable[[str], None]
 
 _WAY_OUT = "download it yourself, and name the file"
 
@@ -30,8 +31,14 @@ def fetched(names: Sequence[str], *, allowed: bool, say: Say) -> Iterator[tuple[
     `say` is told of each. Raises `InputError` for an address where these are not `allowed`, `DownloadError`
     where one can't be fetched whole.
     """
-    if not allowed and (addresses := [name for name in names if is_address(name)]):
+    addresses = [name for name in names if is_address(name)]
+    if not addresses:
+        yield tuple(names)
+        return
+    if not allowed:
         raise InputError(f"{addresses[0]}: addresses are fetched with --allow-urls only; or {_WAY_OUT}")
+    import tempfile  # for addresses only, as the means to fetch them
+
     with tempfile.TemporaryDirectory(prefix="vidseg-") as folder:
         yield tuple(
             str(_fetch(name, Path(folder, str(number)), say)) if is_address(name) else name
@@ -41,6 +48,8 @@ def fetched(names: Sequence[str], *, allowed: bool, say: Say) -> Iterator[tuple[
 
 def _fetch(address: str, folder: Path, say: Say) -> Path:
     """Fetch into a new folder, under the address's last word: its ending may tell a photo."""
+    from vidseg.models.download import download
+
     last = unquote(urlsplit(address).path).rpartition("/")[2]
     target = folder / (re.sub(r"[^\w.-]", "_", last).lstrip(".")[-80:] or "fetched")
     folder.mkdir()

@@ -4,6 +4,7 @@ Every background is fitted to the picture as it is shown (upright, square pixels
 coded orientation and the source's own colour description, so that it can be blended plane by plane.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +14,6 @@ from typing import Protocol
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageColor
 
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import BackgroundError
@@ -29,7 +29,6 @@ from vidseg.frames import (
     rgb_to_yuv_matrix,
     yuv_to_rgb_matrix,
 )
-from vidseg.pictures import read_picture
 from vidseg.planes import at_chroma_size, reduced
 from vidseg.prefetch import leave, prefetch
 from vidseg.probe import probe
@@ -79,6 +78,8 @@ def open_background(spec: str, canvas: Canvas, *, whole_blur: bool = False) -> B
     path = Path(spec)
     if not path.exists() and (rgb := named_colour(spec)) is not None:
         return Still.plain(rgb, canvas)
+    from vidseg.pictures import read_picture  # Pillow is for pictures only
+
     picture = read_picture(path, BackgroundError)
     return Still.fitted(picture, canvas) if picture is not None else Movie(path, canvas)
 
@@ -101,6 +102,10 @@ def named_colour(spec: str) -> tuple[int, ...] | None:
 
     Raises `BackgroundError` for a malformed ``#…`` and for a word that is neither colour nor file.
     """
+    if re.fullmatch("#[0-9a-fA-F]{6}", spec):
+        return tuple(bytes.fromhex(spec[1:]))
+    from PIL import ImageColor  # it knows the names, and takes its time to start
+
     try:
         return ImageColor.getrgb(spec)[:3]
     except ValueError:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,8 +27,10 @@ from vidseg.cli_options import (
 )
 from vidseg.cli_preview import preview
 from vidseg.errors import SettingsError, VidsegError
-from vidseg.report import Report
 from vidseg.settings import RenderSettings
+
+if TYPE_CHECKING:
+    from vidseg.report import Report
 
 EXIT_ERROR, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
 
@@ -188,16 +190,18 @@ def _local(options: dict[str, Any], given: dict[str, Any], line: "_ProgressLine"
     return fetched(names, allowed=options["allow_urls"], say=line.say)
 
 
-def _render(settings: RenderSettings, options: dict[str, Any], line: "_ProgressLine") -> Report:
-    from vidseg import pipeline, resume
-
+def _render(settings: RenderSettings, options: dict[str, Any], line: "_ProgressLine") -> "Report":
     if options["ray"] is None and not options["resumable"]:
+        from vidseg import pipeline
+
         return pipeline.render(settings, progress=line.update, say=line.say)
     try:
         if options["ray"] is not None:
             from vidseg.distributed import render_on
 
             return render_on(options["ray"], settings, progress=line.update, say=line.say)
+        from vidseg import resume
+
         return resume.render(settings, progress=line.update, say=line.say)
     except KeyboardInterrupt:
         click.echo("vidseg: interrupted; the same command goes on from here", err=True)

@@ -1,21 +1,14 @@
 """``vidseg models``: what there is, fetching one ahead of time, and all about one."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from vidseg.errors import ModelError
-from vidseg.models import (
-    MODELS,
-    Model,
-    ensure_converted,
-    find,
-    is_converted,
-    local_size,
-    locate,
-    model_named,
-    published_at,
-    read_tfjs,
-)
 from vidseg.settings import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from vidseg.models import Model
 
 _WHERE = {"folder": "in VIDSEG_MODEL_DIR", "cache": "in the cache", None: "not fetched"}
 
@@ -28,6 +21,8 @@ def models() -> None:
 @models.command("list", epilog="Example: vidseg models list")
 def list_models() -> None:
     """List every model with its size, licence and whether it is on this machine."""
+    from vidseg.models import MODELS
+
     rows = [("NAME", "SIZE", "PARTS", "LICENCE", "STATE"), *map(_row, MODELS.values())]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -40,6 +35,8 @@ def list_models() -> None:
 @click.option("--parts", is_flag=True, help="Convert the network that tells body parts apart as well.")
 def fetch_model(name: str, parts: bool) -> None:
     """Download a model and convert it, so that later runs need no network and start at once."""
+    from vidseg.models import ensure_converted, locate, model_named, read_tfjs
+
     model = model_named(name)
     path = locate(model, say=_say)
     if model.is_bodypix:
@@ -54,6 +51,8 @@ def fetch_model(name: str, parts: bool) -> None:
 @click.argument("name")
 def show_model(name: str) -> None:
     """Show where a model comes from, where it is kept and what may be done with it."""
+    from vidseg.models import find, model_named, published_at
+
     model = model_named(name)
     found = find(model)
     facts = {
@@ -70,7 +69,7 @@ def show_model(name: str) -> None:
         click.echo(f"{key + ':':12}{value}")
 
 
-def _row(model: Model) -> tuple[str, ...]:
+def _row(model: "Model") -> tuple[str, ...]:
     try:
         size, state = _size(model), _state(model)
     except ModelError as error:  # one bad file must not hide the others; `show` tells more
@@ -82,12 +81,16 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _size(model: Model) -> str:
+def _size(model: "Model") -> str:
+    from vidseg.models import local_size
+
     size = local_size(model)
     return f"~{model.approx_bytes / 1e6:.1f} MB" if size is None else f"{size / 1e6:.1f} MB"
 
 
-def _state(model: Model) -> str:
+def _state(model: "Model") -> str:
+    from vidseg.models import find, is_converted, read_tfjs
+
     found = find(model)
     where = _WHERE[found[0] if found else None]
     if found is None or not model.is_bodypix:

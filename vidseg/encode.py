@@ -19,8 +19,8 @@ from vidseg._av import Packet, av_errors, new_frame, planes_of, reason, sws_matr
 from vidseg.codecs import CODECS, Plan
 from vidseg.errors import OutputError
 from vidseg.frames import Blank, Colour, PixelFormat, Plane, VideoInfo, as_plane
-from vidseg.pictures import PicturePlan, samples_of
 from vidseg.planes import scaled
+from vidseg.samples import PicturePlan, samples_of
 
 _RGB = {"rgb24": 0, "rgb48be": 0, "rgba": 0, "rgba64be": 0, "argb": 1}
 """RGB formats that pictures are kept in, and the place of red."""

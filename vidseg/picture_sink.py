@@ -18,18 +18,9 @@ from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo, as_plane
 from vidseg.interrupts import held_back
 from vidseg.mux import Cut
 from vidseg.numbered import first_number, is_numbered, name_of, numbers
-from vidseg.pictures import (
-    FORMATS,
-    Samples,
-    is_deep,
-    plan_pictures,
-    read_exif,
-    read_opacity,
-    samples_of,
-    srgb_profile,
-    write_picture,
-)
+from vidseg.pictures import is_deep, read_exif, read_opacity, srgb_profile, write_picture
 from vidseg.report import Stopwatch
+from vidseg.samples import Samples, plan_pictures, samples_of
 from vidseg.settings import RenderSettings, Target
 
 
@@ -206,8 +197,3 @@ class PictureSink:
         if self._associated and self._plan.name != "tiff":
             notes.append(f"{self._plan.name} means straight colours; say premultiplied where it is imported")
         return notes
-
-
-def takes_pictures(path: Path) -> bool:
-    """Whether a name asks for pictures, by its ending."""
-    return path.suffix.lower() in FORMATS

@@ -6,20 +6,17 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from vidseg import page, timeline
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import InputError
-from vidseg.figures import Collected
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.interrupts import held_back
 from vidseg.mux import Cut
 from vidseg.paint import Painter, Surface, open_painter
 from vidseg.prefetch import leaving, one_thread_each, prefetch
-from vidseg.quality import Quality
 from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
@@ -28,6 +25,10 @@ from vidseg.sinks import Sink, open_sink
 from vidseg.smooth import steady
 from vidseg.source import frames_of, look
 from vidseg.track import follow
+
+if TYPE_CHECKING:
+    from vidseg.figures import Collected
+    from vidseg.quality import Quality
 
 FRAMES_AHEAD = 2
 """Depth of the queues between threads: enough to ride out a slow frame, small enough for 4K."""
@@ -62,15 +63,14 @@ def render(
     begun = time.perf_counter()
     watch, damage = Stopwatch(), Damage()
     info = look(settings.source, settings.frame_rate, settings.max_pixels)
-    timeline.check(settings, info)
-    page.check(settings)
+    check_beside(settings, info)
     with ExitStack() as stack:
         with held_back():
             sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
         hwaccel = choose_hwaccel(settings, sinks[0].notes)
         chain = open_chain(stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say)
         report = new_report(settings, info, chain.segmenter, sinks)
-        quality = Quality.wanted(settings, info, chain.surfaces[0])
+        quality = _quality(settings, info, chain.surfaces[0])
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
         frames = painted(chain.pairs, chain.painter, sinks, watch, measured=quality is not None)
         for one in stack.enter_context(closing(frames)):
@@ -85,6 +85,30 @@ def render(
     figures = None if quality is None else quality.collected()
     conclude(report, settings, info, sinks, damage, chain.opening, watch, begun, say, figures)
     return report
+
+
+def check_beside(settings: RenderSettings, info: VideoInfo) -> None:
+    """Raise a `VidsegError` where a timeline or a report that is asked for can't be written.
+
+    What writes these is imported where they are asked for, since it takes as long as a frame or two.
+    """
+    if settings.timeline is not None:
+        from vidseg import timeline
+
+        timeline.check(settings, info)
+    if settings.report is not None:
+        from vidseg import page
+
+        page.check(settings)
+
+
+def _quality(settings: RenderSettings, info: VideoInfo, surface: Surface) -> "Quality | None":
+    """Return what takes the figures of a report, `None` where none is asked for."""
+    if settings.report is None:
+        return None
+    from vidseg.quality import Quality
+
+    return Quality.wanted(settings, info, surface)
 
 
 class Named(Protocol):
@@ -198,11 +222,13 @@ def conclude(
     watch: Stopwatch,
     begun: float,
     say: Say,
-    figures: Collected | None = None,
+    figures: "Collected | None" = None,
 ) -> None:
     """Complete the report, tell its notes, and write it where `settings` ask for that."""
     _account(report, sinks, damage, info, player_span(info, settings.start, settings.end), opening.cut)
     if settings.timeline is not None:
+        from vidseg import timeline
+
         span = timeline.Span(opening.first.time, damage.video_end or Fraction(0), opening.cut.start)
         timeline.write(settings, info, span, report.frames_out)
     report.stage_s = {name: round(seconds, 3) for name, seconds in watch.seconds.items()}
@@ -212,6 +238,8 @@ def conclude(
     if figures is not None:
         report.quality = figures.account()
     if settings.report is not None:
+        from vidseg import page
+
         page.write(report, settings.report, figures.moments() if figures is not None else ())
 
 
@@ -304,7 +332,9 @@ def painted(
     return prefetch(paint(), PAINTED_AHEAD, name="painting")
 
 
-def write_one(one: Painted, sinks: Sequence[Sink], watch: Stopwatch, quality: Quality | None = None) -> None:
+def write_one(
+    one: Painted, sinks: Sequence[Sink], watch: Stopwatch, quality: "Quality | None" = None
+) -> None:
     """Measure a painted frame's mask, and write it to every sink."""
     if quality is not None and one.mask is not None:
         since = time.perf_counter()

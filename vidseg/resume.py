@@ -18,7 +18,6 @@ from typing import Any, TypeAlias
 import cv2
 import numpy as np
 
-from vidseg import page, timeline
 from vidseg._av import Packet, check_target, library_versions
 from vidseg.borders import MOST_SEGMENTS, border, restart_before, segment_at
 from vidseg.decode import Damage
@@ -33,6 +32,7 @@ from vidseg.pipeline import (
     Opening,
     Progress,
     Say,
+    check_beside,
     choose_hwaccel,
     conclude,
     expected_frames,
@@ -108,8 +108,7 @@ def _admitted(job: Job, who: dict[str, Any]) -> Job:
         check_target(target.path, (settings.source,), overwrite=settings.overwrite or mine)
         ours = ours or mine
     job = replace(job, settings=replace(settings, overwrite=True)) if ours else job
-    timeline.check(job.settings, job.info)
-    page.check(job.settings)
+    check_beside(job.settings, job.info)
     return job
 
 

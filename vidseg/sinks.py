@@ -15,9 +15,8 @@ from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo
 from vidseg.mux import FORMATS as CONTAINERS
 from vidseg.mux import Cut, Output
 from vidseg.numbered import is_numbered
-from vidseg.picture_sink import PictureSink, takes_pictures
-from vidseg.pictures import FORMATS
 from vidseg.report import Stopwatch
+from vidseg.samples import FORMATS
 from vidseg.settings import RenderSettings, Target
 from vidseg.source import is_photo
 
@@ -66,14 +65,17 @@ class Sink(Protocol):
 def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink:
     """Return the sink for a target. Raises `OutputError` where it can't be written as asked."""
     path = target.path
-    if is_photo(info) and (is_numbered(path) or not takes_pictures(path)):
+    pictures = path.suffix.lower() in FORMATS
+    if is_photo(info) and (is_numbered(path) or not pictures):
         raise OutputError(f"{path}: a photo gives a photo; name it .png, .jpg, .tif or .webp")
-    if takes_pictures(path):
+    if pictures:
         if not (is_numbered(path) or is_photo(info)):
             numbered = path.with_suffix("") / f"%05d{path.suffix}"
             raise OutputError(
                 f"{path}: one picture can't hold a clip; write {numbered}, or look at `vidseg preview`"
             )
+        from vidseg.picture_sink import PictureSink  # Pillow is for pictures only
+
         return PictureSink(
             target, settings, info, source_bits=sample_bits(info.pix_fmt), photo=is_photo(info)
         )

@@ -13,7 +13,6 @@ from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError
 from vidseg.frames import WORKING_FORMATS, Colour, Frame, Orientation, VideoInfo, as_plane, rgb_to_yuv_matrix
 from vidseg.numbered import is_numbered
-from vidseg.pictures import read_picture
 from vidseg.probe import probe
 from vidseg.settings import MOST_PIXELS
 
@@ -37,6 +36,8 @@ def look(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> V
     if rate is not None and not is_numbered(path):
         raise InputError(f"{path}: --fps is for numbered pictures such as frames/%05d.png; leave it out")
     if path.suffix.lower() in _PHOTO_ENDINGS and not is_numbered(path):
+        from vidseg.pictures import read_picture  # Pillow is for pictures only
+
         picture = read_picture(path, InputError, most)
         if picture is not None:
             return _photo_info(path, *picture.shape[1::-1])
@@ -59,6 +60,8 @@ def frames_of(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None =
 
 
 def _photo(info: VideoInfo) -> Frame:
+    from vidseg.pictures import read_picture
+
     rgb = read_picture(Path(info.path), InputError, info.width * info.height, straight=True)
     if rgb is None:
         raise InputError(f"{info.path}: changed while it was read")

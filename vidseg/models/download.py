@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import logging
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -119,6 +118,8 @@ def _told(url: str, target: Path, ways_out: str, elsewhere: str) -> Iterator[Non
 
 
 def _retrieve(url: str, target: Path, known_sha256: str | None, progress: bool) -> None:
+    import logging
+
     import pooch
 
     pooch.get_logger().setLevel(logging.WARNING)  # it would print every file's checksum

@@ -11,7 +11,6 @@ from vidseg.errors import DownloadError, ModelError
 from vidseg.models.catalogue import BUCKET_URL, WHEEL, Model
 from vidseg.models.download import BODYPIX_WAYS_OUT, Say, fetch_file, forget, is_intact, sha256_of
 from vidseg.models.tfjs import read_tfjs
-from vidseg.models.wheel import fetch_from_wheel
 
 Place: TypeAlias = Literal["folder", "cache"]
 
@@ -75,6 +74,8 @@ def locate(model: Model, *, say: Say | None = None) -> Path:
     if model.is_bodypix:
         _fetch_tfjs(model, path, say)
     else:
+        from vidseg.models.wheel import fetch_from_wheel  # with pip's and zip's helpers, for this only
+
         fetch_from_wheel(model, path, say=say)
     return path
 

@@ -6,7 +6,6 @@ begin below zero. A parcel is a row of records, each with a checksum, with an ac
 
 import json
 import os
-import secrets
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -37,7 +36,7 @@ class ParcelWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         # Not the process's number, which workers on two machines may share.
-        self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        self._temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
         with av_errors(OutputError, f"{path}: can't be written"):
             self._file: BinaryIO = self._temporary.open("wb")
             self._file.write(_MAGIC)

@@ -1,0 +1,105 @@
+"""The converter, run in a process of its own: what was fetched → a folder of the cache."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from vidseg.errors import ModelError
+from vidseg.models.converted import RESULT, SAVED_MODEL, TFLITE, Converted, load
+from vidseg.models.download import Say, sha256_of
+
+_OUTPUTS = ["float_segments", "float_part_heatmaps"]
+"""BodyPix's outputs in use: the person's logits, and those of the body parts where they are asked for."""
+
+
+def made(source: Path, folder: Path, name: str, *, parts: bool, say: Say | None) -> Converted:
+    """Convert into a temporary folder and give it its name at the end, so that none is ever half-made."""
+    if _converter_version() is None:
+        raise ModelError(
+            f"{name} has to be converted first, but tfjs-graph-converter is not installed: set "
+            "VIDSEG_CACHE_DIR to a cache where another machine has done it, or use --model selfie"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_name(f".{folder.name}.lock")):
+        if (found := load(folder)) is not None:  # another process was converting it meanwhile
+            return found
+        if say is not None:
+            what = f"{name} with body parts" if parts else name
+            say(f"converting {what} for this machine (once, some seconds)")
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as temporary:
+            made = Path(temporary) / "model"
+            made.mkdir()
+            _seal(made, _run_converter(source, made, _OUTPUTS if parts else _OUTPUTS[:1]))
+            shutil.rmtree(folder, ignore_errors=True)  # what is there is damaged
+            made.rename(folder)
+        found = load(folder)
+    if found is None:
+        raise ModelError(f"{folder}: damaged as soon as it was written: is the disk sound?")
+    return found
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of this name; the system releases it however the process ends."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _seal(folder: Path, result: dict[str, Any]) -> None:
+    """Record the checksums of what was converted beside it."""
+    names = [TFLITE, f"{SAVED_MODEL}/saved_model.pb"]
+    result["sha256"] = {name: sha256_of(folder / name) for name in names}
+    (folder / RESULT).write_text(json.dumps(result, indent=1), "utf-8")
+
+
+def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
+    package_root = str(Path(__file__).parents[2])
+    environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, (package_root, os.environ.get("PYTHONPATH", "")))
+    )
+    command = [sys.executable, "-m", "vidseg.models.convert", str(source.resolve()), str(folder), *outputs]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, errors="replace", cwd=folder
+    )
+    result = _result(done)
+    if "missing" in result:
+        raise ModelError(
+            f"{source}: has to be converted first, for which TensorFlow and tfjs-graph-converter must be "
+            f"installed ({result['missing']}): install vidseg with all it depends on, or use --model selfie"
+        )
+    if "error" in result:
+        reason = " ".join(str(result["error"]).split())
+        if os.strerror(errno.ENOSPC) in reason:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise ModelError(f"{source}: can't be converted ({reason[:300]})")
+    return result
+
+
+def _result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return what the converter said last, or its last words where it died before it could say anything."""
+    try:
+        result: dict[str, Any] = json.loads((done.stdout.splitlines() or [""])[-1])
+    except ValueError:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        result = {"error": f"the converter ended with status {done.returncode}: {last}"}
+    return result
+
+
+def _converter_version() -> str | None:
+    """Return the installed converter's version; it is not published for every kind of machine."""
+    try:
+        return version("tfjs-graph-converter")
+    except PackageNotFoundError:
+        return None
