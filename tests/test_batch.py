@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.crews import open_deadly, open_fake
-from tests.media import Audio, person_picture, read_frames, write_clip
+from tests.media import Audio, person_picture, read_frames, write_clip, write_picture
 from vidseg.batch import Clip, Outcome, cores, endings_for, find_clips, settings_for, table
 from vidseg.crew import LocalCrew, default_jobs
 from vidseg.errors import SettingsError
@@ -170,6 +171,29 @@ def test_bad_templates_are_refused(tree: Path, tmp_path: Path, template: str, me
 def test_sources_that_are_not_there_are_refused(tree: Path, source: str) -> None:
     with pytest.raises(SettingsError, match="no such file or folder"):
         find_clips([str(tree), source], tree / "out")
+
+
+def test_numbered_pictures_are_a_clip(tmp_path: Path) -> None:
+    """`--fps` was offered for them, but no batch took them; its rate is for them alone, not for videos."""
+    for folder in ("day1", "day2"):
+        (tmp_path / folder).mkdir()
+    for number in (1, 2):
+        write_picture(tmp_path / "day1" / f"shot_{number:04d}.png")
+        write_picture(tmp_path / "day2" / f"{number}.png")
+    (tmp_path / "a.mp4").touch()
+    sources = [str(tmp_path / name) for name in ("day1/shot_%04d.png", "day2/%d.png", "a.mp4")]
+    clips = find_clips(sources, tmp_path / "out")
+    assert names(clips, tmp_path / "out") == ["a.mp4", "shot.mp4", "day2.mp4"]
+    common = RenderSettings(source=Path("x"), output=Path("y"), frame_rate=Fraction(24))
+    assert [settings_for(clip, common).frame_rate for clip in clips] == [None, 24, 24]
+
+
+def test_a_percent_sign_in_a_clips_name_is_no_number(tmp_path: Path) -> None:
+    """`50%discount.mp4` passed for numbered pictures, which aren't rendered in segments."""
+    write_clip(tmp_path / "50%discount.mp4", frames=3)
+    done = run("batch", tmp_path / "50%discount.mp4", "-o", tmp_path / "out", "-b", "red")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["50%discount.mp4"]
 
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:

@@ -114,6 +114,14 @@ def _sound(path: Path) -> Path:
         (["-b", "red", "--codec", "h264-nvenc"], "the hardware or its driver is absent; use --codec x264"),
         (["-b", "red", "--pix-fmt", "rgb565"], "doesn't take --pix-fmt rgb565; it takes yuv420p"),
         (["-b", "red", "--preset", "warp"], "x264 has no preset 'warp'; it has ultrafast"),
+        (
+            ["-b", "red", "--preset", "fast", "-o", "out.webm"],
+            "vp9 has no preset 'fast'; it has 0, the slowest",
+        ),
+        (
+            ["-b", "red", "--preset", "14", "--codec", "svt-av1"],
+            "svt-av1 has no preset '14'; it has 0, the slow",
+        ),
         (["-b", "red", "--threshold", "2"], "--threshold must lie in"),
         (["-b", "red", "--smooth", "nan"], "--smooth must lie in"),
         (["-b", "red", "--device", "tpu"], "--device must be auto, cpu, gpu or gpu:N"),

@@ -60,6 +60,7 @@ def test_timecode_is_kept(tmp_path: Path, suffix: str) -> None:
     plain, source = write_clip(tmp_path / "plain.mp4", frames=10), tmp_path / "in.mov"
     ffmpeg("-i", plain, "-c", "copy", "-timecode", "01:02:03:04", source)
     assert "01:02:03:04" in json.dumps(probed(source))
-    rendered(source, tmp_path / f"out{suffix}")
+    report = rendered(source, tmp_path / f"out{suffix}")
     told = probed(tmp_path / f"out{suffix}")
     assert "01:02:03:04" in json.dumps(told)
+    assert report.notes == []  # which said that the timecode's track was dropped, as if it were lost

@@ -124,6 +124,30 @@ def test_start_and_end_cut_picture_sound_and_subtitles_at_one_instant(tmp_path: 
     assert b"inside" in cues[1][1]
 
 
+@pytest.mark.parametrize(("source_suffix", "suffix"), [(".mkv", ".mkv"), (".mp4", ".mp4"), (".mkv", ".mp4")])
+def test_a_subtitle_ends_with_the_cut(tmp_path: Path, source_suffix: str, suffix: str) -> None:
+    """What was shown at a cut's end kept its whole length, and so did the file, without a picture."""
+    codec = "srt" if source_suffix == ".mkv" else "mov_text"
+    track = Subtitles(codec=codec, lines=[(0.2, 2.8, "long")])
+    source = write_clip(tmp_path / f"in{source_suffix}", frames=90, subtitles=[track])
+    rendered(source, tmp_path / f"out{suffix}", end=Fraction(1))
+    with av.open(str(tmp_path / f"out{suffix}")) as out:
+        shown = [p for p in out.demux(subtitles=0) if p.size > 2]
+        assert [float(p.pts * p.time_base) for p in shown] == [0.2]
+        assert abs(shown[0].duration * shown[0].time_base - Fraction(8, 10)) < Fraction(1, 100)
+        assert out.duration is not None
+        assert abs(out.duration / 1e6 - 1) < 0.02
+
+
+def test_sound_that_is_coded_anew_says_why(tmp_path: Path) -> None:
+    """`--audio transcode` said that the container didn't take what it takes."""
+    source = write_clip(tmp_path / "in.mp4", frames=10, audio=[Audio()])
+    report = rendered(
+        source, tmp_path / "out.mp4", encode=EncodeSettings(preset="ultrafast", audio="transcode")
+    )
+    assert report.notes == ["audio stream 1 is transcoded from aac to aac, as --audio transcode asks"]
+
+
 def test_the_cut_begins_with_the_right_frame(tmp_path: Path) -> None:
     """Frames carry their numbers, and numbers survive, since the person covers none of the bar code."""
     source = write_clip(tmp_path / "in.mp4", frames=90, gop=30, b_frames=2)

@@ -191,7 +191,7 @@ def test_nothing_is_overwritten_and_nothing_half_written_stays(tmp_path: Path) -
     [
         ("out.png", "red", PLAIN, "one picture can't hold a clip; write .*%05d.png"),
         ("%d.jpg", "transparent", PLAIN, "hold no transparency; use .png, .tif or .webp"),
-        ("%d.mp4", "red", PLAIN, "numbered pictures end in"),
+        ("%d.gif", "red", PLAIN, "can't tell from its ending what to write"),
         ("no/where/%d.png", "red", PLAIN, "doesn't exist; create it first"),
         ("%d.png", "red", EncodeSettings(crf=3), "have no --crf"),
         ("%d.png", "red", EncodeSettings(codec="x264"), "leave out --codec x264"),

@@ -16,15 +16,10 @@ from vidseg.addresses import is_address
 from vidseg.codecs import CODECS
 from vidseg.errors import SettingsError, VidsegError
 from vidseg.mux import FORMATS
+from vidseg.numbered import VIDEO_SUFFIXES, common_name, is_numbered, numbers
 from vidseg.segmenters.base import Segmenter
 from vidseg.segments import Store
 from vidseg.settings import RenderSettings
-
-VIDEO_SUFFIXES = (
-    *(".3g2", ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
-    *(".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
-)
-"""Endings of the files that are taken from a folder; what is named itself may end as it likes."""
 
 DEFAULT_NAME = "{stem}{suffix}"
 _FIELDS = ("stem", "suffix", "number")
@@ -149,7 +144,7 @@ def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
             result = own != path.resolve() and each.resolve().is_relative_to(own)
             if is_video and not hidden and not result:
                 yield each, inner.parent
-    elif path.exists():
+    elif path.exists() or (is_numbered(path) and numbers(path)):
         yield path, Path()
     else:
         magic = glob.has_magic(source)
@@ -179,7 +174,8 @@ def _check_template(name: str) -> None:
 
 def _output(path: Path, below: Path, folder: Path, name: str, number: int, endings: Sequence[str]) -> Path:
     suffix = path.suffix if path.suffix.lower() in endings else endings[0]
-    relative = below / name.format(stem=path.stem, suffix=suffix, number=number)
+    stem = common_name(path) if _is_sequence(path) else path.stem
+    relative = below / name.format(stem=stem, suffix=suffix, number=number)
     output = Path(os.path.normpath(folder / relative))
     inside = output.is_relative_to(os.path.normpath(folder)) and output != Path(os.path.normpath(folder))
     if not inside:
@@ -192,8 +188,17 @@ def _output(path: Path, below: Path, folder: Path, name: str, number: int, endin
 
 
 def settings_for(clip: Clip, common: RenderSettings) -> RenderSettings:
-    """Return `common` settings for one clip, with all paths absolute, so that any process can use them."""
-    return absolute(replace(common, source=clip.source, output=clip.output, report=None))
+    """Return `common` settings for one clip, with all paths absolute, so that any process can use them.
+
+    The frame rate is that of sequences of pictures; videos among the clips have their own.
+    """
+    rate = common.frame_rate if _is_sequence(clip.source) else None
+    return absolute(replace(common, source=clip.source, output=clip.output, report=None, frame_rate=rate))
+
+
+def _is_sequence(path: Path) -> bool:
+    """Whether a source is numbered pictures, and no file of that very name."""
+    return is_numbered(path) and not path.exists()
 
 
 def absolute(settings: RenderSettings) -> RenderSettings:

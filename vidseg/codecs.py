@@ -146,6 +146,13 @@ _X26_PRESETS = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
     *("medium", "slow", "slower", "veryslow", "placebo"),
 )
+_PRESETS = {
+    "x264": _X26_PRESETS,
+    "x265": _X26_PRESETS,
+    "svt-av1": tuple(map(str, range(-1, 14))),
+    "vp9": tuple(map(str, range(-8, 9))),
+}
+"""Presets of encoders that refuse others without a reason."""
 _DEFAULT_CODEC = {".webm": "vp9"}
 _DEFAULT_ALPHA_CODEC = {".webm": "vp9", ".mov": "prores", ".mkv": "ffv1"}
 
@@ -200,11 +207,19 @@ def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Conten
             raise OutputError(f"{name} has no {flag}; leave it out")
         if known is not None:
             options[known[0]] = _in_words(known[1] if given is None else given, finer=given is None and edges)
-    if name in ("x264", "x265") and options["preset"] not in _X26_PRESETS:
-        raise OutputError(f"{name} has no preset {options['preset']!r}; it has {', '.join(_X26_PRESETS)}")
+    _check_preset(name, codec, options)
     _special_options(name, pix_fmt, info, options)
     tag = "hvc1" if name == "x265" and suffix != ".mkv" else None
     return Plan(name, codec.library, pix_fmt, options, tag, full_range)
+
+
+def _check_preset(name: str, codec: Codec, options: dict[str, str]) -> None:
+    """Raise `OutputError` for a preset that the encoder doesn't have and wouldn't name."""
+    known = _PRESETS.get(name)
+    if known is None or codec.preset is None or options[codec.preset[0]] in known:
+        return
+    named = f"0, the slowest, to {known[-1]}" if known[-1].isdigit() else ", ".join(known)
+    raise OutputError(f"{name} has no preset {options[codec.preset[0]]!r}; it has {named}")
 
 
 def _in_words(value: float | str, *, finer: bool) -> str:

@@ -6,13 +6,19 @@ from pathlib import Path
 
 from vidseg.errors import VidsegError
 
+VIDEO_SUFFIXES = (
+    *(".3g2", ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
+    *(".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
+)
+"""Endings of clips, whose names never stand for a sequence: ``50%discount.mp4`` is one file."""
+
 _PLACE = re.compile(r"%(0?)(\d*)d")
 _MOST_SHOWN = 5
 
 
 def is_numbered(path: Path) -> bool:
     """Whether the path's name stands for a sequence: it holds a place for a number, ``%d`` or ``%05d``."""
-    return _PLACE.search(path.name) is not None
+    return _PLACE.search(path.name) is not None and path.suffix.lower() not in VIDEO_SUFFIXES
 
 
 def name_of(path: Path, number: int) -> Path:
@@ -23,6 +29,14 @@ def name_of(path: Path, number: int) -> Path:
 def _digits(place: re.Match[str], number: int) -> str:
     width = int(place[2] or 0)
     return f"{number:0{width}d}" if place[1] else f"{number:{width}d}"
+
+
+def common_name(path: Path) -> str:
+    """Return what the names of a sequence's pictures share, for a clip made of them: their folder's at least.
+
+    ``day1/shot_%04d.png`` is ``shot``, ``day1/%04d.png`` is ``day1``.
+    """
+    return _PLACE.sub("", path.stem, count=1).strip("._- ") or path.absolute().parent.name
 
 
 def numbers(path: Path) -> list[int]:

@@ -96,7 +96,9 @@ def open_job(settings: RenderSettings) -> Job:
             raise SettingsError(f"{target.path}: only videos are rendered in segments; use {endings}")
     info = look(settings.source, settings.frame_rate, settings.max_pixels)
     if is_photo(info):
-        raise SettingsError(f"{settings.source}: a photo needs no segments; leave out --resumable and --ray")
+        raise SettingsError(
+            f"{settings.source}: is a photo; `vidseg render` makes one of it, without --resumable and --ray"
+        )
     return Job(settings, info, find_opening(settings, info), Store(settings.output))
 
 

@@ -79,8 +79,6 @@ def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink
         return PictureSink(
             target, settings, info, source_bits=sample_bits(info.pix_fmt), photo=is_photo(info)
         )
-    if is_numbered(path):
-        raise OutputError(f"{path}: numbered pictures end in {', '.join(FORMATS)}")
     if path.suffix.lower() not in CONTAINERS:
         raise OutputError(
             f"{path}: can't tell from its ending what to write; use {', '.join(CONTAINERS)}, or for pictures "

@@ -205,8 +205,15 @@ class Output:
             self._attach(stream, name)
         elif stream.type == "video":
             self._drop(stream, f"{name} is dropped: one video is rendered, the main one")
+        elif self._is_timecode(stream):
+            self.fates.append((stream.index, "written anew as the video's timecode"))
         elif not _is_chapter_text(stream):
             self._drop(stream, f"{name} ({stream.metadata.get('handler_name', 'unknown data')}) is dropped")
+
+    def _is_timecode(self, stream: Stream) -> bool:
+        """Whether a data stream holds nothing but the timecode that the new video tells too."""
+        video = stream.container.streams[self._info.video_index]
+        return stream.type == "data" and "timecode" in stream.metadata and "timecode" in video.metadata
 
     def _keep(self, track: "Track | Dropped", name: str) -> None:
         if isinstance(track, Dropped):
@@ -215,7 +222,11 @@ class Output:
         self._tracks[track.source.index] = track
         self.fates.append((track.source.index, track.fate))
         if track.fate != "copied":
-            self.notes.append(f"{name} is {track.fate}: {self.target.suffix} files don't take it as it is")
+            asked = track.source.type == "audio" and self._audio == "transcode"
+            why = (
+                "as --audio transcode asks" if asked else f"{self.target.suffix} files don't take it as it is"
+            )
+            self.notes.append(f"{name} is {track.fate}{', ' if asked else ': '}{why}")
 
     def _drop(self, stream: Stream, note: str) -> None:
         self.fates.append((stream.index, "dropped"))

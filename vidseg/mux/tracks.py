@@ -177,6 +177,8 @@ class CopiedTrack:
                     return []
                 if self.source.type == "subtitle":
                     _clip_start(packet, cut.start)
+            if self.source.type == "subtitle":
+                _clip_end(packet, cut.end)
         _moved(packet, cut)
         packet.stream = self._target
         return [packet]
@@ -202,6 +204,12 @@ def _clip_start(packet: Packet, start: Fraction) -> None:
     packet.pts += late
     packet.dts = packet.pts
     packet.duration = max(0, (packet.duration or 0) - late)
+
+
+def _clip_end(packet: Packet, end: Fraction | None) -> None:
+    """Let a subtitle end with the picture, which players would hold until it is gone."""
+    if end is not None and packet.pts is not None and packet.duration:
+        packet.duration = min(packet.duration, max(0, round(end / packet.time_base) - packet.pts))
 
 
 class TranscodedAudio:
@@ -307,6 +315,7 @@ class ConvertedSubtitle:
             return []
         if cut.start is not None and begin < cut.start:
             _clip_start(packet, cut.start)
+        _clip_end(packet, cut.end)
         try:
             read = self.source.codec_context.decode2(packet)
             if read is None or not len(read):
