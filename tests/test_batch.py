@@ -196,6 +196,14 @@ def test_a_percent_sign_in_a_clips_name_is_no_number(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["50%discount.mp4"]
 
 
+def test_a_quiet_batch_tells_what_failed(tmp_path: Path) -> None:
+    """`-q` is to say nothing but errors, and said nothing at all."""
+    (tmp_path / "bad.mp4").write_bytes(b"no clip")
+    done = run("batch", tmp_path / "bad.mp4", "-o", tmp_path / "out", "-b", "red", "-q")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"\S+/out/bad.mp4: failed: \S+/bad.mp4: not a media file.*\n", done.stderr)
+
+
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there are no videos in"):
         find_clips([str(tmp_path)], tmp_path / "out")

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.media import Audio, write_clip, write_picture
+from tests.media import Audio, frame_times, write_clip, write_picture
 from vidseg import __version__
 from vidseg.cli import _ProgressLine
 
@@ -155,6 +155,38 @@ def test_a_damaged_source_is_rendered_and_exits_with_3(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "the source is damaged (missing s: " in done.stderr
     assert (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+def test_a_render_outlives_its_terminal(clip: Path, stderr: str) -> None:
+    """What couldn't be told ended the render: an error in standard error, or none at all.
+
+    A closed one's number went to the next file that was opened, into which libraries wrote messages.
+    """
+    if "full" in stderr and not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    command = f'exec "$0" -c "$1" render "$2" -o "$3" -b red {stderr}'
+    words = [sys.executable, FAKE, str(clip), str(clip.parent / "out.mp4")]
+    done = subprocess.run(["sh", "-c", command, *words], capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0
+    assert len(frame_times(clip.parent / "out.mp4")) == 12
+
+
+@pytest.mark.parametrize("command", ["render", "batch", "preview"])
+def test_an_empty_background_is_refused(clip: Path, command: str) -> None:
+    """A shell's unset variable meant transparent in one command, and black in another."""
+    said = one_line(vidseg(command, clip, "-o", clip.parent / "out.mkv", "-b", ""))
+    assert "-b is empty" in said
+
+
+def test_numbered_pictures_are_probed(tmp_path: Path) -> None:
+    """The error told to give `--fps`, which probe didn't have."""
+    for number in range(3):
+        write_picture(tmp_path / f"{number}.png")
+    assert "such as --fps 24" in one_line(vidseg("probe", tmp_path / "%d.png"))
+    done = vidseg("probe", tmp_path / "%d.png", "--fps", "24")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "24.000 fps" in done.stdout
 
 
 def test_probe_tells_what_a_file_holds(clip: Path) -> None:

@@ -108,8 +108,9 @@ def _endless_command(source: Path) -> list[str]:
     return [sys.executable, "-c", script]
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interruption_leaves_nothing_and_says_so(source: Path, name: str) -> None:
+    """SIGHUP, of a terminal that is closed, once ended the process where it stood and left a hidden file."""
     running = subprocess.Popen(
         _endless_command(source), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -1,5 +1,6 @@
 """The report: figures that mean what they say, JSON as documented, a page that works in a real browser."""
 
+import errno
 import itertools
 import json
 import math
@@ -20,9 +21,10 @@ from tests.browser import browser, require_browser, resize
 from tests.media import Audio, write_clip
 from tests.planes import frame_of, info_of
 from tests.renders import rendered
+from vidseg.errors import OutputError
 from vidseg.figures import APART_S, Collected, Peaks
 from vidseg.frames import Box, Frame, Mask
-from vidseg.page import page
+from vidseg.page import page, write
 from vidseg.quality import Quality
 from vidseg.report import Report
 
@@ -308,6 +310,22 @@ def test_the_page_needs_nothing_else(run: tuple[Report, str, dict[str, Any]]) ->
     assert all(a["alt"] for a in pictures)
     assert not [tag for tag, _ in reader.found if tag == "b"]
     assert "a &lt;b&gt;&amp;.mp4" in run[1]
+
+
+def test_a_report_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk left an empty page, in place of the one that had been there."""
+
+    def half(self: Path, text: str, *_: object, **__: object) -> int:
+        self.write_bytes(text.encode()[:7])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "report.html"
+    path.write_text("the last run's")
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OutputError, match="can't be written, the render is done: No space left"):
+        write(Report(source="in.mp4", output="out.mp4", kind="picture"), path)
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
+    assert path.read_text() == "the last run's"
 
 
 def test_a_report_without_figures_is_a_page_too() -> None:

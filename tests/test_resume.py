@@ -263,7 +263,7 @@ def test_numbered_pictures_are_resumed(tmp_path: Path) -> None:
 
 def test_a_photo_needs_no_segments(tmp_path: Path) -> None:
     photo = write_picture(tmp_path / "in.png")
-    with pytest.raises(SettingsError, match="a photo needs no segments"):
+    with pytest.raises(SettingsError, match="is a photo; `vidseg render` makes one of it"):
         in_segments(settings(photo, tmp_path / "out.mp4"))
 
 

@@ -1,11 +1,14 @@
 """The command line: arguments → settings → call → exit code."""
 
 import json
+import os
 import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,6 +23,7 @@ from vidseg.cli_models import models
 from vidseg.cli_options import (
     addresses_option,
     background_options,
+    fps_option,
     output_option,
     render_options,
     settings_of,
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 EXIT_ERROR, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
 
 _LINE_EVERY_S = 5.0
+_STDERR = 2
 
 
 def _show_versions(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -111,7 +116,7 @@ def render(background: str | None, pair: bool, **options: Any) -> None:
     if background is None and not pair:
         raise click.UsageError("Give a background with -b, or --pair for people and matte as two files.")
     given = {name: options[name] for name in ("premultiplied", "timeline")}
-    _run(options, background=background or "transparent", pair=pair, **given)
+    _run(options, background="transparent" if background is None else background, pair=pair, **given)
 
 
 @cli.command(
@@ -138,13 +143,14 @@ def matte(invert: bool, parts_map: bool, **options: Any) -> None:
 @cli.command(epilog="Example: vidseg probe talk.mp4")
 @source_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@fps_option
 @addresses_option
-def probe(source: str, as_json: bool, allow_urls: bool) -> None:
+def probe(source: str, as_json: bool, fps: Fraction | None, allow_urls: bool) -> None:
     """Show what is known of INPUT."""
     from vidseg.source import look
 
     with fetched([source], allowed=allow_urls, say=partial(click.echo, err=True)) as (path,):
-        info = look(Path(path))
+        info = look(Path(path), fps)
     if as_json:
         click.echo(json.dumps(asdict(info), default=str, indent=2, ensure_ascii=False))
         return
@@ -171,12 +177,7 @@ def _run(options: dict[str, Any], **given: Any) -> None:
         lost = ", ".join(
             f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count
         )
-        click.echo(
-            one_line(
-                f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done"
-            ),
-            err=True,
-        )
+        tell(f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done")
         sys.exit(EXIT_DAMAGED)
 
 
@@ -204,7 +205,7 @@ def _render(settings: RenderSettings, options: dict[str, Any], line: "_ProgressL
 
         return resume.render(settings, progress=line.update, say=line.say)
     except KeyboardInterrupt:
-        click.echo("vidseg: interrupted; the same command goes on from here", err=True)
+        tell("vidseg: interrupted; the same command goes on from here")
         sys.exit(EXIT_INTERRUPTED)
 
 
@@ -223,7 +224,8 @@ class _ProgressLine:
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with suppress(OSError):
+                self._bar.close()
             self._bar = None
 
     def update(self, done: int, expected: int | None) -> None:
@@ -231,11 +233,8 @@ class _ProgressLine:
         if self._quiet:
             return
         if self._terminal:
-            if self._bar is None:
-                from tqdm import tqdm
-
-                self._bar = tqdm(total=expected, unit=" frames", dynamic_ncols=True)
-            self._bar.update(done - self._bar.n)
+            with suppress(OSError):
+                self._move_bar(done, expected)
             return
         now = time.monotonic()
         if self._first is None:  # what opening took, a model's conversion above all, is no pace
@@ -244,16 +243,30 @@ class _ProgressLine:
             self._last = now
             rate = (done - self._first) / (now - self._begun)
             left = f" of {expected}, {max(0, expected - done) / rate:.0f} s left" if expected and rate else ""
-            click.echo(f"{done} frames{left}, {rate:.1f} frames/s", err=True)
+            tell(f"{done} frames{left}, {rate:.1f} frames/s")
+
+    def _move_bar(self, done: int, expected: int | None) -> None:
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=expected, unit=" frames", dynamic_ncols=True)
+        self._bar.update(done - self._bar.n)
 
     def say(self, line: str) -> None:
         """Print a line beside the bar."""
         if self._quiet:
             return
-        if self._bar is not None:
+        if self._bar is None:
+            tell(line)
+            return
+        with suppress(OSError):
             self._bar.write(one_line(line), file=sys.stderr)
-        else:
-            click.echo(one_line(line), err=True)
+
+
+def tell(line: object) -> None:
+    """Print a line on standard error, where it can be written to: a terminal that is gone ends no render."""
+    with suppress(OSError):
+        click.echo(one_line(line), err=True)
 
 
 def one_line(text: object) -> str:
@@ -262,13 +275,28 @@ def one_line(text: object) -> str:
 
 
 def _terminated(_: int, __: FrameType | None) -> None:
-    """Treat SIGTERM like Ctrl-C, so that everything is closed and nothing half-written stays."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C, so that everything is closed and nothing half-written stays."""
     raise KeyboardInterrupt
+
+
+def _open_standard_streams() -> None:
+    """Open what is closed of the standard streams, towards nothing.
+
+    The next file that is opened would get the stream's number, and with it what libraries write there.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        pass
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(_STDERR, "w", closefd=False)  # noqa: SIM115 (open to the end)
 
 
 def main() -> None:
     """Run the command line; errors become one line and an exit code."""
+    _open_standard_streams()
     signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` has it ignored
+        signal.signal(signal.SIGHUP, _terminated)
     verbose = "-v" in sys.argv or "--verbose" in sys.argv
     try:
         cli.main(standalone_mode=False)
@@ -278,16 +306,16 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("vidseg: interrupted; nothing was written", err=True)
+        tell("vidseg: interrupted; nothing was written")
         sys.exit(EXIT_INTERRUPTED)
     except VidsegError as error:
         if verbose:
             traceback.print_exc()
-        click.echo(f"vidseg: {one_line(error)}", err=True)
+        tell(f"vidseg: {error}")
         sys.exit(EXIT_ERROR)
     except Exception as error:  # a bug of ours: still one line, with the way to the rest
         if verbose:
             traceback.print_exc()
-        told = one_line(f"{type(error).__name__}: {error}")
-        click.echo(f"vidseg: internal error, {told}; please report it, with what -v shows", err=True)
+        told = f"{type(error).__name__}: {error}"
+        tell(f"vidseg: internal error, {told}; please report it, with what -v shows")
         sys.exit(EXIT_ERROR)

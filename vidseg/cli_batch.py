@@ -18,6 +18,8 @@ from vidseg.cli_options import (
     segment_options,
     settings_of,
 )
+from vidseg.errors import OutputError
+from vidseg.report import write_whole
 from vidseg.settings import RenderSettings
 
 EXIT_SOME_FAILED, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
@@ -56,6 +58,7 @@ under way goes on where it was.
 @run_options
 def batch(sources: tuple[str, ...], **options: Any) -> None:
     """Render every clip of SOURCE...: files, folders with all below them, patterns."""
+    from vidseg._av import av_errors
     from vidseg.batch import Outcome, endings_for, find_clips, is_done, settings_for, table
 
     folder: Path = options["output"]
@@ -76,15 +79,15 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
     with _Progress(len(clips), len(clips) - len(todo), options["quiet"]) as progress, _interruptible():
         for place, outcome in _outcomes([settings_for(clips[n], common) for n in todo], options, progress):
             outcomes[todo[place]] = outcome
-            progress.ended(place, f"{clips[todo[place]].output}: {_in_words(outcome)}")
+            line = f"{clips[todo[place]].output}: {_in_words(outcome)}"
+            progress.ended(place, line, failed=outcome.state == "failed")
     ended = [outcome for outcome in outcomes if outcome is not None]
     if not options["quiet"]:
         click.echo(table(clips, ended, folder))
     if options["report"] is not None:
         rows = [{**asdict(c), **asdict(o)} for c, o in zip(clips, ended, strict=True)]
-        options["report"].write_text(
-            json.dumps(rows, indent=2, default=str, ensure_ascii=False) + "\n", "utf-8"
-        )
+        with av_errors(OutputError, f"{options['report']}: the report can't be written, the batch is done"):
+            write_whole(options["report"], json.dumps(rows, indent=2, default=str, ensure_ascii=False) + "\n")
     states = {outcome.state for outcome in ended}
     if states & {"failed", "damaged"}:
         sys.exit(EXIT_SOME_FAILED if "failed" in states else EXIT_DAMAGED)
@@ -105,7 +108,7 @@ def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettin
     return settings_of(
         {**options, "source": source, "output": output, "report": None},
         kind=matte if options["matte"] else "picture",
-        background=options["background"] or "black",
+        background="black" if options["matte"] else options["background"],
     )
 
 
@@ -176,10 +179,13 @@ class _Progress:
         if self._bar is not None:
             self._bar.update(self._skipped + sum(self._shares.values()) - self._bar.n)
 
-    def ended(self, place: int, line: str) -> None:
-        """Show that a clip is done, or has failed."""
+    def ended(self, place: int, line: str, *, failed: bool) -> None:
+        """Show that a clip is done, or has failed, which is told even when quiet."""
         self.share(place, 1.0)
-        self.say(line)
+        if failed and self._quiet:
+            click.echo(line, err=True)
+        else:
+            self.say(line)
 
     def say(self, line: str) -> None:
         """Print a line beside the bar."""

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, kept from coming between the making of a file and the note of who removes it."""
+"""Interrupts, kept from coming between the making of a file and the note of who removes it."""
 
 import signal
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from vidseg._av import av_errors, check_target
 from vidseg.errors import OutputError
 from vidseg.figures import Moment
 from vidseg.quality import PAGES
-from vidseg.report import Report
+from vidseg.report import Report, write_whole
 from vidseg.settings import RenderSettings
 from vidseg.sheet import clock
 
@@ -67,7 +67,7 @@ def write(report: Report, path: Path, moments: Sequence[Moment] = ()) -> None:
     """
     with av_errors(OutputError, f"{path}: the report can't be written, the render is done"):
         if path.suffix.lower() in PAGES:
-            path.write_text(page(report, moments), encoding="utf-8")
+            write_whole(path, page(report, moments))
         else:
             report.write(path)
 

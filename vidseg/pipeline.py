@@ -370,6 +370,8 @@ def _account(
     report.start_s = float(cut.origin)
     report.end_s = float(damage.video_end or 0)
     report.streams = [{**_plain(s), "fate": fates.get(s.index, "rendered")} for s in info.streams]
+    if info.interlaced:
+        report.notes.append("interlaced pictures are made progressive, each at its time")
     report.notes += [note for sink in sinks for note in sink.notes]
     report.damage = {
         "packets": damage.packets + sinks[0].broken_reads,

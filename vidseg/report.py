@@ -1,6 +1,7 @@
 """What a run did: read, written, copied, converted, dropped, damaged, and how long it took."""
 
 import json
+import secrets
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -50,7 +51,20 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, UTF-8, indented."""
-        path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file, UTF-8, that appears under its name when it is whole, or not at all."""
+    if path.exists() and not path.is_file():  # a device, which a rename would replace
+        path.write_text(text, encoding="utf-8")
+        return
+    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(6)}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 class Stopwatch:

@@ -30,6 +30,11 @@ def _check_range(name: str, value: float, low: float, high: float, what: str = "
         raise SettingsError(f"--{name} must lie in [{low:g}, {high:g}]{what}, got {value:g}")
 
 
+def _check_background(background: str) -> None:
+    if not background:
+        raise SettingsError("-b is empty; give a picture, a video, a colour, blur or transparent")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSettings:
     """Which network finds the people, where it runs, and on what size of picture."""
@@ -170,6 +175,7 @@ class RenderSettings:
             self._check_timeline(self.timeline)
         if self.max_pixels < 1:
             raise SettingsError(f"--max-pixels must be at least 1, got {self.max_pixels}")
+        _check_background(self.background)
         if self.pair and self.background != "transparent":
             raise SettingsError(
                 f"--pair writes people and matte without a background; leave out -b {self.background}"
@@ -237,6 +243,7 @@ class PreviewSettings:
     matte: MatteSettings = field(default_factory=MatteSettings)
 
     def __post_init__(self) -> None:
+        _check_background(self.background)
         _check_range("rows", self.rows, 1, 100)
         _check_range("width", self.width, 64, 4096, " pixels")
         if len(self.at) > 100:
