@@ -10,14 +10,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from tests.bucket import Bucket, BucketServer, short, truncated, web_page
+from tests.media import write_clip
 from vidseg.cli_models import models as models_command
-from vidseg.errors import DownloadError, ModelError
+from vidseg.errors import DownloadError, InputError, ModelError
 from vidseg.models import (
     MODELS,
     download,
@@ -27,6 +29,8 @@ from vidseg.models import (
     read_tfjs,
 )
 from vidseg.models.catalogue import BUCKET_URL
+from vidseg.pipeline import render
+from vidseg.settings import RenderSettings, SegmentSettings
 
 NAME = "bodypix-050-s16"
 MODEL = MODELS[NAME]
@@ -300,3 +304,28 @@ def test_listing_imports_no_network_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_nothing_is_fetched_for_a_render_that_can_not_be(
+    bucket: BucketServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The network is opened beside the source and the output: what is wrong with those costs no download."""
+    clip = write_clip(tmp_path / "a.mp4")
+    settings = RenderSettings(
+        source=clip,
+        output=tmp_path / "b.mp4",
+        background="red",
+        start=Fraction(1000),
+        segment=SegmentSettings(model=MODEL.name, device="cpu"),
+    )
+    with pytest.raises(InputError, match="no frames after 1000 s"):
+        render(settings)
+    assert bucket.requests == []
+    assert [thread for thread in threading.enumerate() if thread.name == "network"] == []
+
+    bucket.faults[Path(MODEL.source).name] = web_page
+    lines: list[str] = []
+    with pytest.raises(DownloadError, match="not usable"):
+        render(replace(settings, start=None), say=lines.append)
+    assert [bucket.url in line for line in lines] == [True]
+    assert len(bucket.requests) == 1

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from vidseg.errors import StalledError
-from vidseg.prefetch import leaving, one_thread_each, prefetch
+from vidseg.prefetch import Begun, leaving, one_thread_each, prefetch
 
 
 def test_items_come_in_order_from_another_thread() -> None:
@@ -109,3 +109,34 @@ def test_renders_at_once_leave_opencvs_threads_as_they_were() -> None:
     assert cv2.getNumThreads() == 1
     second.__exit__(None, None, None)
     assert cv2.getNumThreads() == before
+
+
+def test_a_call_runs_beside_its_caller() -> None:
+    """Its result is waited for, and comes from another thread."""
+    with Begun(lambda: threading.current_thread().name, name="beside") as begun:
+        assert begun.result() == "beside"
+        assert begun.result() == "beside"
+
+
+def test_an_error_of_a_call_is_told_to_who_asks() -> None:
+    def fail() -> None:
+        raise KeyError("broken")
+
+    with Begun(fail, name="beside"):
+        pass
+    with Begun(fail, name="beside") as begun, pytest.raises(KeyError, match="broken"):
+        begun.result()
+
+
+def test_a_call_does_not_outlive_a_failure_beside_it() -> None:
+    """A thread that still held a network, or the terminal, would run into the end of the process."""
+    done: list[bool] = []
+
+    def slow() -> None:
+        time.sleep(0.2)
+        done.append(True)
+
+    with pytest.raises(ZeroDivisionError), Begun(slow, name="beside"):
+        _ = 1 / 0
+    assert done
+    assert "beside" not in [thread.name for thread in threading.enumerate()]

@@ -22,6 +22,7 @@ from tests.media import (
     write_clip,
 )
 from tests.renders import QUICK, rendered
+from vidseg._av import open_source
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError, OutputError
 from vidseg.frames import Box, Colour
@@ -436,3 +437,19 @@ def test_hevc_of_a_frame_or_two_is_written(tmp_path: Path, frames: int) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=frames)
     rendered(source, tmp_path / "out.mp4", encode=EncodeSettings(codec="x265"))
     assert frame_times(tmp_path / "out.mp4") == frame_times(source)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_streams_beside_a_video_are_told_without_decoding_it(tmp_path: Path, suffix: str) -> None:
+    """To open the source of the sound, FFmpeg decoded a picture again, or ten, which nobody looked at."""
+    clip = write_clip(tmp_path / f"a{suffix}", audio=[Audio()], audio_first=True)
+    index = probe(clip).video_index
+    with open_source(clip) as one, open_source(clip, unseen=index) as other:
+        assert one.streams[index].codec_context.pix_fmt == "yuv420p"
+        assert other.streams[index].codec_context.pix_fmt is None
+        sounds = [container.streams.audio[0] for container in (one, other)]
+        told = [(s.codec_context.name, s.codec_context.sample_rate, s.time_base, s.metadata) for s in sounds]
+        assert told[0] == told[1]
+        packets = [[(p.pts, p.dts, bytes(p)) for p in s.container.demux(s)] for s in sounds]
+        assert len(packets[0]) > 10
+        assert packets[0] == packets[1]

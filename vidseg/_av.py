@@ -35,6 +35,9 @@ _READS_OTHER_FILES = frozenset(
 
 _JUMPS = 0x0200  # AVFMT_TS_DISCONT
 
+_LISTING = ("mov,", "matroska,")
+"""How FFmpeg's names begin of the containers that list their streams before anything else."""
+
 _RANGE_FULL = 2  # AVCOL_RANGE_JPEG
 _RANGE_VIDEO = 1  # AVCOL_RANGE_MPEG
 _SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # ITU-T H.273 → SWS_CS_*
@@ -65,8 +68,11 @@ def open_source(
     *,
     hwaccel: str | None = None,
     rate: Fraction | None = None,
+    unseen: int | None = None,
 ) -> InputContainer:
     """Open a local media file for reading. The caller closes it, in the thread that opened it.
+
+    Of the stream `unseen`, a video whose packets are not wanted, FFmpeg decodes no picture to describe it.
 
     A numbered name (``frames/%05d.png``) opens a sequence of pictures, shown at `rate` per second.
     Only the file itself is read: playlists and protocol names inside it can't reach further.
@@ -76,10 +82,11 @@ def open_source(
         return _open_numbered(path, kind, rate or Fraction(25))
     check_source(path, kind)
     try:
-        return av.open(
+        return av.open(  # type: ignore[call-overload,no-any-return]  # the stubs take a stream's options for a str
             f"file:{path}",
             "r",
             options={"protocol_whitelist": "file", "format_whitelist": _self_contained()},
+            stream_options=_passing_over(unseen),
             metadata_errors="replace",
             hwaccel=None if hwaccel is None else HWAccel(hwaccel, allow_software_fallback=False),
         )
@@ -92,6 +99,16 @@ def open_source(
         ) from error
     except (av.FFmpegError, OSError) as error:
         raise kind(f"{path}: can't be opened: {reason(error)}") from error
+
+
+def _passing_over(stream: int | None) -> list[dict[str, str]] | None:
+    """Return decoders' options, stream by stream, that leave out the pictures of one."""
+    return None if stream is None else [{}] * stream + [{"skip_frame": "all"}]
+
+
+def lists_streams(container: str) -> bool:
+    """Whether containers of this name tell of their streams at the beginning, so that one can be `unseen`."""
+    return container.startswith(_LISTING)
 
 
 def check_source(path: Path, kind: type[VidsegError] = InputError) -> None:

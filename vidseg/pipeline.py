@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
-from vidseg.errors import InputError
+from vidseg.errors import InputError, VidsegError
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.interrupts import held_back
 from vidseg.mux import Cut
 from vidseg.paint import Painter, Surface, open_painter
-from vidseg.prefetch import leaving, one_thread_each, prefetch
+from vidseg.prefetch import Begun, leaving, one_thread_each, prefetch
 from vidseg.report import Report, Stopwatch
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
@@ -174,6 +174,7 @@ def open_chain(
     frames and masks from there on are those of a chain that began with the clip.
     """
     stack.enter_context(one_thread_each())
+    network = None if segmenter is not None else stack.enter_context(_network(settings))
     span = player_span(info, settings.start, settings.end)
     if begin is not None and begin <= (info.start if span.start is None else span.start):
         begin = None
@@ -186,13 +187,34 @@ def open_chain(
     stack.enter_context(closing(painter))
     for sink, surface in zip(sinks, surfaces, strict=True):
         sink.start(surface.layout, surface.colour, opening.cut)
-    if segmenter is None:
-        segmenter = stack.enter_context(closing(open_segmenter(settings.segment, say=say)))
+    if network is not None:
+        segmenter = stack.enter_context(closing(_opened_network(network, settings, say)))
+    assert segmenter is not None, "given, or opened"
     written = " and ".join(f"{sink.codec} {sink.pix_fmt}" for sink in sinks)
     say(f"{info.path}: {segmenter.name} on {segmenter.device}, {written}")
     masked = _masked(frames, segmenter, settings, info, watch, begin)
     pairs = stack.enter_context(leaving(prefetch(masked, FRAMES_AHEAD, name="segmentation")))
     return Chain(pairs, painter, surfaces, segmenter, opening)
+
+
+class _TooEarlyError(Exception):
+    """A model would be fetched or converted before the source and the targets are known to be good."""
+
+
+def _too_early(_: str) -> None:
+    raise _TooEarlyError
+
+
+def _network(settings: RenderSettings) -> Begun[Segmenter]:
+    """Return the opening of the network, which takes place beside that of all else."""
+    return Begun(lambda: open_segmenter(settings.segment, say=_too_early), name="network")
+
+
+def _opened_network(begun: Begun[Segmenter], settings: RenderSettings, say: Say) -> Segmenter:
+    try:
+        return begun.result()
+    except (_TooEarlyError, VidsegError):  # done, or told, in its turn
+        return open_segmenter(settings.segment, say=say)
 
 
 def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:

@@ -1,11 +1,12 @@
-"""Run an iterator ahead of its consumer, in one thread behind a bounded queue."""
+"""Run an iterator ahead of its consumer, in one thread behind a bounded queue; or a single call."""
 
 import inspect
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from typing import TypeVar
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
 import cv2
 
@@ -54,6 +55,42 @@ def prefetch(
     finally:
         stop.set()
         worker.join(patience)
+
+
+class Begun(Generic[T]):
+    """A call that runs in a thread while its caller does something else.
+
+    As a context manager: with the end of the block the thread has ended too, whether or not anybody asked
+    for the result.
+    """
+
+    def __init__(self, call: Callable[[], T], *, name: str) -> None:
+        self._call = call
+        self._given: list[T] = []
+        self._error: BaseException | None = None
+        self._worker = threading.Thread(target=self._work, name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._worker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._worker.join()
+
+    def result(self) -> T:
+        """Wait for the call, and return what it gave or raise what it raised."""
+        self._worker.join()
+        if self._error is not None:
+            raise self._error
+        return self._given[0]
+
+    def _work(self) -> None:
+        try:
+            self._given.append(self._call())
+        except BaseException as error:  # raised again by `result`, whatever it is
+            self._error = error
 
 
 def leave(stage: Generator[T, None, None]) -> None:

@@ -14,7 +14,16 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
-from vidseg._av import MICROSECOND, Packet, av_errors, check_target, clock_jumps, demuxed, open_source
+from vidseg._av import (
+    MICROSECOND,
+    Packet,
+    av_errors,
+    check_target,
+    clock_jumps,
+    demuxed,
+    lists_streams,
+    open_source,
+)
 from vidseg.errors import OutputError
 from vidseg.frames import VideoInfo
 from vidseg.joints import Joints
@@ -99,7 +108,8 @@ class Output:
         can't be written.
         """
         self._cut = cut
-        self._source = open_source(Path(self._info.path))
+        video_index = self._info.video_index if lists_streams(self._info.container) else None
+        self._source = open_source(Path(self._info.path), unseen=video_index)
         container, source = self.container, self._source
         container.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS})
         copy_description(source.streams[self._info.video_index], video)

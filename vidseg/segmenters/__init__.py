@@ -21,9 +21,10 @@ __all__ = ["Scores", "Segmenter", "Traits", "open_segmenter"]
 def open_segmenter(settings: SegmentSettings, *, say: Say | None = None) -> Segmenter:
     """Open the model that `settings` name, fetching and converting it first where that has not been done.
 
-    On the CPU it runs on LiteRT, on a GPU on TensorFlow. `say` is told what takes time: a download, a
-    conversion. Raises `ModelError` for a model that is unknown or damaged or knows no body parts where
-    they are asked for, `DownloadError` where it can't be fetched, `DeviceError` for an absent GPU.
+    On the CPU it runs on LiteRT, on a GPU on TensorFlow. `say` is told what will take time, a download, a
+    conversion, before it begins, and prevents it by raising something. Raises `ModelError` for a model that
+    is unknown or damaged or knows no body parts where they are asked for, `DownloadError` where it can't be
+    fetched, `DeviceError` for an absent GPU.
     """
     opened = _open(settings, say)
     fixed = opened.traits.fixed_size

@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,9 @@ _CHATTER = re.compile(
     rb"^(INFO: |[IWE]0000 |[IWE]\d{4} \d\d:|WARNING: All log messages before absl|\d{4}-\d\d-\d\d .*: [IWE] )"
 )
 _STDERR = 2
+
+_ALONE = threading.RLock()
+"""Held while the descriptor is redirected: of two at once, the later would put back the file of the first."""
 
 
 @contextmanager
@@ -19,11 +23,16 @@ def quiet_start() -> Iterator[None]:
     They are written before any log level can be set, so the descriptor itself is redirected. Everything
     else that arrives is passed on at the end.
     """
-    try:
-        terminal = os.dup(_STDERR)
-    except OSError:  # the process has no stderr, so nobody reads it
-        yield
-        return
+    with _ALONE:
+        try:
+            terminal = os.dup(_STDERR)
+        except OSError:  # the process has no stderr, so nobody reads it
+            yield
+            return
+        yield from _held(terminal)
+
+
+def _held(terminal: int) -> Iterator[None]:
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), _STDERR)
         try:
