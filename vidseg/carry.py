@@ -77,7 +77,7 @@ class Carrier:
             weighted += trust
             unknown &= np.asarray(cv2.inRange(change, _DIFFERENT, 255), np.uint8)
             near |= np.asarray(cv2.inRange(logits, _NEAR, 1e6), np.uint8)
-        return weighted / total if _explained(unknown, near) else None
+        return np.divide(weighted, total, out=weighted) if _explained(unknown, near) else None
 
 
 def _explained(unknown: NDArray[np.uint8], near: NDArray[np.uint8]) -> bool:

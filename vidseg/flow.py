@@ -4,7 +4,7 @@ The method is DIS (Kroeger, Timofte, Dai, Van Gool 2016): a millisecond for a pi
 """
 
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -72,7 +72,11 @@ def _places(height: int, width: int) -> NDArray[np.float32]:
 def read(array: NDArray[_Sample], there: NDArray[np.float32], *, nearest: bool = False) -> NDArray[_Sample]:
     """Return an array [h, w, …] as it is at the places `there` [h, w, 2], in between by interpolation."""
     how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-    return cv2.remap(array, there, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload,no-any-return]
+    places, fractions = cast(Any, there), cast(Any, None)  # OpenCV's stubs know neither's type
+    if array.dtype == np.uint8 and not nearest:
+        # Whole places and 1024 fractions between, as good for 8 bits, take a third less time, this included.
+        places, fractions = cv2.convertMaps(there, fractions, cv2.CV_16SC2)
+    return cast(NDArray[_Sample], cv2.remap(array, places, fractions, how, borderMode=cv2.BORDER_REPLICATE))
 
 
 def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:

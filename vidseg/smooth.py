@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vidseg.flow import Flow, difference, read, small
 from vidseg.frames import Frame, Mask
+from vidseg.odds import logits, probability
 from vidseg.partmap import Ballot, elected
 
 _Pair = tuple[Frame, Mask]
@@ -26,6 +27,9 @@ _LIKENESS = np.exp(-np.square(np.arange(256) / _SAME)).astype(np.float32)
 
 _CERTAIN = 5.0
 """Logit, of either sign, that counts as certain: no single frame is to outvote its neighbours by more."""
+
+_LEAST = float(1 / (1 + np.exp(_CERTAIN)))
+"""The probability of the lowest such logit."""
 
 _CARRIED_S = 0.25
 """Seconds that masks are carried over, about."""
@@ -59,20 +63,23 @@ def _steadied(flow: Flow, now: _Pair, neighbours: Sequence[_Pair | None], window
     frame, mask = now
     if mask.carried and window_s <= _CARRIED_S:
         return now
-    own = _View.of(mask, mask)
+    steadied = logits(mask.person, _LEAST)
+    own = _View.of(mask, steadied, mask)
     total, change = np.ones_like(own.logits), np.zeros_like(own.logits)
     ballots: list[Ballot] = [] if mask.parts is None else [(mask.person, mask.parts)]
     for neighbour in neighbours:
         if neighbour is None or (time_weight := _time_weight(frame, neighbour[0], window_s)) <= 0:
             continue
         other = neighbour[1]
-        view = _View.of(other, mask)
+        view = _View.of(other, logits(other.person, _LEAST), mask)
         there, weight = _match(flow, own, view, time_weight)
         total += weight
         change += weight * (_moved(view.logits, there) - own.logits)
         if mask.parts is not None:
             ballots += _ballots(flow, mask, other, weight)
-    person = _probability(_logits(mask.person) + _resized(change / total, mask.person.shape))
+    change /= total
+    steadied += _resized(change, steadied.shape)
+    person = probability(steadied)
     return frame, replace(mask, person=person, parts=elected(ballots) if ballots else None)
 
 
@@ -84,21 +91,10 @@ class _View:
     logits: NDArray[np.float32]
 
     @classmethod
-    def of(cls, mask: Mask, base: Mask) -> "_View":
-        """Return `mask` on the grid of `base`, halved until flow takes it."""
-        logits = _onto(base, _logits(mask.person), mask)
+    def of(cls, mask: Mask, scores: NDArray[np.float32], base: Mask) -> "_View":
+        """Return `mask` and its `scores`, logits, on the grid of `base`, halved until flow takes it."""
         picture = None if mask.picture is None else _onto(base, mask.picture, mask)
-        return cls(None if picture is None else small(picture), small(logits))
-
-
-def _logits(person: NDArray[np.float32]) -> NDArray[np.float32]:
-    least = np.float32(1 / (1 + np.exp(_CERTAIN)))
-    likely = np.clip(person, least, 1 - least)
-    return np.asarray(np.log(likely / (1 - likely)), np.float32)
-
-
-def _probability(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(np.reciprocal(1 + np.exp(-logits)), np.float32)
+        return cls(None if picture is None else small(picture), small(_onto(base, scores, mask)))
 
 
 def _resized(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -130,7 +126,7 @@ def _ballots(flow: Flow, mask: Mask, other: Mask, weight: NDArray[np.float32]) -
     there = None
     if mask.picture is not None and other.picture is not None:
         there = flow.there(_luma(mask.picture), _luma(_onto(mask, other.picture, other)))
-    person = _probability(_moved(_onto(mask, _logits(other.person), other), there))
+    person = probability(_moved(_onto(mask, logits(other.person, _LEAST), other), there))
     parts = _moved(_onto(mask, other.parts, other, nearest=True), there, nearest=True)
     return [(_resized(weight, person.shape) * person, parts)]
 

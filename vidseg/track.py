@@ -25,13 +25,15 @@ from vidseg.carry import Carrier, View
 from vidseg.colours import Appearance, thinned
 from vidseg.errors import ModelError
 from vidseg.frames import Box, Frame, Mask, Orientation
-from vidseg.look import CERTAIN, Look, chosen, joined, joined_labels, reach
+from vidseg.look import CERTAIN, Look, chosen, joined_labels, reach
+from vidseg.odds import probability
 from vidseg.parts import part_indices
 from vidseg.plan import Plan, Planner
 from vidseg.planes import small_rgb
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import SegmentSettings
 from vidseg.shots import spans
+from vidseg.sights import Sights
 from vidseg.vet import LIKELY, vetted
 
 _SPAN = 8
@@ -108,6 +110,7 @@ def _span_masks(looker: "_Looker", span: list[Frame], before: _Seen | None) -> t
     known = first + last
     seen = _looks(looker, span, plans, known, ends) if plans else {i: [look] for i, look in whole.items()}
     masks = _masks(looker, span, plans, known, seen, before)
+    looker.sights.forget_all_but(span[end])
     people = last + [box for look in seen[end] for box in look.people(CERTAIN)]
     return masks, _Seen(span[end], seen[end], people, last)
 
@@ -218,6 +221,7 @@ class _Looker:
         self._orientation = orientation
         self._carrier = Carrier()
         self._closer_looks: deque[tuple[Look, NDArray[np.float32]]] = deque(maxlen=_MOST_CLOSER_LOOKS)
+        self.sights = Sights()
         self.planner = Planner(segmenter.traits, settings.resolution or 0, turned=orientation.swaps_axes)
         self.batch_size = settings.batch_size or segmenter.traits.batch_size
 
@@ -277,7 +281,8 @@ class _Looker:
     def mask(self, frame: Frame, looks: list[Look]) -> Mask:
         """Return the looks at a frame as one mask, which covers all of them."""
         box, side = _gridded(looks, frame)
-        mask = self._mask(joined(looks, box, side), box, grid.picture(frame, box, side))
+        sight = self.sights.of(frame, looks, box, side)
+        mask = self._mask(sight.logits, box, sight.picture)
         if not self._settings.part_map:
             return mask
         return replace(mask, parts=joined_labels(looks, box, side, part_indices(self._settings.parts)))
@@ -292,14 +297,13 @@ class _Looker:
             return {}
         low, high = inner.start - 1, inner.stop
         box, side = _gridded(seen[low] + seen[high], frames[low])
-        pictures = [grid.picture(frames[i], box, side) for i in (low, high)]
-        logits = [joined(seen[i], box, side) for i in (low, high)]
-        begin, end = map(View.of, pictures, logits)
+        ends = [self.sights.of(frames[i], seen[i], box, side) for i in (low, high)]
         middle = inner[len(inner) // 2]
         masks: dict[int, Mask] = {}
         for i in sorted(inner, key=lambda i: i != middle):
             picture = grid.picture(frames[i], box, side)
             share = (frames[i].time - frames[low].time) / (frames[high].time - frames[low].time)
+            begin, end = (each.view for each in ends)
             found = self._carrier.carried(View.of(picture), begin, end, float(share))
             if found is not None:
                 masks[i] = replace(self._mask(found, box, picture), carried=True)
@@ -307,8 +311,8 @@ class _Looker:
                 break
         if len(masks) < _WORTH_SHARING:
             return masks
-        people = [self._person(thinned(each)) for each in logits]
-        appearance = Appearance.of(*zip(people, map(thinned, pictures), strict=True))
+        people = [self._person(thinned(each.logits)) for each in ends]
+        appearance = Appearance.of(*zip(people, (thinned(each.picture) for each in ends), strict=True))
         return {i: replace(mask, appearance=appearance) for i, mask in masks.items()}
 
     def _mask(self, logits: NDArray[np.float32], box: Box, picture: NDArray[np.uint8]) -> Mask:
@@ -321,9 +325,7 @@ class _Looker:
 
     def _person(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of a person."""
-        odds = np.exp(logits * np.float32(-self._traits.logit_gain))
-        odds += 1
-        return np.asarray(np.reciprocal(odds, out=odds), np.float32)
+        return probability(logits, self._traits.logit_gain)
 
     def _batch(self, frames: list[Frame], boxes: list[Box], scale: float) -> list[Look]:
         width, height = self._picture_size(boxes[0], scale)
