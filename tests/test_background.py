@@ -17,6 +17,7 @@ from vidseg.errors import BackgroundError
 from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, as_plane
 from vidseg.planes import small_rgb
 from vidseg.settings import EncodeSettings, Fit
+from vidseg.transfer import sdr_to
 
 CLEAR = as_plane(np.zeros((48, 64), np.uint8))
 
@@ -155,6 +156,24 @@ def test_a_video_of_another_range_keeps_its_colours(tmp_path: Path) -> None:
     clip = colours(tmp_path, "full.mp4", colour=Colour(True, 6, 6, 6))
     seen = list(greys(clip, canvas_for(colour=Colour(False, 1)), range(15)))
     assert np.abs(np.array(seen) - [40 + 40 * (number // 3) for number in range(15)]).max() <= 3
+
+
+PQ, HLG = Colour(False, 9, 9, 16), Colour(False, 9, 9, 18)
+
+
+@pytest.mark.parametrize("theirs", [PQ, HLG])
+@pytest.mark.parametrize("mine", [Colour(False, 1, 1, 1), PQ, HLG])
+def test_an_hdr_video_is_brought_into_the_clips_light(tmp_path: Path, theirs: Colour, mine: Colour) -> None:
+    """Only SDR behind HDR was: a phone's HDR video came out flat and grey behind an SDR clip."""
+    path = tmp_path / "hdr.mp4"
+
+    def picture(colour: Colour) -> np.ndarray:
+        rgb = sdr_to(np.full((64, 96, 3), 120 / 255, np.float32), colour)
+        return np.asarray(np.rint(rgb * 255), np.uint8)
+
+    write_clip(path, frames=2, picture=lambda _: picture(theirs), colour=theirs)
+    (seen,) = greys(path, canvas_for(colour=mine), [0])
+    assert abs(seen - int(picture(mine)[0, 0, 1])) <= 4
 
 
 def test_blur_keeps_the_person_out_of_the_surroundings() -> None:

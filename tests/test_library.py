@@ -6,12 +6,13 @@ import sys
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import vidseg
-from tests.media import person_mask, person_picture, read_frames, write_clip
+from tests.media import person_mask, person_picture, read_frames, write_clip, write_picture
 from vidseg.segmenters.fake import FakeSegmenter
 
 SIZE = (96, 64)
@@ -37,6 +38,12 @@ def test_the_public_names_stay() -> None:
 @pytest.mark.parametrize("name", sorted(PUBLIC - {"__version__"}))
 def test_every_public_name_is_there_and_described(name: str) -> None:
     assert inspect.getdoc(getattr(vidseg, name))
+
+
+def test_no_module_hides_a_public_name() -> None:
+    """Importing a module binds its name in the package: `vidseg.look` was a module after the first render."""
+    modules = {path.stem for path in Path(vidseg.__file__).parent.iterdir() if path.name[0] != "_"}
+    assert modules & PUBLIC == set()
 
 
 def test_every_error_is_public() -> None:
@@ -94,6 +101,46 @@ def test_settings_can_say_everything(tmp_path: Path) -> None:
     assert said
 
 
+def test_paths_may_be_text_or_paths(tmp_path: Path) -> None:
+    """A background that was a path, and settings whose paths were text, ended in an attribute error."""
+    source = write_clip(tmp_path / "in.mp4", frames=2)
+    picture = write_picture(tmp_path / "picture.png")
+    with closing(FakeSegmenter()) as network:
+        vidseg.render(source, tmp_path / "a.mp4", picture, segmenter=network)
+        settings = vidseg.RenderSettings(source=str(source), output=str(tmp_path / "b.mp4"))  # type: ignore[arg-type]
+        assert vidseg.run(settings, segmenter=network).frames_out == 2
+    assert settings.output == tmp_path / "b.mp4"
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "message"),
+    [
+        (
+            vidseg.EncodeSettings,
+            {"audio": "loud"},
+            "--audio must be one of copy, transcode, none, got 'loud'",
+        ),
+        (vidseg.EncodeSettings, {"range": "pc"}, "--range must be one of auto, full, video"),
+        (vidseg.RenderSettings, {"fit": "zoom"}, "--fit must be one of cover, contain, stretch"),
+        (vidseg.RenderSettings, {"kind": "map"}, "kind must be one of picture, matte, parts"),
+        (vidseg.SegmentSettings, {"parts": "face"}, r"parts must be a tuple of names, such as \('face',\)"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(settings: Any, given: dict[str, Any], message: str) -> None:
+    """Only the command line checked them; from Python, sound asked for as `None` was copied in silence."""
+    paths = {"source": Path("a"), "output": Path("b")} if settings is vidseg.RenderSettings else {}
+    with pytest.raises(vidseg.SettingsError, match=message):
+        settings(**paths, **given)
+
+
+def test_a_rate_may_be_a_float(tmp_path: Path) -> None:
+    for number in range(3):
+        write_picture(tmp_path / f"{number}.png")
+    with closing(FakeSegmenter()) as network:
+        pairs = list(vidseg.masks(tmp_path / "%d.png", frame_rate=12.5, segmenter=network))
+    assert [frame.time for frame, _ in pairs] == [0, Fraction(2, 25), Fraction(4, 25)]
+
+
 def test_masks_come_with_their_frames(tmp_path: Path) -> None:
     """Every frame once, in order, with an alpha of its size that is high where it shows the person."""
     clip = write_clip(tmp_path / "in.mp4")
@@ -133,7 +180,7 @@ def test_masks_tell_at_once_what_cant_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["soon", float("nan"), float("inf")])
 def test_times_must_be_numbers(tmp_path: Path, value: float) -> None:
-    with pytest.raises(vidseg.SettingsError, match="start must be a number of seconds"):
+    with pytest.raises(vidseg.SettingsError, match="start must be a number, got"):
         vidseg.masks(tmp_path / "in.mp4", start=value)
 
 

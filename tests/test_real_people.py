@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vidseg.frames import Box
-from vidseg.look import chosen
+from vidseg.looks import chosen
 from vidseg.pipeline import render
 from vidseg.segmenters.base import Scores
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings

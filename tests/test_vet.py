@@ -11,7 +11,7 @@ from tests.test_following import full_size, overlaps, person
 from tests.test_track import as_frame
 from vidseg import regions
 from vidseg.frames import Box, Orientation
-from vidseg.look import CERTAIN, Look
+from vidseg.looks import CERTAIN, Look
 from vidseg.segmenters.base import Scores
 from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
 from vidseg.settings import SegmentSettings

@@ -33,7 +33,7 @@ from vidseg.planes import at_chroma_size, reduced
 from vidseg.prefetch import leave, prefetch
 from vidseg.probe import probe
 from vidseg.settings import Fit
-from vidseg.transfer import is_hdr, sdr_to
+from vidseg.transfer import is_hdr, sdr_from, sdr_to
 
 DEFAULT_BLUR = 12.0
 """Default strength of ``blur``, in thousandths of the picture's longer side."""
@@ -253,8 +253,8 @@ class Movie:
             return tuple(as_plane(each) for each in cv2.split(cv2.transform(yuv, matrix.astype(np.float32))))
         light = cv2.transform(yuv.astype(np.float32), decoding.astype(np.float32))
         rgb = np.asarray(np.clip(light, 0, 1), np.float32)
-        if not is_hdr(picture.colour):
-            rgb = sdr_to(rgb, canvas.colour)
+        if picture.colour.transfer != canvas.colour.transfer:
+            rgb = sdr_to(sdr_from(rgb, picture.colour), canvas.colour)
         fine = PixelFormat("fine", canvas.layout.bits, 0, 0)
         return planes_from_rgb(rgb, canvas.colour, fine, canvas.info.height)
 

@@ -288,7 +288,8 @@ class RayCrew:
                 warnings.simplefilter("ignore")  # Ray announces changes to come, which users can't act on
                 ray.init(self.address, logging_level="error", log_to_driver=False)
         except (OSError, ValueError, RuntimeError) as error:
-            raise SettingsError(f"{nobody} ({str(error)[:160]})") from error
+            why = f" ({str(error)[:160]})" if str(error) else ""
+            raise SettingsError(f"{nobody}{why}") from error
         except SystemExit as error:  # Ray's way to say that a head fell silent
             raise SettingsError(nobody) from error
         self._ray = ray

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from fractions import Fraction
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,7 +34,7 @@ _SEGMENT, _MATTE, _ENCODE = SegmentSettings(), MatteSettings(), EncodeSettings()
 def render(
     source: AnyPath,
     output: AnyPath,
-    background: str,
+    background: AnyPath,
     *,
     fit: Fit = "cover",
     start: Seconds | None = None,
@@ -57,7 +57,7 @@ def render(
     settings = RenderSettings(
         source=Path(source),
         output=Path(output),
-        background=background,
+        background=fspath(background),
         fit=fit,
         start=_exact("start", start),
         end=_exact("end", end),
@@ -118,7 +118,7 @@ def masks(
     *,
     start: Seconds | None = None,
     end: Seconds | None = None,
-    frame_rate: Fraction | None = None,
+    frame_rate: Seconds | None = None,
     segment: SegmentSettings = _SEGMENT,
     matte: MatteSettings = _MATTE,
     segmenter: Segmenter | None = None,
@@ -131,7 +131,7 @@ def masks(
     is not used up. Raises `InputError` at once where the source can't be read.
     """
     span_of = (_exact("start", start), _exact("end", end))
-    info = look(Path(source), frame_rate)
+    info = look(Path(source), _exact("frame_rate", frame_rate))
     span = pipeline.player_span(info, *span_of)
     return _masks(info, span, segment, matte, segmenter)
 
@@ -167,7 +167,8 @@ def alpha_of(
     frames of a clip `masks` is calmer, since it looks at what comes before and after. To do this often,
     open a segmenter once (`open_segmenter`) and give it. Raises `InputError` for any other array.
     """
-    shape = np.shape(pictures)
+    pictures = np.asarray(pictures)
+    shape = pictures.shape
     if pictures.dtype != np.uint8 or len(shape) not in (3, 4) or shape[-1] != 3 or 0 in shape[-3:]:
         raise InputError(
             f"pictures must be uint8 [h, w, 3] or [n, h, w, 3], got {pictures.dtype} {list(shape)}"
@@ -205,4 +206,4 @@ def _exact(name: str, seconds: Seconds | None) -> Fraction | None:
     try:
         return None if seconds is None else Fraction(str(seconds))
     except ValueError:
-        raise SettingsError(f"{name} must be a number of seconds, got {seconds!r}") from None
+        raise SettingsError(f"{name} must be a number, got {seconds!r}") from None

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from vidseg.errors import SettingsError
 from vidseg.parts import part_indices
@@ -28,6 +28,12 @@ MOST_PIXELS = 1 << 26
 def _check_range(name: str, value: float, low: float, high: float, what: str = "") -> None:
     if not (math.isfinite(value) and low <= value <= high):
         raise SettingsError(f"--{name} must lie in [{low:g}, {high:g}]{what}, got {value:g}")
+
+
+def _check_choice(name: str, value: str, known: object) -> None:
+    """Raise `SettingsError` where `value` is none of a `Literal`'s, which no type checker has seen."""
+    if value not in get_args(known):
+        raise SettingsError(f"{name} must be one of {', '.join(get_args(known))}, got {value!r}")
 
 
 def _check_background(background: str) -> None:
@@ -53,6 +59,8 @@ class SegmentSettings:
     """Whether it is wanted which part each point shows, for a render of the kind ``parts``."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.parts, str):
+            raise SettingsError(f"parts must be a tuple of names, such as ('face',), got {self.parts!r}")
         kind, _, number = self.device.partition(":")
         if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
             raise SettingsError(f"--device must be auto, cpu, gpu or gpu:N, got {self.device!r}")
@@ -107,6 +115,8 @@ class EncodeSettings:
     """Code values of a matte: all of them, or those of video; ``auto``: what the codec's users expect."""
 
     def __post_init__(self) -> None:
+        _check_choice("--audio", self.audio, AudioMode)
+        _check_choice("--range", self.range, Range)
         if self.crf is not None:
             _check_range("crf", self.crf, 0, 63)
 
@@ -160,6 +170,11 @@ class RenderSettings:
     encode: EncodeSettings = field(default_factory=EncodeSettings)
 
     def __post_init__(self) -> None:
+        for name in ("source", "output", "report", "timeline"):
+            if isinstance(given := getattr(self, name), str):
+                object.__setattr__(self, name, Path(given))
+        _check_choice("kind", self.kind, Kind)
+        _check_choice("--fit", self.fit, Fit)
         if self.kind == "parts":
             object.__setattr__(self, "segment", replace(self.segment, part_map=True))
         if self.kind == "parts" and (self.invert or self.encode.range != "auto"):
@@ -244,6 +259,7 @@ class PreviewSettings:
 
     def __post_init__(self) -> None:
         _check_background(self.background)
+        _check_choice("--fit", self.fit, Fit)
         _check_range("rows", self.rows, 1, 100)
         _check_range("width", self.width, 64, 4096, " pixels")
         if len(self.at) > 100:

@@ -25,7 +25,7 @@ from vidseg.carry import Carrier, View
 from vidseg.colours import Appearance, thinned
 from vidseg.errors import ModelError
 from vidseg.frames import Box, Frame, Mask, Orientation
-from vidseg.look import CERTAIN, Look, chosen, joined_labels, reach
+from vidseg.looks import CERTAIN, Look, chosen, joined_labels, reach
 from vidseg.odds import probability
 from vidseg.parts import part_indices
 from vidseg.plan import Plan, Planner

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vidseg import regions
 from vidseg.frames import Box
-from vidseg.look import CERTAIN, NOBODY, Look
+from vidseg.looks import CERTAIN, NOBODY, Look
 
 LIKELY = -1.0
 """Logit above which a blob in a look at the whole frame belongs to a person who is certain somewhere."""
