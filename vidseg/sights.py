@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vidseg import grid
 from vidseg.carry import View
 from vidseg.frames import Box, Frame
-from vidseg.look import Look, joined
+from vidseg.looks import Look, joined
 
 
 @dataclass(frozen=True, slots=True, eq=False)
