@@ -49,7 +49,7 @@ class Flow:
         if luma.shape != (height, width):
             scale = np.array([width / luma.shape[1], height / luma.shape[0]], np.float32)
             moved = np.asarray(cv2.resize(moved, (width, height)), np.float32) * scale
-        return moved + _places(height, width)
+        return moved + places(height, width)
 
 
 def small(array: NDArray[_Sample]) -> NDArray[_Sample]:
@@ -60,7 +60,7 @@ def small(array: NDArray[_Sample]) -> NDArray[_Sample]:
 
 
 @lru_cache(4)
-def _places(height: int, width: int) -> NDArray[np.float32]:
+def places(height: int, width: int) -> NDArray[np.float32]:
     """Return the coordinates of every pixel, float32 [h, w, 2]."""
     places = np.empty((height, width, 2), np.float32)
     places[..., 0] = np.arange(width, dtype=np.float32)
@@ -72,11 +72,11 @@ def _places(height: int, width: int) -> NDArray[np.float32]:
 def read(array: NDArray[_Sample], there: NDArray[np.float32], *, nearest: bool = False) -> NDArray[_Sample]:
     """Return an array [h, w, …] as it is at the places `there` [h, w, 2], in between by interpolation."""
     how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-    places, fractions = cast(Any, there), cast(Any, None)  # OpenCV's stubs know neither's type
+    at, fractions = cast(Any, there), cast(Any, None)  # OpenCV's stubs know neither's type
     if array.dtype == np.uint8 and not nearest:
         # Whole places and 1024 fractions between, as good for 8 bits, take a third less time, this included.
-        places, fractions = cv2.convertMaps(there, fractions, cv2.CV_16SC2)
-    return cast(NDArray[_Sample], cv2.remap(array, places, fractions, how, borderMode=cv2.BORDER_REPLICATE))
+        at, fractions = cv2.convertMaps(there, fractions, cv2.CV_16SC2)
+    return cast(NDArray[_Sample], cv2.remap(array, at, fractions, how, borderMode=cv2.BORDER_REPLICATE))
 
 
 def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:

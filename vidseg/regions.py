@@ -65,10 +65,11 @@ def overlap(one: Box, other: Box) -> bool:
     return across and max(one.top, other.top) < min(one.bottom, other.bottom)
 
 
-def contains(outer: Box, box: Box) -> bool:
-    """Whether all of `box` lies within `outer`."""
-    across = outer.left <= box.left and box.right <= outer.right
-    return across and outer.top <= box.top and box.bottom <= outer.bottom
+def share(box: Box, other: Box) -> float:
+    """Return how much of `box` lies within `other`, as a share of its pixels."""
+    width = min(box.right, other.right) - max(box.left, other.left)
+    height = min(box.bottom, other.bottom) - max(box.top, other.top)
+    return max(width, 0) * max(height, 0) / area(box)
 
 
 def grown(box: Box, pixels: int) -> Box:

@@ -10,7 +10,6 @@ Where that doesn't explain what the frame in the middle shows, the network looks
 """
 
 import itertools
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -30,6 +29,7 @@ from vidseg.odds import probability
 from vidseg.parts import part_indices
 from vidseg.plan import Plan, Planner
 from vidseg.planes import small_rgb
+from vidseg.recall import Recall
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import SegmentSettings
 from vidseg.shots import spans
@@ -42,11 +42,6 @@ _LONGEST_SPAN = 16
 
 _MARGIN_IN_NEED = 0.5
 """Share of its sides by which a region grows whose border a person touches."""
-
-_MOST_CLOSER_LOOKS = 8
-_THUMBNAIL = (16, 16)
-_UNCHANGED = 8.0
-"""Change of colour, in codes of 256, below which every part of a thumbnail shows the same as before."""
 
 _WORTH_SHARING = 3
 """Masks carried over one gap from which on it is cheaper to learn colours from its ends than from each."""
@@ -220,7 +215,7 @@ class _Looker:
         self._settings = settings
         self._orientation = orientation
         self._carrier = Carrier()
-        self._closer_looks: deque[tuple[Look, NDArray[np.float32]]] = deque(maxlen=_MOST_CLOSER_LOOKS)
+        self._recall = Recall()
         self.sights = Sights()
         self.planner = Planner(segmenter.traits, settings.resolution or 0, turned=orientation.swaps_axes)
         self.batch_size = settings.batch_size or segmenter.traits.batch_size
@@ -250,22 +245,20 @@ class _Looker:
     def _closer(self, frame: Frame, person: Box) -> Look | None:
         """Look at a person with the usual margins; `None` where that were most of the frame.
 
-        Where such a look was taken not long ago, and what it saw is there unchanged, it is as good as new.
+        Where such a look was taken not long ago, and what it saw is there still, it is as good as new.
         """
         box = self.planner.around(person, _whole(frame))
         if box is None:
             return None
-        for look, shown in self._closer_looks:
-            fits = regions.contains(look.box, person) and regions.area(look.box) < 2 * regions.area(box)
-            if fits and np.abs(_thumbnail(frame, look.box) - shown).max() < _UNCHANGED:
-                return look
-        look = self.look([frame], [box], self.planner.closer(box, person, _whole(frame)))[0]
-        self._closer_looks.append((look, _thumbnail(frame, box)))
+        look = self._recall.look(frame, person, box)
+        if look is None:
+            look = self.look([frame], [box], self.planner.closer(box, person, _whole(frame)))[0]
+            self._recall.keep(look, frame)
         return look
 
     def forget(self) -> None:
         """Forget what was seen before."""
-        self._closer_looks.clear()
+        self._recall = Recall()
 
     def look(self, frames: list[Frame], boxes: list[Box], scale: float) -> list[Look]:
         """Run the network over a box of each frame; neighbours of one size share batches."""
@@ -368,11 +361,6 @@ class _Looker:
         shown = _size(box)[::-1] if self._orientation.swaps_axes else _size(box)
         size = self._segmenter.input_size(*shown, max(1, round(min(shown) * scale)))
         return size[::-1] if self._orientation.swaps_axes else size
-
-
-def _thumbnail(frame: Frame, box: Box) -> NDArray[np.float32]:
-    """Return what a box of a frame shows, [16, 16, 3]."""
-    return small_rgb(frame, box, *_THUMBNAIL).astype(np.float32)
 
 
 def _whole(frame: Frame) -> Box:
