@@ -26,6 +26,7 @@ from vidseg._av import open_source
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError, OutputError
 from vidseg.frames import Box, Colour
+from vidseg.mux.tracks import _samples
 from vidseg.planes import small_rgb
 from vidseg.probe import probe
 from vidseg.settings import EncodeSettings, MatteSettings
@@ -138,6 +139,59 @@ def test_a_subtitle_ends_with_the_cut(tmp_path: Path, source_suffix: str, suffix
         assert abs(shown[0].duration * shown[0].time_base - Fraction(8, 10)) < Fraction(1, 100)
         assert out.duration is not None
         assert abs(out.duration / 1e6 - 1) < 0.02
+
+
+@pytest.mark.parametrize(("codec", "source_suffix"), [("aac", ".mp4"), ("pcm_s16le", ".mov")])
+def test_sound_that_is_coded_anew_as_opus_begins_at_once(
+    tmp_path: Path, codec: str, source_suffix: str
+) -> None:
+    """Opus' first packet, which holds its priming, passed for the source's: 14 ms of sound were lost."""
+    source = write_clip(tmp_path / f"in{source_suffix}", frames=15, audio=[Audio(codec=codec)])
+    rendered(source, tmp_path / "out.webm", encode=EncodeSettings(preset="8"))
+    first = audio_packets(tmp_path / "out.webm")[0]
+    assert first.pts is not None
+    assert first.pts <= 0
+
+
+@pytest.mark.parametrize(
+    ("layout", "suffix", "expected"),
+    [
+        ("4.0", ".mp4", 4),
+        ("quad", ".webm", 4),
+        ("5.1(side)", ".webm", 6),
+        ("mono", ".mp4", 1),
+    ],
+)
+def test_sound_that_is_coded_anew_keeps_its_channels(
+    tmp_path: Path, layout: str, suffix: str, expected: int
+) -> None:
+    """A camera's four channels were mixed down to two, without a word."""
+    source = write_clip(tmp_path / "in.mov", frames=15, audio=[Audio(codec="pcm_s16le", layout=layout)])
+    rendered(
+        source, tmp_path / f"out{suffix}", encode=EncodeSettings(preset="8" if suffix == ".webm" else None)
+    )
+    with av.open(str(tmp_path / f"out{suffix}")) as out:
+        assert out.streams.audio[0].codec_context.layout.nb_channels == expected
+
+
+def test_eight_channels_are_cut_sample_by_sample() -> None:
+    """PyAV read beyond the eighth plane: a 7.1 track that was cut and coded anew ended the process."""
+    ramp = np.arange(800, dtype=np.float32).reshape(1, -1)
+    packed = av.AudioFrame.from_ndarray(ramp, format="flt", layout="7.1")
+    packed.sample_rate = 48000
+    (frame,) = av.AudioResampler("fltp").resample(packed)
+    part = _samples(frame, 10, 50)
+    assert (part.samples, part.format.name, part.layout.name) == (40, "fltp", "7.1")
+    (told,) = av.AudioResampler("flt").resample(part)
+    assert np.array_equal(told.to_ndarray(), ramp[:, 80:400])
+
+
+def test_channels_that_are_mixed_down_are_told(tmp_path: Path) -> None:
+    """Nine or more have no place in AAC."""
+    audio = Audio(codec="pcm_s16le", layout="7.1.2")
+    source = write_clip(tmp_path / "in.mov", frames=5, audio=[audio])
+    report = rendered(source, tmp_path / "out.mp4")
+    assert any("10 channels mixed down to stereo" in note for note in report.notes), report.notes
 
 
 def test_sound_that_is_coded_anew_says_why(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from vidseg.mux.tracks import (
     Cut,
     Dropped,
     Track,
+    TranscodedAudio,
     audio_track,
     copy_description,
     subtitle_track,
@@ -345,6 +346,8 @@ class Output:
         stream = self._tracks[track].source
         if stream.type != "audio" or self.format in EDIT_LISTS or packet.pts is None:
             return False
+        if isinstance(self._tracks[track], TranscodedAudio):  # whose priming is the new file's own
+            return (packet.pts + (packet.duration or 0)) * packet.time_base <= 0
         told = stream.codec_context is not None and stream.codec_context.name == "opus"
         told = told or self._info.container.startswith("matroska")
         floor = min(Fraction(0), self._info.start - self._cut.origin)

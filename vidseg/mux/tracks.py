@@ -7,7 +7,9 @@ from fractions import Fraction
 from typing import Protocol
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
@@ -24,6 +26,9 @@ _POORLY_PLAYED = {"mp4": ("pcm_", "vorbis")}
 """Codecs that a container takes, by their names' beginnings, but few players play from it."""
 
 _AUDIO_ENCODERS = {"mp4": "aac", "mov": "aac", "matroska": "libopus", "webm": "libopus"}
+_LAYOUTS = {3: ("2.1", "3.0"), 4: ("4.0", "quad"), 5: ("5.0",), 6: ("5.1",), 7: ("6.1",), 8: ("7.1",)}
+"""Layouts of more than two channels, FFmpeg's own choice for those that nobody gave a place first."""
+
 _TEXT_SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "matroska": "srt", "webm": "webvtt"}
 _IMAGE_SUBTITLES = ("dvd_subtitle", "dvdsub", "dvb_subtitle", "dvbsub", "hdmv_pgs_subtitle", "pgssub", "xsub")
 
@@ -212,6 +217,28 @@ def _clip_end(packet: Packet, end: Fraction | None) -> None:
         packet.duration = min(packet.duration, max(0, round(end / packet.time_base) - packet.pts))
 
 
+def _layout(encoder: str, context: AudioCodecContext) -> str:
+    """Return the layout to encode in: one of as many channels, where the encoder has any, else stereo."""
+    if context.layout.nb_channels < 2:
+        return "mono"
+    own, count = context.layout.name, context.layout.nb_channels
+    names = (own, own.removesuffix("(side)"), *_LAYOUTS.get(count, ()))
+    named = (name for name in names if not name.endswith("channels"))  # which players know no places of
+    return next((name for name in named if _opens(encoder, name)), "stereo")
+
+
+def _opens(encoder: str, layout: str) -> bool:
+    trial = AudioCodecContext.create(encoder, "w")
+    assert isinstance(trial, AudioCodecContext)
+    try:
+        trial.sample_rate, trial.layout = 48000, layout
+        trial.format = trial.codec.audio_formats[0]  # type: ignore[index]
+        trial.open()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
 class TranscodedAudio:
     """Packets are decoded, trimmed to the cut sample by sample, and encoded anew."""
 
@@ -221,9 +248,9 @@ class TranscodedAudio:
         self.source = stream
         self.fate = f"transcoded from {stream.codec_context.name} to {encoder.removeprefix('lib')}"
         rate = 48000 if encoder == "libopus" else min(stream.codec_context.sample_rate or 48000, 48000)
-        layout = "mono" if stream.codec_context.layout.nb_channels == 1 else "stereo"
-        if stream.codec_context.layout.name in ("5.1", "5.1(side)", "7.1"):
-            layout = "5.1" if stream.codec_context.layout.name.startswith("5.1") else "7.1"
+        channels, layout = stream.codec_context.layout.nb_channels, _layout(encoder, stream.codec_context)
+        if channels > AudioLayout(layout).nb_channels:
+            self.fate += f", its {channels} channels mixed down to {layout}"
         target = container.add_stream(encoder, rate=rate, layout=layout)
         assert isinstance(target, AudioStream)
         copy_description(stream, target)
@@ -279,12 +306,14 @@ class TranscodedAudio:
 
 
 def _samples(frame: AudioFrame, first: int, last: int) -> AudioFrame:
-    array = frame.to_ndarray()
-    channels = 1 if frame.format.is_planar else frame.layout.nb_channels
-    part = array[:, first * channels : last * channels]
-    new = AudioFrame.from_ndarray(part.copy(), format=frame.format.name, layout=frame.layout.name)
+    """Return samples [first, last) of a frame, packed on the way: PyAV reads beyond the eighth plane."""
+    (packed,) = AudioResampler(frame.format.packed).resample(frame)
+    channels = frame.layout.nb_channels
+    part = packed.to_ndarray()[:, first * channels : last * channels]
+    new = AudioFrame.from_ndarray(part.copy(), format=packed.format.name, layout=frame.layout.name)
     new.sample_rate = frame.sample_rate
-    return new
+    (restored,) = AudioResampler(frame.format).resample(new)
+    return restored
 
 
 class ConvertedSubtitle:
