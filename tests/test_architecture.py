@@ -153,3 +153,21 @@ def test_render_loads_only_what_it_uses(tmp_path: Path) -> None:
     unused = {"PIL", "email", "subprocess", "zipfile", "html", "importlib.metadata", "opentimelineio", "tqdm"}
     ours = {"page", "timeline", "quality", "figures", "sheet", "resume", "segments", "pictures", "batch"}
     assert not loaded & (NETWORKS | unused | {f"vidseg.{name}" for name in ours})
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted by Linux's own list")
+def test_no_thread_waits_for_sums(tmp_path: Path) -> None:
+    """OpenBLAS starts one for every further core beside numpy, which runs in circles at first."""
+    clip = write_clip(tmp_path / "a.mp4")
+    code = (
+        "import os\nfrom vidseg.__main__ import main\nmain()\n"
+        "print('THREADS', len(os.listdir('/proc/self/task')), os.cpu_count())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, "probe", str(clip)],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+        timeout=60,
+    )
+    assert run.stdout.rpartition("THREADS")[2].split()[0] == "1", run.stdout + run.stderr
