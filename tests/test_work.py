@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.test_track import room
-from vidseg import grid, track
+from vidseg import grid, looker, track
 from vidseg.composite import composite
 from vidseg.frames import Box, Frame, Mask, Orientation, Planes
 from vidseg.refine import foreground, refine
@@ -65,7 +66,7 @@ def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.M
 
         monkeypatch.setattr(module, name, call)
 
-    counted(track, "small_rgb")
+    counted(looker, "small_rgb")
     counted(grid, "picture")
     network = FakeSegmenter(side=180, batch_size=batch)
     person = Box(100, 40, 160, 170)
@@ -74,6 +75,39 @@ def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.M
     spans = -(-FRAMES // max(8, batch)) + 1  # those of the shot, and the first frame of its first
     assert network.frames <= 2 * spans
     assert network.calls <= 2 * spans
-    assert 0 <= counts["small_rgb"] - network.frames <= 2  # thumbnails of the person found first
+    assert counts["small_rgb"] == network.frames
     # Each frame's own, and those of both ends again on the grid that a span shares with the one before.
     assert counts["picture"] <= FRAMES + 3 * spans
+
+
+@pytest.mark.parametrize(
+    ("person", "looks"),
+    [
+        (
+            Box(90, 20, 230, 180),
+            7,
+        ),  # spans of 8, 12, 12, 12 and 4, the first frame, and closer at whoever is there
+        (None, 7),  # six spans of 8, and the first frame
+    ],
+)
+def test_calm_people_who_fill_the_frame_are_looked_at_less_often(person: Box | None, looks: int) -> None:
+    """In an empty room whoever comes in would be followed too late."""
+    network = FakeSegmenter(side=180)
+    clip = (room([person] if person else [], index=index) for index in range(FRAMES))
+    list(track.follow(clip, network, SegmentSettings(), Orientation()))
+    assert network.frames == looks
+
+
+def test_pictures_are_made_once_for_gaps_that_share_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each gap made the picture of both its ends, and their masks made it again."""
+    made: list[Frame] = []
+    original = grid.picture
+
+    def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
+        made.append(frame)
+        return original(frame, box, side)
+
+    monkeypatch.setattr(grid, "picture", picture)
+    clip = (room([Box(90, 20, 230, 180)], index=index) for index in range(FRAMES))
+    list(track.follow(clip, FakeSegmenter(side=180), SegmentSettings(), Orientation()))
+    assert len(made) == FRAMES + 2  # at both ends of the first span it is asked who is there

@@ -1,6 +1,6 @@
 """Where one shot ends and the next begins, told from thumbnails. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -25,18 +25,21 @@ class Span:
     fresh: bool
 
 
-def spans(frames: Iterable[Frame], length: int) -> Iterator[Span]:
-    """Group frames, in order, into spans of at most `length` that no cut and no restart divides.
+def spans(frames: Iterable[Frame], usual: int, length: Callable[[], int]) -> Iterator[Span]:
+    """Group frames, in order, into spans that no cut and no restart divides.
 
-    The first begins a shot. For restarts see `vidseg.borders`.
+    The first begins a shot. For restarts see `vidseg.borders`. Spans that remember nothing have at most
+    `usual` frames, others as many as `length` says once what is before them has been dealt with.
     """
     held: list[Frame] = []
     begins = restarts = True
+    most = usual
     for cut, frame in marked(frames):
         restart = bool(held) and stretch_at(frame.time) != stretch_at(held[-1].time)
-        if held and (cut or restart or len(held) == length):
+        if held and (cut or restart or len(held) == most):
             yield Span(held, begins, begins or restarts)
             held, begins, restarts = [], cut, restart
+            most = usual if cut or restart else length()
         held.append(frame)
     if held:
         yield Span(held, begins, begins or restarts)

@@ -40,6 +40,7 @@ class Sights:
             made = self._made[frame] = Sight(box, side, picture, logits, View.of(picture, logits))
         return made
 
-    def forget_all_but(self, frame: Frame) -> None:
-        """Let go of all other frames."""
-        self._made = {kept: made for kept, made in self._made.items() if kept is frame}
+    def forget(self, frame: Frame | None) -> None:
+        """Let go of a frame."""
+        if frame is not None:
+            self._made.pop(frame, None)
