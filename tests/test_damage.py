@@ -1,6 +1,7 @@
 """Truncated, corrupt and lying sources: what can be read is rendered, what is lost is counted."""
 
 import os
+import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -97,9 +98,12 @@ def test_a_change_of_size_is_an_error_not_a_stretch(tmp_path: Path) -> None:
     second = write_clip(tmp_path / "b.ts", frames=30, width=128, height=96)
     both = tmp_path / "both.ts"
     both.write_bytes(first.read_bytes() + second.read_bytes())
-    with pytest.raises(InputError, match="the picture size changes from 96x64 to 128x96 at"):
+    with pytest.raises(InputError, match="the picture size changes from 96x64 to 128x96 at") as caught:
         rendered(both, tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
+    told = re.search(r" at (\S+) s; end there", str(caught.value))  # which was a time of the file's own clock
+    assert told is not None
+    assert rendered(both, tmp_path / "out.mp4", end=Fraction(told[1])).frames_out == 30
 
 
 def test_seeking_gives_the_same_frames_as_reading_from_the_beginning(tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ def decode(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = No
         packets = _packets(container, stream, path, damage)
         if clock_jumps(container) and span.start is not None:
             packets = _from_near(packets, span.start - _SEEK_MARGIN_S)
-        pictures = _timed(_alike(_pictures(packets, stream, info, damage), stream, info), info, damage)
+        alike = _alike(_pictures(packets, stream, info, damage), stream, info, span)
+        pictures = _timed(alike, info, damage)
         if info.interlaced:
             pictures = _deinterlaced(pictures, stream, info)
         for frame in _frames(pictures, info):
@@ -222,27 +223,39 @@ def _pictures(
             return
 
 
-def _alike(pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo) -> Iterator[VideoFrame]:
-    """Yield pictures of one size and one shape of pixels; raise `InputError` where these change."""
+def _alike(
+    pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo, span: Span
+) -> Iterator[VideoFrame]:
+    """Yield pictures of one size and one shape of pixels.
+
+    Raises `InputError` where these change, unless that is behind the span.
+    """
     shape: Fraction | None = None
     for picture in pictures:
-        if (picture.width, picture.height) != (info.width, info.height):
-            raise InputError(
-                f"{info.path}: the picture size changes from {info.width}x{info.height} to "
-                f"{picture.width}x{picture.height} {_when(picture)}; end there with --end"
-            )
+        same_size = (picture.width, picture.height) == (info.width, info.height)
         now = stream.codec_context.sample_aspect_ratio or shape
-        if shape is not None and now != shape:
-            raise InputError(
-                f"{info.path}: the shape of its pixels changes from {shape} to {now} {_when(picture)}; "
-                "end there with --end"
-            )
-        shape = now
-        yield picture
+        if same_size and shape in (None, now):
+            shape = now
+            yield picture
+            continue
+        if span.end is not None and picture.pts is not None and picture.pts * info.time_base >= span.end:
+            return
+        if same_size:
+            change = f"the shape of its pixels changes from {shape} to {now}"
+        else:
+            sizes = (f"{each.width}x{each.height}" for each in (info, picture))
+            change = f"the picture size changes from {' to '.join(sizes)}"
+        raise InputError(
+            f"{info.path}: {change} {_when(picture, info)}; end there with --end, and make a file of its own "
+            "of the rest"
+        )
 
 
-def _when(picture: VideoFrame) -> str:
-    return "on the way" if picture.time is None else f"at {float(picture.time):.3f} s"
+def _when(picture: VideoFrame, info: VideoInfo) -> str:
+    """Say when a picture is shown on the player's clock, which `--end` is told on."""
+    if picture.time is None:
+        return "on the way"
+    return f"at {float(picture.time) - float(info.container_start):.3f} s"
 
 
 class _Clock:
