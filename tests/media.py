@@ -297,7 +297,9 @@ def _mux_audio(out: Any, stream: Any, track: Audio, video_seconds: float) -> Non
     start = track.get("start", 0.0)
     channels = len(context.layout.channels)
     samples = _tone(rate, track.get("seconds", video_seconds - start), track.get("tone", 440.0), channels)
-    frame = av.AudioFrame.from_ndarray(samples, "fltp", context.layout.name)
+    # Packed: PyAV reads beyond the eighth plane.
+    packed = np.ascontiguousarray(samples.T).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, "flt", context.layout.name)
     frame.sample_rate, frame.pts, frame.time_base = rate, round(start * rate), Fraction(1, rate)
     resampler = av.AudioResampler(context.format, context.layout, rate, frame_size=context.frame_size or 1024)
     for piece in resampler.resample(frame) + resampler.resample(None):

@@ -197,6 +197,31 @@ def test_final_cut_gets_it_too(tmp_path: Path) -> None:
     assert path.read_text("utf-8").count("<!DOCTYPE fcpxml>") == 1
 
 
+def test_final_cut_gets_sound_that_begins_within_a_frame(tmp_path: Path) -> None:
+    """Where sound begins 23 ms before the picture, as in transport streams, the adapter broke on it."""
+    source = write_clip(
+        tmp_path / "in.ts",
+        time_base=Fraction(1, 90000),
+        pts=[2100 + 3000 * number for number in range(30)],
+        audio=[Audio(start=0, seconds=1)],
+    )
+    path = edit(source, str(write_picture(tmp_path / "sea.png")), "t.fcpxml")
+    timeline = otio.adapters.read_from_file(str(path))
+    found = {clip.name: exact(clip.duration()) for track in timeline.tracks for clip in track}
+    assert found["people"] == 1
+    assert found["in"] in (Fraction(29, 30), 1)
+
+
+def test_final_cut_is_told_that_it_gets_no_varying_rate(tmp_path: Path) -> None:
+    """Of a clip that claims a steady one; it was told of "not enough values to unpack"."""
+    source = write_clip(tmp_path / "in.mkv", rate=30, pts=range(0, 30, 2), time_base=Fraction(1, 30))
+    sea = str(write_picture(tmp_path / "sea.png"))
+    with pytest.raises(
+        OutputError, match="the frame rate varies, which FCPXML can't tell; the render is done"
+    ):
+        edit(source, sea, "t.fcpxml")
+
+
 def test_segments_give_the_same_timeline(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=20, audio=[Audio()])
     one = json.loads(edit(source, "navy", output="people.mkv").read_text("utf-8"))

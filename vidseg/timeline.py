@@ -109,6 +109,10 @@ def write(settings: RenderSettings, info: VideoInfo, span: Span, frames: int) ->
     if rate is not None and round((span.end - span.first) * rate) != frames:
         rate = None
     frame_based = path.suffix.lower() == ".fcpxml"
+    if frame_based and rate is None:
+        raise OutputError(
+            f"{path}: the frame rate varies, which FCPXML can't tell; the render is done, use .otio"
+        )
     rows = list(rows_of(settings, info, span, rate if frame_based else None))
     made = _timeline(otio, settings, rows, rate, info)
     temporary = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
@@ -128,10 +132,10 @@ def write(settings: RenderSettings, info: VideoInfo, span: Span, frames: int) ->
 def rows_of(
     settings: RenderSettings, info: VideoInfo, span: Span, frame_rate: Fraction | None
 ) -> Iterator[Row]:
-    """Yield the tracks, the lowest first. With a `frame_rate`, the sound ends with a whole frame."""
+    """Yield the tracks, the lowest first. With a `frame_rate`, sound begins and ends with a frame."""
     sounds = [] if settings.encode.audio == "none" else _sounds(info)
     starts = [start if span.earliest is None else max(start, span.earliest) for start, _ in sounds]
-    begin = min([span.first, *starts])
+    begin = span.first - _whole(span.first - min([span.first, *starts]), frame_rate)
     late = [Piece(span.first - begin)] if span.first > begin else []
     length = span.end - span.first
     behind = [Piece(length)]
@@ -150,8 +154,14 @@ def rows_of(
         duration = int(duration * frame_rate) / frame_rate
     if sounds and duration > 0:
         zero = min([info.start, *(start for start, _ in sounds)])
-        whole = max(known) - zero if known else None
-        yield Row("Sound", True, [Piece(duration, settings.source, begin - zero, whole)])
+        whole = _whole(max(known) - zero, frame_rate) if known else None
+        start = _whole(max(begin - zero, Fraction(0)), frame_rate)
+        yield Row("Sound", True, [Piece(duration, settings.source, start, whole)])
+
+
+def _whole(seconds: Fraction, frame_rate: Fraction | None) -> Fraction:
+    """Return the nearest whole frame, where there is a rate."""
+    return seconds if frame_rate is None else round(seconds * frame_rate) / frame_rate
 
 
 def _sounds(info: VideoInfo) -> list[tuple[Fraction, Fraction | None]]:
