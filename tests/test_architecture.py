@@ -124,7 +124,7 @@ def loaded_by(arguments: list[str], before: str = "") -> set[str]:
 
 
 NETWORKS = {"tensorflow", "tensorflowjs", "tfjs_graph_converter", "tf_bodypix", "ray", "ai_edge_litert"}
-HEAVY = {*NETWORKS, "av", "numpy", "cv2", "PIL", "vidseg.models", "importlib.metadata", "tempfile", "email"}
+HEAVY = {*NETWORKS, "av", "numpy", "cv2", "PIL", "vidseg.models", "tempfile", "email", "secrets"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["render", "--help"], ["batch", "--help"]], ids=" ".join)
@@ -152,6 +152,7 @@ def test_render_loads_only_what_it_uses(tmp_path: Path) -> None:
     loaded = loaded_by(["render", str(clip), "-o", str(tmp_path / "b.mp4"), "-b", "#00b140"], faked)
     assert "vidseg.encode" in loaded
     unused = {"PIL", "email", "subprocess", "zipfile", "html", "importlib.metadata", "opentimelineio", "tqdm"}
+    unused |= {"numpy.ma", "secrets"}
     ours = {"page", "timeline", "quality", "figures", "sheet", "resume", "segments", "pictures", "batch"}
     assert not loaded & (NETWORKS | unused | {f"vidseg.{name}" for name in ours})
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vidseg.band import Alpha
-from vidseg.despill import despilled, screen_behind
+from vidseg.despill import _medians, despilled, screen_behind
 from vidseg.frames import (
     WORKING_FORMATS,
     Colour,
@@ -131,3 +131,10 @@ def test_planes_are_not_written_to() -> None:
     without_screen(frame.planes, frame, alpha)
     for plane, same in zip(frame.planes, before, strict=True):
         np.testing.assert_array_equal(plane, same)
+
+
+@pytest.mark.parametrize("count", [1, 2, 511, 512])
+def test_medians_are_those_of_numpy(count: int) -> None:
+    rows = np.random.default_rng(count).normal(0, 40, (2, count)).astype(np.float32)
+    assert np.array_equal(_medians(rows), np.median(rows, axis=1))
+    assert _medians(rows).dtype == np.float32

@@ -19,7 +19,6 @@ from vidseg.cli_options import (
     settings_of,
 )
 from vidseg.errors import OutputError
-from vidseg.report import write_whole
 from vidseg.settings import RenderSettings
 
 EXIT_SOME_FAILED, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
@@ -85,6 +84,8 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
     if not options["quiet"]:
         click.echo(table(clips, ended, folder))
     if options["report"] is not None:
+        from vidseg.report import write_whole
+
         rows = [{**asdict(c), **asdict(o)} for c, o in zip(clips, ended, strict=True)]
         with av_errors(OutputError, f"{options['report']}: the report can't be written, the batch is done"):
             write_whole(options["report"], json.dumps(rows, indent=2, default=str, ensure_ascii=False) + "\n")

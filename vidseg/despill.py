@@ -73,7 +73,7 @@ def screen_behind(frame: Frame, alpha: Alpha) -> Screen | None:
         return None
     samples = np.stack([plane[::step, ::step][bare] for plane in frame.planes[1:]]).astype(np.float32)
     samples = samples / np.float32(unit) - 128
-    middle = np.median(samples, axis=1)
+    middle = _medians(samples)
     saturation = float(np.hypot(*middle))
     even = float(np.mean(np.hypot(*(samples - middle[:, None])) < _EVEN))
     sure = _ramp(saturation, *_SATURATION) * _ramp(even, *_EVEN_SHARE)
@@ -95,3 +95,10 @@ def _near_edge(alpha: Plane, peak: int) -> tuple[NDArray[np.int32], NDArray[np.i
     places = np.empty((0, 2), np.int32) if found is None else np.asarray(found, np.int32).reshape(-1, 2)
     rows, columns = places[:, 1], places[:, 0]
     return rows, columns, np.minimum(1, 2 * open_share[rows, columns])
+
+
+def _medians(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the medians of rows, [n, m] with m > 0, as `numpy.median` does after importing masked arrays."""
+    below, above = (rows.shape[1] - 1) // 2, rows.shape[1] // 2
+    ordered = np.partition(rows, (below, above), axis=1)
+    return np.asarray((ordered[:, below] + ordered[:, above]) / 2, np.float32)

@@ -1,7 +1,7 @@
 """What a run did: read, written, copied, converted, dropped, damaged, and how long it took."""
 
 import json
-import secrets
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -59,7 +59,7 @@ def write_whole(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():  # a device, which a rename would replace
         path.write_text(text, encoding="utf-8")
         return
-    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(6)}.part")
+    temporary = path.with_name(f".{path.stem[:40]}.{os.urandom(6).hex()}.part")
     try:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
