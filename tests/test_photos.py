@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from tests.media import person_mask, person_picture
+from tests.media import person_mask, person_picture, write_clip
 from tests.renders import rendered
 from tests.test_cli import one_line, vidseg
-from vidseg.errors import InputError, OutputError
+from vidseg.errors import BackgroundError, InputError, OutputError
 from vidseg.pictures import read_picture
 from vidseg.preview import moments
 from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
@@ -320,3 +320,15 @@ def test_a_preview_of_a_photo_is_one_row(tmp_path: Path) -> None:
     assert near(original[INSIDE], PERSON_RGB, 2)
     assert near(mask[INSIDE], (255, 255, 255))
     assert near(result[OUTSIDE], NAVY, 2)
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_a_heif_photo_is_refused_not_shown_in_part(tmp_path: Path, brand: bytes) -> None:
+    """A phone's photo as background came out as one of its tiles, which FFmpeg calls videos."""
+    photo = tmp_path / "beach.heic"
+    photo.write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(100))
+    clip = write_clip(tmp_path / "in.mp4", frames=2)
+    with pytest.raises(BackgroundError, match=r"HEIF photo \(.heic\).*; save it as .jpg or .png"):
+        rendered(clip, tmp_path / "out.mp4", str(photo))
+    with pytest.raises(InputError, match="HEIF photo"):
+        rendered(photo, tmp_path / "out.png")

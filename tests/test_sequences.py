@@ -12,6 +12,7 @@ from PIL import Image
 from tests.media import Audio, ffprobe, frame_number, frame_times, person_picture, read_frames, write_clip
 from tests.renders import rendered
 from vidseg.errors import InputError, OutputError
+from vidseg.frames import Colour
 from vidseg.preview import moments
 from vidseg.probe import probe
 from vidseg.segmenters.fake import FakeSegmenter
@@ -211,3 +212,11 @@ def test_a_varying_frame_rate_is_told(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", pts=[0, 40, 200, 210], time_base=Fraction(1, 1000), rate=25)
     report = rendered(source, tmp_path / "o" / "%d.png", encode=PLAIN)
     assert any("the frame rate varies" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("kind", "told"), [("picture", True), ("matte", False)])
+def test_pictures_of_an_hdr_clip_say_so(tmp_path: Path, kind: str, told: bool) -> None:
+    """They can't be tagged as HDR, and looked flat without a word; a matte has no light."""
+    source = write_clip(tmp_path / "in.mp4", frames=2, colour=Colour(False, 9, 9, 18))
+    report = rendered(source, tmp_path / "%d.png", encode=PLAIN, kind=kind)
+    assert any("HDR code values" in note for note in report.notes) is told

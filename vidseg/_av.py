@@ -38,6 +38,7 @@ _JUMPS = 0x0200  # AVFMT_TS_DISCONT
 _LISTING = ("mov,", "matroska,")
 """How FFmpeg's names begin of the containers that list their streams before anything else."""
 
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif")
 _RANGE_FULL = 2  # AVCOL_RANGE_JPEG
 _RANGE_VIDEO = 1  # AVCOL_RANGE_MPEG
 _SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # ITU-T H.273 → SWS_CS_*
@@ -81,6 +82,7 @@ def open_source(
     if is_numbered(path) and not _exists(path, kind):
         return _open_numbered(path, kind, rate or Fraction(25))
     check_source(path, kind)
+    _refuse_heif(path, kind)
     try:
         return av.open(  # type: ignore[call-overload,no-any-return]  # the stubs take a stream's options for a str
             f"file:{path}",
@@ -177,6 +179,14 @@ def demuxed(container: InputContainer, *streams: Stream) -> Iterator[Packet]:
     """
     with suppress(IndexError):
         yield from container.demux(*streams)
+
+
+def _refuse_heif(path: Path, kind: type[VidsegError]) -> None:
+    """Raise `kind` for a photo of HEIF, whose tiles FFmpeg gives out as so many videos."""
+    with av_errors(kind, f"{path}: can't be opened"), path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:] in _HEIF_BRANDS:
+        raise kind(f"{path}: is a HEIF photo (.heic), which vidseg doesn't read; save it as .jpg or .png")
 
 
 def clock_jumps(container: InputContainer) -> bool:

@@ -22,6 +22,7 @@ from vidseg.pictures import is_deep, read_exif, read_opacity, srgb_profile, writ
 from vidseg.report import Stopwatch
 from vidseg.samples import Samples, plan_pictures, samples_of
 from vidseg.settings import RenderSettings, Target
+from vidseg.transfer import is_hdr
 
 
 class PictureSink:
@@ -194,6 +195,8 @@ class PictureSink:
                 f"the source's pixels are {ratio.numerator}:{ratio.denominator} oblong, which pictures can't "
                 "tell; say so where they are imported"
             )
+        if is_hdr(self._info.colour) and self._content not in ("matte", "parts"):
+            notes.append("pictures get the clip's HDR code values as they are, which viewers take for SDR")
         if self._associated and self._plan.name != "tiff":
             notes.append(f"{self._plan.name} means straight colours; say premultiplied where it is imported")
         return notes
