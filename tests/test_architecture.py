@@ -173,3 +173,17 @@ def test_no_thread_waits_for_sums(tmp_path: Path) -> None:
         timeout=60,
     )
     assert run.stdout.rpartition("THREADS")[2].split()[0] == "1", run.stdout + run.stderr
+
+
+def test_an_interrupt_of_the_first_imports_is_no_traceback() -> None:
+    """Ctrl-C within the first twentieth of a second came before anything that could take it."""
+    code = (
+        "import sys\nclass Early:\n    def find_spec(self, name, *_):\n"
+        "        if name == 'vidseg.cli': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Early())\nfrom vidseg.__main__ import main\nmain()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, timeout=60
+    )
+    assert run.returncode == 130
+    assert run.stderr == ""

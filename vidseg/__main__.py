@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 _FEW = 10_000
 """Objects made between two looks for garbage: imports make many times as many, and all of them stay."""
@@ -16,10 +17,12 @@ def main() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_FEW, *gc.get_threshold()[1:])
-    from vidseg.cli import main as run
-
     try:
+        from vidseg.cli import main as run
+
         run()
+    except KeyboardInterrupt:  # so early that `run` could not take it
+        sys.exit(130)
     finally:
         gc.freeze()
 
