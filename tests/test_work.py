@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,23 @@ def test_calm_people_who_fill_the_frame_are_looked_at_less_often(person: Box | N
     clip = (room([person] if person else [], index=index) for index in range(FRAMES))
     list(track.follow(clip, network, SegmentSettings(), Orientation()))
     assert network.frames == looks
+
+
+@pytest.mark.parametrize(("affordable", "held"), [(16, 13), (10, 11), (4, 9)])
+def test_few_huge_frames_are_held(affordable: int, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames of 4K take 12 MB each; one more than those of a span tells whether a shot ends."""
+    monkeypatch.setattr(track, "_MOST_HELD", affordable * 320 * 180)
+    taken = 0
+
+    def clip() -> Iterator[Frame]:
+        nonlocal taken
+        for index in range(FRAMES):
+            taken += 1
+            yield room([Box(90, 20, 230, 180)], index=index)
+
+    pairs = track.follow(clip(), FakeSegmenter(side=180), SegmentSettings(), Orientation())
+    most = max(taken - given for given, _ in enumerate(pairs))
+    assert most == held
 
 
 def test_pictures_are_made_once_for_gaps_that_share_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,21 +25,22 @@ class Span:
     fresh: bool
 
 
-def spans(frames: Iterable[Frame], usual: int, length: Callable[[], int]) -> Iterator[Span]:
+def spans(frames: Iterable[Frame], length: Callable[[Frame, bool], int]) -> Iterator[Span]:
     """Group frames, in order, into spans that no cut and no restart divides.
 
-    The first begins a shot. For restarts see `vidseg.borders`. Spans that remember nothing have at most
-    `usual` frames, others as many as `length` says once what is before them has been dealt with.
+    The first begins a shot. For restarts see `vidseg.borders`. `length` tells how many frames a span may
+    have, given its first and whether it is fresh; it is asked once all spans before have been dealt with.
     """
     held: list[Frame] = []
     begins = restarts = True
-    most = usual
+    most = 0
     for cut, frame in marked(frames):
         restart = bool(held) and stretch_at(frame.time) != stretch_at(held[-1].time)
         if held and (cut or restart or len(held) == most):
             yield Span(held, begins, begins or restarts)
             held, begins, restarts = [], cut, restart
-            most = usual if cut or restart else length()
+        if not held:
+            most = length(frame, begins or restarts)
         held.append(frame)
     if held:
         yield Span(held, begins, begins or restarts)

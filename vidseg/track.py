@@ -28,16 +28,17 @@ from vidseg.settings import SegmentSettings
 from vidseg.shots import Span, spans
 from vidseg.vet import LIKELY
 
-_SPAN = 8
+_SPAN, _LONGEST_SPAN = 8, 16
 """Frames between two looks at the whole frame; a batch of the network's liking may make it longer."""
-_LONGEST_SPAN = 16
+
 _CALM_SPAN = 12
 """Frames in a span after one whose masks could all be carried, with people too large for regions.
 
 In an empty room, or with small people, whoever comes in would be followed too late.
 """
+
 _MOST_HELD = 27_000_000
-"""Pixels of all frames of a span that is longer than usual: 12 frames of 1080p."""
+"""Pixels of all frames of such a span: 12 frames of 1080p, less than the usual ones of 4K, 12 MB each."""
 
 _MARGIN_IN_NEED = 0.5
 """Share of its sides by which a region grows whose border a person touches."""
@@ -60,10 +61,9 @@ def follow(
     if settings.needs_parts and not segmenter.traits.has_parts:
         raise ModelError(f"--parts: {segmenter.name} knows no body parts: use a bodypix model")
     looker = Looker(segmenter, settings, orientation)
-    usual = min(max(_SPAN, looker.batch_size), _LONGEST_SPAN)
-    pace = _Pace(usual)
+    pace = _Pace(looker.batch_size)
     before: _Seen | None = None
-    for span in spans(frames, usual, pace):
+    for span in spans(frames, pace.length):
         if begin is not None and span.frames[0].time < begin:
             continue
         before, pairs = _followed(looker, span, None if span.fresh else before)
@@ -71,23 +71,21 @@ def follow(
         for frame, mask in pairs:
             count, carried = count + 1, carried + mask.carried
             yield frame, mask
-        calm = before.large and 0 < carried == count - (2 if span.fresh else 1)
-        pace.length = max(usual, _longest(before.frame)) if calm else usual
+        pace.calm = before.large and 0 < carried == count - (2 if span.fresh else 1)
 
 
 @dataclass(slots=True)
 class _Pace:
-    """How many frames the next span may have."""
+    """How many frames spans have. `batch`: how many the network likes; `calm`: whether the last span was."""
 
-    length: int
+    batch: int
+    calm: bool = False
 
-    def __call__(self) -> int:
-        return self.length
-
-
-def _longest(frame: Frame) -> int:
-    """Return how many frames like this one a calm span may have."""
-    return min(_CALM_SPAN, _MOST_HELD // (frame.width * frame.height))
+    def length(self, first: Frame, fresh: bool) -> int:
+        """Return how many frames the span that begins with `first` may have; see `Span` for `fresh`."""
+        affordable = _MOST_HELD // (first.width * first.height)
+        longer = min(_CALM_SPAN, affordable) if self.calm and not fresh else 0
+        return min(max(_SPAN, longer, self.batch), _LONGEST_SPAN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
