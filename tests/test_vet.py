@@ -139,6 +139,11 @@ def test_someone_too_small_for_the_whole_frame_is_searched_in_parts_of_it() -> N
     assert min(overlaps(boxes, Squeezed())) > 0.5
 
 
+def test_a_strip_is_not_searched() -> None:
+    """A picture of 5000x3 was cut into 2200 squares, which took gigabytes; the run was ended."""
+    assert regions.tiles(Box(0, 0, 5000, 3)) == regions.tiles(Box(0, 0, 3, 5000)) == []
+
+
 @pytest.mark.parametrize(("width", "height", "count"), [(1920, 1080, 3), (480, 854, 3), (64, 60, 0)])
 def test_parts_cover_the_frame(width: int, height: int, count: int) -> None:
     tiles = regions.tiles(Box(0, 0, width, height))

@@ -90,6 +90,9 @@ def inside(box: Box, frame: Box) -> Box:
 _OBLONG, _TILE_STEP = 1.2, 0.75
 """Ratio of sides from which a frame is searched in squares, and their distance as a share of their sides."""
 
+_MOST_TILES = 40
+"""Squares beyond which a frame is a strip, where nobody is whole and a search takes minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -171,11 +174,13 @@ def _widened(box: Box, share: float) -> Box:
 
 
 def tiles(frame: Box) -> list[Box]:
-    """Return squares about as high or wide as the frame that cover it and overlap; none where it is one."""
+    """Return overlapping squares of the frame's shorter side that cover it; none for a square or a strip."""
     side, length = min(frame.width, frame.height), max(frame.width, frame.height)
     if length < _OBLONG * side:
         return []
     count = int(np.ceil((length - side) / (_TILE_STEP * side))) + 1
+    if count > _MOST_TILES:
+        return []
     across = frame.width == length
     tiles = []
     for start in np.linspace(0, length - side, count):
