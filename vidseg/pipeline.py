@@ -30,14 +30,17 @@ if TYPE_CHECKING:
     from vidseg.figures import Collected
     from vidseg.quality import Quality
 
-FRAMES_AHEAD = 2
-"""Depth of the queues between threads: enough to ride out a slow frame, small enough for 4K."""
+FRAMES_AHEAD = 1
+"""Depth of the queues between threads: spans of frames are taken at once, so that more gain nothing."""
 
 _LEAST_MISSING_S = Fraction(1, 4)
 """How much earlier than its container claims a source may end before it counts as truncated."""
 
-PAINTED_AHEAD = 4
-"""The same for frames that wait for the encoder, which takes none for a while and then several at once."""
+_PAINTED_AHEAD, _LARGE_AHEAD, _LARGE = 4, 2, 4_000_000
+"""The same for frames that wait for the encoder, which takes none for a while and then several at once.
+
+Frames of as many pixels as the last take long enough, and much memory: 12 MB each at 4K.
+"""
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 Say: TypeAlias = Callable[[str], None]
@@ -72,7 +75,7 @@ def render(
         report = new_report(settings, info, chain.segmenter, sinks)
         quality = _quality(settings, info, chain.surfaces[0])
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
-        frames = painted(chain.pairs, chain.painter, sinks, watch, measured=quality is not None)
+        frames = painted(chain, chain.pairs, sinks, watch, measured=quality is not None)
         for one in stack.enter_context(closing(frames)):
             write_one(one, sinks, watch, quality)
             report.frames_out += 1
@@ -331,8 +334,8 @@ def _masked(
 
 
 def painted(
+    chain: Chain,
     pairs: Iterable[tuple[Frame, Mask]],
-    painter: Painter,
     sinks: Sequence[Sink],
     watch: Stopwatch,
     *,
@@ -347,11 +350,13 @@ def painted(
         for frame, mask in pairs:
             since = time.perf_counter()
             blanks = [sink.blank() for sink in sinks]
-            painter.paint(frame, mask, tuple(itertools.chain.from_iterable(b.planes for b in blanks)))
+            chain.painter.paint(frame, mask, tuple(itertools.chain.from_iterable(b.planes for b in blanks)))
             watch.add("paint", since)
             yield Painted(frame, blanks, mask) if measured else Painted(frame.without_picture, blanks)
 
-    return prefetch(paint(), PAINTED_AHEAD, name="painting")
+    first = chain.opening.first
+    ahead = _PAINTED_AHEAD if first.width * first.height < _LARGE else _LARGE_AHEAD
+    return prefetch(paint(), ahead, name="painting")
 
 
 def write_one(

@@ -245,7 +245,7 @@ def render_stretch(
         figures = SegmentFigures(job.store.folder, settings, info, opened.surfaces[0])
         wanted = _within(stretch, job.first, opened.pairs, figures, sinks)
         measured = settings.report is not None
-        frames = painted(wanted, opened.painter, sinks, watch, measured=measured)
+        frames = painted(opened, wanted, sinks, watch, measured=measured)
         for one in stack.enter_context(closing(frames)):
             figures.turn(one.frame.time)
             write_one(one, sinks, watch, figures.quality)
