@@ -289,3 +289,26 @@ def test_what_was_made_is_named(clip: Path, tmp_path: Path) -> None:
 def test_a_photo_is_probed(tmp_path: Path) -> None:
     done = vidseg("probe", write_picture(tmp_path / "photo.jpg"))
     assert (done.returncode, "jpg 64x48" in done.stdout) == (0, True), done.stderr
+    assert "1.000" not in done.stdout  # its length and frame rate, as a source of one frame
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("words", [["--help"], ["models", "list"], ["completion", "bash"]])
+def test_a_full_disk_behind_standard_output_is_told(words: list[str]) -> None:
+    """It was called an internal error."""
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "vidseg", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert "no space left, where standard output goes" in one_line(done)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--codec", "x264", "--crf", "52"], "x264 takes --crf 0, the best, to 51, got 52"),
+        (["--range", "full"], "--range is for mattes; leave it out"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(clip: Path, words: list[str], message: str) -> None:
+    """A rate factor beyond the encoder's was taken for its highest; pictures' range is the source's."""
+    assert message in one_line(vidseg("render", clip, "-o", clip.parent / "out.mp4", "-b", "red", *words))

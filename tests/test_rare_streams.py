@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from tests.media import write_clip
@@ -64,3 +65,50 @@ def test_timecode_is_kept(tmp_path: Path, suffix: str) -> None:
     told = probed(tmp_path / f"out{suffix}")
     assert "01:02:03:04" in json.dumps(told)
     assert report.notes == []  # which said that the timecode's track was dropped, as if it were lost
+
+
+@needs_ffmpeg
+def test_sound_that_its_decoder_holds_back_is_kept_to_the_end(tmp_path: Path) -> None:
+    """PyAV's packets that end a stream all claim to be of stream 0: others' decoders weren't emptied."""
+    plain, source = write_clip(tmp_path / "plain.mp4", frames=30), tmp_path / "in.wmv"
+    ffmpeg("-i", plain, "-f", "lavfi", "-i", "sine=440:d=1", "-c:v", "wmv2", "-c:a", "wmav2", source)
+    rendered(source, tmp_path / "out.mp4")
+    ends = [sound_end(path) for path in (source, tmp_path / "out.mp4")]
+    assert ends[1] == pytest.approx(ends[0], abs=0.025)
+
+
+def sound_end(path: Path) -> float:
+    """Return when the last sample that can be decoded is over, in seconds."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(audio=0))
+    first = next(float(frame.time) for frame in frames if frame.time is not None)
+    return first + sum(frame.samples for frame in frames) / frames[0].sample_rate
+
+
+@needs_ffmpeg
+def test_pictures_that_say_as_before_are_no_damage(tmp_path: Path) -> None:
+    """Theora has an empty packet for a picture that equals the one before; it counted as lost."""
+    source = tmp_path / "in.ogv"
+    ffmpeg("-f", "lavfi", "-i", "color=red:s=64x48:d=1", "-c:v", "libtheora", source)
+    with av.open(str(source)) as container:
+        assert any(p.size == 0 and p.pts is not None for p in container.demux(video=0))
+    report = rendered(source, tmp_path / "out.mp4")
+    assert not report.damaged, report.damage
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_phones_tags_are_kept(tmp_path: Path, suffix: str) -> None:
+    """MOV and MP4 drop tags they don't know, which are an iPhone's make, place and local time."""
+    given = {
+        "make": "Apple",
+        "location.ISO6709": "+48.8577+002.2950/",
+        "creationdate": "2024-05-06T09:08:09+0200",
+    }
+    tags = {f"com.apple.quicktime.{key}": value for key, value in given.items()}
+    plain, source = write_clip(tmp_path / "plain.mp4", frames=3), tmp_path / "in.mov"
+    words = [word for key, value in tags.items() for word in ("-metadata", f"{key}={value}")]
+    ffmpeg("-i", plain, "-c", "copy", *words, "-movflags", "use_metadata_tags", source)
+    rendered(source, tmp_path / f"out{suffix}")
+    kept = probed(tmp_path / f"out{suffix}")["format"]["tags"]
+    assert tags.items() <= kept.items()

@@ -428,6 +428,18 @@ def test_an_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
     assert probe(target).width == 96
 
 
+def test_a_link_is_replaced_only_when_told_and_what_it_names_stays(tmp_path: Path) -> None:
+    """A link that led nowhere was replaced without `--overwrite`."""
+    source, target = write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    target.symlink_to(tmp_path / "absent.mp4")
+    with pytest.raises(OutputError, match="exists already; use --overwrite"):
+        rendered(source, target)
+    (tmp_path / "absent.mp4").write_text("precious")
+    rendered(source, target, overwrite=True)
+    assert not target.is_symlink()
+    assert (tmp_path / "absent.mp4").read_text() == "precious"
+
+
 def test_a_span_without_frames_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4")
     with pytest.raises(InputError, match="there are no frames between 50 s and 60 s"):

@@ -5,6 +5,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -536,3 +537,24 @@ def test_scaling_table_of_selfie() -> None:
     table = SCALING.table()
     assert table.shape == (1, 256, 3)
     np.testing.assert_allclose(table[0, [0, 255]], [[0, 0, 0], [1, 1, 1]], atol=1e-7)
+
+
+@pytest.mark.parametrize("runtime", [LiteRtRuntime, TensorFlowRuntime])
+def test_a_closed_network_says_so(runtime: Any, tiny_converted: Converted) -> None:
+    """Asked after `close`, it raised an AttributeError."""
+    lite = runtime is LiteRtRuntime
+    path = tiny_converted.tflite if lite else tiny_converted.saved_model
+    network = runtime(path, SCALINGS["mobilenet"], **({} if lite else {"gpu": None}))
+    network.close()
+    with pytest.raises(ModelError, match="its segmenter is closed; open another"):
+        network.run(np.zeros((1, 65, 97, 3), np.uint8))
+
+
+def test_threads_may_share_a_network(tiny_converted: Converted) -> None:
+    """LiteRT's interpreter refuses a second caller with a RuntimeError about references."""
+    network = LiteRtRuntime(tiny_converted.tflite, SCALINGS["mobilenet"])
+    pictures = np.random.default_rng(1).integers(0, 256, (40, 1, 129, 129, 3), np.uint8)
+    expected = [network.run(picture)[0] for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        got = list(pool.map(lambda picture: network.run(picture)[0], pictures))
+    assert all(np.array_equal(*pair) for pair in zip(expected, got, strict=True))

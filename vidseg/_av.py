@@ -176,9 +176,15 @@ def demuxed(container: InputContainer, *streams: Stream) -> Iterator[Packet]:
 
     Where a container tells of streams on the way (SWF, FLV, transport streams), PyAV, which has room for
     those of the beginning, at the very end may ask for one that it has not: nothing comes after that.
+    Empty packets that have a time (Ogg, AVI) say that the picture before them stays, and are left out.
     """
     with suppress(IndexError):
-        yield from container.demux(*streams)
+        for packet in container.demux(*streams):
+            if packet.size == 0:
+                if packet.dts is not None or packet.pts is not None:
+                    continue
+                packet.stream = packet.stream  # PyAV leaves these with index 0, whatever they end
+            yield packet
 
 
 def _refuse_heif(path: Path, kind: type[VidsegError]) -> None:
@@ -232,7 +238,7 @@ def _check_target(target: Path, sources: tuple[Path, ...], *, overwrite: bool) -
         )
     if target.exists() and not target.is_file():
         raise OutputError(f"{target}: is a pipe or a device; give a file name")
-    if target.exists() and not overwrite:
+    if (target.exists() or target.is_symlink()) and not overwrite:
         raise OutputError(f"{target}: exists already; use --overwrite to replace it")
     if not os.access(target.parent, os.W_OK):
         raise OutputError(f"{target}: the folder {target.parent} can't be written to")

@@ -1,5 +1,6 @@
 """The command line: arguments → settings → call → exit code."""
 
+import errno
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -147,19 +148,21 @@ def matte(invert: bool, parts_map: bool, **options: Any) -> None:
 @addresses_option
 def probe(source: str, as_json: bool, fps: Fraction | None, allow_urls: bool) -> None:
     """Show what is known of INPUT."""
-    from vidseg.source import look
+    from vidseg.source import is_photo, look
 
     with fetched([source], allowed=allow_urls, say=partial(click.echo, err=True)) as (path,):
         info = look(Path(path), fps)
+        photo = is_photo(info)
     if as_json:
         click.echo(json.dumps(asdict(info), default=str, indent=2, ensure_ascii=False))
         return
     width, height = info.shown_size
     rate = f"{float(info.average_rate):.3f} fps" if info.average_rate else "unknown rate"
     length = f"{float(info.duration):.3f} s" if info.duration is not None else "unknown length"
-    click.echo(f"{info.path}: {info.container}, {length}, starts at {float(info.start):.3f} s")
-    size = f"{info.width}x{info.height}"
-    click.echo(f"  picture: {info.codec} {size} {info.pix_fmt}, {rate}, shown at {width}x{height}")
+    times = "" if photo else f", {length}, starts at {float(info.start):.3f} s"
+    click.echo(f"{info.path}: {info.container}{times}")
+    size, pace = f"{info.width}x{info.height}", "" if photo else f", {rate}"
+    click.echo(f"  picture: {info.codec} {size} {info.pix_fmt}{pace}, shown at {width}x{height}")
     for stream in info.streams:
         words = (stream.kind, stream.codec, stream.detail, stream.language or "", stream.title or "")
         click.echo(f"  stream {stream.index}: " + " ".join(word for word in words if word))
@@ -313,9 +316,19 @@ def main() -> None:
             traceback.print_exc()
         tell(f"vidseg: {error}")
         sys.exit(EXIT_ERROR)
-    except Exception as error:  # a bug of ours: still one line, with the way to the rest
-        if verbose:
-            traceback.print_exc()
-        told = f"{type(error).__name__}: {error}"
-        tell(f"vidseg: internal error, {told}; please report it, with what -v shows")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            _report_bug(error, verbose=verbose)
+        tell("vidseg: no space left, where standard output goes or for temporary files; make room")
         sys.exit(EXIT_ERROR)
+    except Exception as error:
+        _report_bug(error, verbose=verbose)
+
+
+def _report_bug(error: Exception, *, verbose: bool) -> NoReturn:
+    """Leave after a bug of ours: still one line, with the way to the rest."""
+    if verbose:
+        traceback.print_exc()
+    told = f"{type(error).__name__}: {error}"
+    tell(f"vidseg: internal error, {told}; please report it, with what -v shows")
+    sys.exit(EXIT_ERROR)

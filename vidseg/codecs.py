@@ -207,10 +207,18 @@ def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Conten
             raise OutputError(f"{name} has no {flag}; leave it out")
         if known is not None:
             options[known[0]] = _in_words(known[1] if given is None else given, finer=given is None and edges)
+    _check_quality(name, settings.crf)
     _check_preset(name, codec, options)
     _special_options(name, pix_fmt, info, options)
     tag = "hvc1" if name == "x265" and suffix != ".mkv" else None
     return Plan(name, codec.library, pix_fmt, options, tag, full_range)
+
+
+def _check_quality(name: str, crf: float | None) -> None:
+    """Raise `OutputError` for a rate factor that the encoder would take for another one, or refuse."""
+    most = 63 if name in ("vp9", "svt-av1") else 51
+    if crf is not None and crf > most:
+        raise OutputError(f"{name} takes --crf 0, the best, to {most}, got {crf:g}")
 
 
 def _check_preset(name: str, codec: Codec, options: dict[str, str]) -> None:

@@ -179,6 +179,8 @@ class RenderSettings:
             object.__setattr__(self, "segment", replace(self.segment, part_map=True))
         if self.kind == "parts" and (self.invert or self.encode.range != "auto"):
             raise SettingsError("a map of body parts is in colour; leave out --invert and --range")
+        if self.encode.range != "auto" and self.kind == "picture" and not self.pair:
+            raise SettingsError("--range is for mattes; leave it out")
         if self.start is not None and self.start < 0:
             raise SettingsError(f"--start must not be negative, got {float(self.start):g} s")
         if self.end is not None and self.end <= (self.start or 0):

@@ -184,13 +184,18 @@ class Output:
         if self.format in ("mp4", "mov"):
             ticks = self._info.time_base.denominator
             scale = ticks * -(-_LEAST_MOVIE_TIMESCALE // ticks)
-            options = {"movflags": "+faststart", "movie_timescale": str(scale if scale < 2**31 else 90_000)}
+            flags = "+faststart" + ("+use_metadata_tags" if self._has_quicktime_keys() else "")
+            options = {"movflags": flags, "movie_timescale": str(scale if scale < 2**31 else 90_000)}
         try:
             with av_errors(OutputError, f"{self.target}: can't be written"):
                 return av.open(f"file:{self._temporary}", "w", format=self.format, container_options=options)
         except OutputError:
             self._temporary.unlink(missing_ok=True)
             raise
+
+    def _has_quicktime_keys(self) -> bool:
+        """Whether the source has tags, a phone's make and place, that only QuickTime's list of keys holds."""
+        return any(key.startswith("com.apple.quicktime.") for key in self._info.metadata)
 
     def _abandon(self) -> None:
         with suppress(av.FFmpegError, OSError, ValueError):

@@ -1,5 +1,6 @@
 """Networks on the CPU: LiteRT with its XNNPACK kernels."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from vidseg.errors import ModelError
 from vidseg.segmenters.quiet import quiet_start
-from vidseg.segmenters.runtime import Scaling
+from vidseg.segmenters.runtime import Scaling, closed
 
 DEFAULT_THREADS = 1
 """One: decoder and encoder want the other cores, and two inference threads made the whole run slower."""
@@ -24,6 +25,7 @@ class LiteRtRuntime:
     def __init__(self, path: Path, scaling: Scaling, *, threads: int = DEFAULT_THREADS) -> None:
         self._path = path
         self._table = scaling.table()
+        self._alone = threading.Lock()
         self._interpreter = _interpreter(path, threads)
         inputs = self._interpreter.get_input_details()
         shape = list(inputs[0]["shape_signature"]) if len(inputs) == 1 else []
@@ -44,8 +46,11 @@ class LiteRtRuntime:
 
     def run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return every output, float32 [N, h', w', c] contiguous, for uint8 [N, h, w, 3] RGB."""
-        self._allocate(batch.shape[1:])
-        per_frame = [self._run_one(frame) for frame in batch]
+        with self._alone:  # the network's memory holds one picture
+            if self._interpreter is None:
+                raise closed(self._path)
+            self._allocate(batch.shape[1:])
+            per_frame = [self._run_one(frame) for frame in batch]
         return [np.concatenate(outputs) for outputs in zip(*per_frame, strict=True)]
 
     def _allocate(self, shape: tuple[int, ...]) -> None:
@@ -74,8 +79,9 @@ class LiteRtRuntime:
 
     def close(self) -> None:
         """Free the network."""
-        self._interpreter = None
-        self._allocated = None
+        with self._alone:
+            self._interpreter = None
+            self._allocated = None
 
 
 def node_names(path: Path) -> str:

@@ -1,10 +1,13 @@
 """What a network runs on, as the segmenters see it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vidseg.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,13 @@ class Scaling:
         return table
 
 
+def closed(path: Path) -> ModelError:
+    """Return the error of a network that is asked after it was closed."""
+    return ModelError(f"{path}: its segmenter is closed; open another, with vidseg.open_segmenter")
+
+
 class Runtime(Protocol):
-    """Runs one network; used from one thread."""
+    """Runs one network, for one caller at a time: others wait."""
 
     @property
     def device(self) -> str:

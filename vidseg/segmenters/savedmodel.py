@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidseg.errors import DeviceError, ModelError
 from vidseg.segmenters.quiet import quiet_start
-from vidseg.segmenters.runtime import Scaling
+from vidseg.segmenters.runtime import Scaling, closed
 
 GPU_BATCH = 16
 """Frames per call on a GPU."""
@@ -50,7 +50,8 @@ class TensorFlowRuntime:
         return self._run(batch)
 
     def _run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        assert self._call is not None, "used after close"
+        if self._call is None:
+            raise closed(self._path)
         try:
             with self._tf.device(self._place):
                 outputs = self._call(self._tf.constant(batch))
