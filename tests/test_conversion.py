@@ -1,5 +1,6 @@
 """TensorFlow.js models: what their json may say, and their conversion, kept and shared."""
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -181,6 +182,22 @@ def test_conversion_of_another_machine_is_used_without_the_converter(
     assert len(conversions) == 1
     with pytest.raises(ModelError, match="mine has to be converted first, but tfjs-graph-converter is not"):
         ensure_converted(source, name="mine", parts=True)
+
+
+def test_who_waits_for_a_conversion_is_told_first(conversions: list[list[str]], tmp_path: Path) -> None:
+    """What `say` is to prevent took place: with a wrong source, a conversion elsewhere was waited for."""
+    source = read_tfjs(write_bodypix(tmp_path / "model"))
+    first = ensure_converted(source, name="mine", parts=False).tflite.parent
+    shutil.rmtree(first)
+
+    def refuse(line: str) -> None:
+        raise RuntimeError(line)
+
+    with first.with_name(f".{first.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(RuntimeError, match="mine is being converted by another process"):
+            ensure_converted(source, name="mine", parts=False, say=refuse)
+    assert len(conversions) == 1
 
 
 def test_two_want_the_same_conversion(

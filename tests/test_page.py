@@ -328,6 +328,16 @@ def test_a_report_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
     assert path.read_text() == "the last run's"
 
 
+def test_a_link_to_a_report_stays_a_link(tmp_path: Path) -> None:
+    """The new file took the link's place, which of /dev/stdout, into a file, was the device's own."""
+    (tmp_path / "link.html").symlink_to(tmp_path / "report.html")
+    for _ in range(2):
+        write(Report(source="in.mp4", output="out.mp4", kind="picture"), tmp_path / "link.html")
+        assert (tmp_path / "link.html").is_symlink()
+        assert "in.mp4" in (tmp_path / "report.html").read_text()
+        assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_report_without_figures_is_a_page_too() -> None:
     """Parts that were rendered without a report have none."""
     report = Report(source="in.mp4", output="out.mp4", kind="picture", frames_out=3, wall_s=1.0)

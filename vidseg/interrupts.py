@@ -24,7 +24,9 @@ def held_back() -> Iterator[None]:
     def note(number: int, _: FrameType | None) -> None:
         came.append(number)
 
-    usual = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) is not None}
+    usual = {number: signal.getsignal(number) for number in _SIGNALS}
+    untouched = (None, signal.SIG_IGN)  # set by another language, or ignored, which is no interrupt
+    usual = {number: handler for number, handler in usual.items() if handler not in untouched}
     try:
         for number in usual:
             signal.signal(number, note)

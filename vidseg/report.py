@@ -59,6 +59,7 @@ def write_whole(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():  # a device, which a rename would replace
         path.write_text(text, encoding="utf-8")
         return
+    path = path.resolve()  # a link stays one, /dev/stdout among them
     temporary = path.with_name(f".{path.stem[:40]}.{os.urandom(6).hex()}.part")
     try:
         temporary.write_text(text, encoding="utf-8")

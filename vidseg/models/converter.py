@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,12 +30,13 @@ def made(source: Path, folder: Path, name: str, *, parts: bool, say: Say | None)
             "VIDSEG_CACHE_DIR to a cache where another machine has done it, or use --model selfie"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_name(f".{folder.name}.lock")):
+    what = f"{name} with body parts" if parts else name
+    tell: Say = say or (lambda _: None)
+    busy = f"{what} is being converted by another process; waiting for that"
+    with _locked(folder.with_name(f".{folder.name}.lock"), lambda: tell(busy)):
         if (found := load(folder)) is not None:  # another process was converting it meanwhile
             return found
-        if say is not None:
-            what = f"{name} with body parts" if parts else name
-            say(f"converting {what} for this machine (once, some seconds)")
+        tell(f"converting {what} for this machine (once, some seconds)")
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as temporary:
             made = Path(temporary) / "model"
             made.mkdir()
@@ -49,10 +50,17 @@ def made(source: Path, folder: Path, name: str, *, parts: bool, say: Say | None)
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of this name; the system releases it however the process ends."""
+def _locked(path: Path, taken: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of this name; the system releases it however the process ends.
+
+    `taken` is called where another holds it, before that is waited for.
+    """
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            taken()
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
