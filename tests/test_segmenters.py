@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from tests.tfjs import write_bodypix
 from vidseg.errors import DeviceError, DownloadError, ModelError
 from vidseg.models import MODELS, Converted, ensure_converted, locate, read_tfjs
-from vidseg.segmenters import Segmenter, devices, open_segmenter
+from vidseg.segmenters import Segmenter, devices, litert, open_segmenter
 from vidseg.segmenters.bodypix import SCALINGS, BodyPix, grid_size
 from vidseg.segmenters.fake import FakeSegmenter
 from vidseg.segmenters.litert import LiteRtRuntime
@@ -558,3 +559,28 @@ def test_threads_may_share_a_network(tiny_converted: Converted) -> None:
     with ThreadPoolExecutor(4) as pool:
         got = list(pool.map(lambda picture: network.run(picture)[0], pictures))
     assert all(np.array_equal(*pair) for pair in zip(expected, got, strict=True))
+
+
+def test_a_network_that_hangs_does_not_keep_a_run_from_ending(
+    tiny_converted: Converted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that the watchdog ends closes its network, whose thread is still at it and never comes back."""
+    network = LiteRtRuntime(tiny_converted.tflite, SCALINGS["mobilenet"])
+    inside, release = threading.Event(), threading.Event()
+
+    def hang(_: object) -> list[np.ndarray]:
+        inside.set()
+        release.wait(60)
+        return [np.zeros((1, 1), np.float32)]
+
+    monkeypatch.setattr(litert, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(network, "_run_one", hang)
+    stalled = threading.Thread(target=network.run, args=(np.zeros((1, 65, 97, 3), np.uint8),), daemon=True)
+    stalled.start()
+    assert inside.wait(30)
+    closing = threading.Thread(target=network.close, daemon=True)
+    closing.start()
+    closing.join(30)
+    assert not closing.is_alive()
+    release.set()
+    stalled.join(30)

@@ -15,6 +15,9 @@ from vidseg.segmenters.runtime import Scaling, closed
 DEFAULT_THREADS = 1
 """One: decoder and encoder want the other cores, and two inference threads made the whole run slower."""
 
+_PATIENCE_S = 10.0
+"""How long the end waits for another thread's pictures."""
+
 
 class LiteRtRuntime:
     """A .tflite network with one picture as its input.
@@ -78,10 +81,11 @@ class LiteRtRuntime:
         cv2.LUT(frame, self._table, dst=target)
 
     def close(self) -> None:
-        """Free the network."""
-        with self._alone:
+        """Free the network; whoever hangs in it is left behind with it, as in a run that stalled."""
+        if self._alone.acquire(timeout=_PATIENCE_S):
             self._interpreter = None
             self._allocated = None
+            self._alone.release()
 
 
 def node_names(path: Path) -> str:
