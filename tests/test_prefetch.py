@@ -1,5 +1,6 @@
 """One thread ahead: order, errors, closing, stalls."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -138,5 +139,32 @@ def test_a_call_does_not_outlive_a_failure_beside_it() -> None:
 
     with pytest.raises(ZeroDivisionError), Begun(slow, name="beside"):
         _ = 1 / 0
+    assert done
+    assert "beside" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_call_does_not_outlive_an_interrupt_of_who_waits_for_it() -> None:
+    """After Ctrl-C in `join` the thread passed for ended: "interrupted" was said where nobody hears it.
+
+    While a network is opened, standard error is held back.
+    """
+    done: list[bool] = []
+    waits = threading.Event()
+
+    def slow() -> None:
+        waits.wait(10)
+        time.sleep(0.1)
+        signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.3)
+        done.append(True)
+
+    def waited_for() -> None:
+        with Begun(slow, name="beside") as begun:
+            waits.set()
+            begun.result()
+
+    main = threading.get_ident()
+    with pytest.raises(KeyboardInterrupt):
+        waited_for()
     assert done
     assert "beside" not in [thread.name for thread in threading.enumerate()]

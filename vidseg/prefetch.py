@@ -68,6 +68,7 @@ class Begun(Generic[T]):
         self._call = call
         self._given: list[T] = []
         self._error: BaseException | None = None
+        self._ended = threading.Event()  # Python takes a thread for ended whose `join` was interrupted
         self._worker = threading.Thread(target=self._work, name=name, daemon=True)
 
     def __enter__(self) -> Self:
@@ -77,11 +78,12 @@ class Begun(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.wait()
         self._worker.join()
 
     def result(self) -> T:
         """Wait for the call, and return what it gave or raise what it raised."""
-        self._worker.join()
+        self._ended.wait()
         if self._error is not None:
             raise self._error
         return self._given[0]
@@ -91,6 +93,8 @@ class Begun(Generic[T]):
             self._given.append(self._call())
         except BaseException as error:  # raised again by `result`, whatever it is
             self._error = error
+        finally:
+            self._ended.set()
 
 
 def leave(stage: Generator[T, None, None]) -> None:
