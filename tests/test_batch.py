@@ -204,6 +204,19 @@ def test_a_quiet_batch_tells_what_failed(tmp_path: Path) -> None:
     assert re.fullmatch(r"\S+/out/bad.mp4: failed: \S+/bad.mp4: not a media file.*\n", done.stderr)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_batch_outlives_its_log(tmp_path: Path) -> None:
+    """The first clip that ended was told to a log on a full disk, and no other was begun."""
+    clips = [write_clip(tmp_path / name, frames=3) for name in ("a.mp4", "b.mp4")]
+    command = vidseg("batch", *clips, "-o", tmp_path / "out", "-b", "red", "--jobs", "1")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=full, text=True, check=False, timeout=120, cwd=PROJECT
+        )
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "2 done"
+
+
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there are no videos in"):
         find_clips([str(tmp_path)], tmp_path / "out")

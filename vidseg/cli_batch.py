@@ -154,7 +154,10 @@ def _interruptible() -> Iterator[None]:
 
 
 class _Progress:
-    """A bar of clips, moved by shares of clips, on a terminal; a line for each clip that ends elsewhere."""
+    """A bar of clips, moved by shares of clips, on a terminal; a line for each clip that ends elsewhere.
+
+    A terminal that is gone, or a log that can't be written to, ends no batch.
+    """
 
     def __init__(self, total: int, done: int, quiet: bool) -> None:
         self._quiet = quiet
@@ -172,25 +175,30 @@ class _Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with suppress(OSError):
+                self._bar.close()
 
     def share(self, place: int, share: float) -> None:
         """Show that a clip is done to `share`, in [0, 1]."""
         self._shares[place] = share
         if self._bar is not None:
-            self._bar.update(self._skipped + sum(self._shares.values()) - self._bar.n)
+            with suppress(OSError):
+                self._bar.update(self._skipped + sum(self._shares.values()) - self._bar.n)
 
     def ended(self, place: int, line: str, *, failed: bool) -> None:
         """Show that a clip is done, or has failed, which is told even when quiet."""
         self.share(place, 1.0)
-        if failed and self._quiet:
-            click.echo(line, err=True)
-        else:
-            self.say(line)
+        if failed or not self._quiet:
+            self._print(line)
 
     def say(self, line: str) -> None:
         """Print a line beside the bar."""
-        if self._bar is not None:
-            self._bar.write(line, file=sys.stderr)
-        elif not self._quiet:
-            click.echo(line, err=True)
+        if not self._quiet:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        with suppress(OSError):
+            if self._bar is not None:
+                self._bar.write(line, file=sys.stderr)
+            else:
+                click.echo(line, err=True)

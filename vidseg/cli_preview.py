@@ -1,6 +1,7 @@
 """``vidseg preview``: a contact sheet to judge a clip, a model and a background by."""
 
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,8 @@ def preview(*, source: str, background: str, quiet: bool, verbose: bool, **optio
 
     def say(line: str) -> None:
         if not quiet:
-            click.echo(line, err=True)
+            with suppress(OSError):
+                click.echo(line, err=True)
 
     begun = time.monotonic()
     with fetched([source, background], allowed=options["allow_urls"], say=say) as (source, background):
