@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vidseg.carry import Carrier, View
-from vidseg.flow import Flow
+from vidseg.flow import Flow, places
 
 SIZE = (90, 160)
 
@@ -76,5 +76,25 @@ def test_flow_remembers_nothing_of_small_pictures(fine: bool) -> None:
     flow.there(luma[:40, :40].copy(), other[:40, :40].copy())
     after = flow.there(luma, other)
     assert before is not None
+    assert after is not None
+    assert np.array_equal(after, before)
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_flow_follows_wide_pictures(fine: bool) -> None:
+    """Patches lie further apart on them, and go back to where they were for the next narrow one."""
+    noise = np.random.default_rng(4).random((240, 320)).astype(np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 4))
+    luma = (255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
+    other = np.roll(luma, 4, axis=1)
+    narrow = luma[:135, :240].copy(), other[:135, :240].copy()
+    flow = Flow(fine=fine)
+    before = flow.there(*narrow)
+    there = flow.there(luma, other)
+    assert before is not None
+    assert there is not None
+    moved = there[20:-20, 20:-20] - places(240, 320)[20:-20, 20:-20]
+    assert np.abs(moved - [4, 0]).mean() < 0.2
+    after = flow.there(*narrow)
     assert after is not None
     assert np.array_equal(after, before)

@@ -22,6 +22,12 @@ OpenCV takes smaller ones too, and reads beyond their ends. Below about three ti
 pictures' full size.
 """
 
+_STRIDE, _WIDE_STRIDE, _WIDE = 4, 5, 256
+"""Pixels between neighbouring patches, and those of fine flow on pictures with a side longer than `_WIDE`.
+
+What such pictures show takes up more pixels too, so that patches are as dense on it as on those of 240 x 135.
+"""
+
 _BLUR = (5, 5)
 
 _Sample = TypeVar("_Sample", np.uint8, np.float32)
@@ -33,6 +39,7 @@ class Flow:
     def __init__(self, *, fine: bool = False) -> None:
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_ULTRAFAST)
         self._finest = 1 if fine else 2
+        self._wide_stride = _WIDE_STRIDE if fine else _STRIDE
 
     def there(self, luma: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Return where in `other` [h, w] each pixel of `luma` [h, w] is, x and y, float32 [h, w, 2].
@@ -43,8 +50,9 @@ class Flow:
         luma, other = small(luma), small(other)
         if min(luma.shape) < _PATCH:
             return None
-        # Each time: for small pictures OpenCV sets another, and keeps it.
+        # Each time: for small pictures OpenCV sets another scale, and keeps it.
         self._dis.setFinestScale(self._finest)
+        self._dis.setPatchStride(self._wide_stride if max(luma.shape) > _WIDE else _STRIDE)
         moved: NDArray[np.float32] = self._dis.calc(luma, other, None)  # type: ignore[call-overload]
         if luma.shape != (height, width):
             scale = np.array([width / luma.shape[1], height / luma.shape[0]], np.float32)
