@@ -264,6 +264,16 @@ def test_a_pair_is_foreground_and_matte(tmp_path: Path) -> None:
     assert difference.max() <= 5
 
 
+def test_a_pair_is_of_one_size(tmp_path: Path) -> None:
+    """The matte of 4:2:0 needs even sides, the foreground of 4:4:4 doesn't: 320x180 lay beside 319x179."""
+    source = lossless(tmp_path / "in.mkv", pix_fmt="yuv444p", width=95, height=63)
+    rendered(source, tmp_path / "o.mp4", "transparent", pair=True)
+    made = [read_frames(tmp_path / f"o.{name}.mp4")[0].rgb.shape for name in ("fgr", "matte")]
+    assert made == [(64, 96, 3)] * 2
+    rendered(source, tmp_path / "plain.mp4")
+    assert read_frames(tmp_path / "plain.mp4")[0].rgb.shape == (63, 95, 3)
+
+
 def test_pair_and_premultiplied_are_for_transparency() -> None:
     with pytest.raises(SettingsError, match="leave out -b red"):
         rendered(Path("a.mp4"), Path("b.mp4"), "red", pair=True)

@@ -138,6 +138,19 @@ def test_a_deep_photo_says_that_8_bits_are_used(tmp_path: Path, name: str) -> No
         assert report.notes.count("the photo has 16 bits per sample, of which 8 are used") == times
 
 
+def test_what_is_half_transparent_in_a_photo_shows_the_background(tmp_path: Path) -> None:
+    """The person's transparent half came out opaque over a new background."""
+    opacity = np.full((64, 96), 255, np.uint8)
+    opacity[:, :48] = 128
+    see_through = photo().convert("RGBA")
+    see_through.putalpha(Image.fromarray(opacity))
+    rendered(saved(tmp_path / "in.png", see_through), tmp_path / "out.png", "navy", encode=PLAIN)
+    made = pixels(tmp_path / "out.png")
+    mixed = [round((128 * own + 127 * new) / 255) for own, new in zip(PERSON_RGB, NAVY, strict=True)]
+    assert near(made[INSIDE & (opacity == 128)], mixed)
+    assert near(made[INSIDE & (opacity == 255)], PERSON_RGB)
+
+
 @pytest.mark.parametrize("kind", ["cutout", "premultiplied", "matte", "inverted"])
 def test_what_is_transparent_in_a_photo_stays_so(tmp_path: Path, kind: str) -> None:
     """Its own cut was lost: the person's transparent half came out opaque and black."""

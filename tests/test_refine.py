@@ -1,12 +1,14 @@
 """The full-size alpha and the colours at its edge."""
 
 from fractions import Fraction
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Mask
-from vidseg.refine import foreground, refine, with_edge
+from vidseg.refine import _feathered, _grown, foreground, refine, with_edge
 from vidseg.settings import MatteSettings
 
 
@@ -47,3 +49,24 @@ def test_foreground_leaves_the_decoders_planes_alone(name: str) -> None:
         np.testing.assert_array_equal(original, copy)
         assert plane.shape == copy.shape
         assert plane.dtype == copy.dtype
+
+
+@pytest.mark.parametrize("pixels", [13, -13, 33, -33, 60, -60])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_large_growth_equals_opencvs(pixels: int, dtype: Any) -> None:
+    """OpenCV tries every pixel of the ellipse: `--grow 200` took a second for a frame of 720p."""
+    plane = np.random.default_rng(2).integers(0, np.iinfo(dtype).max, (45, 70), dtype, endpoint=True)
+    plane[8:, 9:] = 0 if pixels > 0 else np.iinfo(dtype).max
+    size = 2 * abs(pixels) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    expected = (cv2.dilate if pixels > 0 else cv2.erode)(plane, kernel)
+    assert np.array_equal(_grown(plane, pixels), expected)
+
+
+@pytest.mark.parametrize("sigma", [16, 40, 200])
+def test_large_feathers_equal_a_blur_at_full_size(sigma: int) -> None:
+    """The blur of `--feather 200` took six seconds for a frame of 720p."""
+    plane = np.zeros((240, 320), np.uint8)
+    plane[60:, 90:240] = 255
+    exact = cv2.GaussianBlur(plane.astype(np.float32), (0, 0), sigma)
+    assert np.abs(_feathered(plane, sigma) - exact).max() < 1.5

@@ -174,6 +174,8 @@ class Plan:
     tag: str | None = None
     full_range: bool = False
     """Whether a matte uses all code values."""
+    sized_as: str = ""
+    """The pixel format whose demands on the size are met; of a pair's foreground it is that of the matte."""
 
     @property
     def alpha_beside(self) -> bool:
@@ -211,7 +213,8 @@ def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Conten
     _check_preset(name, codec, options)
     _special_options(name, pix_fmt, info, options)
     tag = "hvc1" if name == "x265" and suffix != ".mkv" else None
-    return Plan(name, codec.library, pix_fmt, options, tag, full_range)
+    sized_as = plan(info, settings, suffix, "matte").pix_fmt if content == "foreground" else pix_fmt
+    return Plan(name, codec.library, pix_fmt, options, tag, full_range, sized_as)
 
 
 def _check_quality(name: str, crf: float | None) -> None:

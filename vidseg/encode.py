@@ -242,7 +242,7 @@ def _coded_size(size: tuple[int, int], chosen: Plan) -> tuple[int, int]:
     """Return the size to encode at: H.264, HEVC and AV1 need even sides where chroma is halved."""
     if chosen.name in ("vp9", "ffv1", "prores", "dnxhd", "qtrle", "png"):
         return size
-    parts = av.VideoFormat(chosen.pix_fmt, 16, 16).components
+    parts = av.VideoFormat(chosen.sized_as, 16, 16).components
     if len(parts) < 3:
         return size
     chroma = parts[1]

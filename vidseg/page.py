@@ -182,11 +182,13 @@ def _moments(moments: Sequence[Moment]) -> str:
             '<p class="small faint">Where the mask is least steady or least sure.</p>'
             f'<ul class="moments">{cards}</ul></section>'
         )
-    cards = "".join(_card(i, m) for i, m in even)
-    return text + (
-        '<section aria-labelledby="h-even"><h2 id="h-even">From beginning to end</h2>'
-        f'<ul class="moments">{cards}</ul></section></div>'
-    )
+    if even:
+        cards = "".join(_card(i, m) for i, m in even)
+        text += (
+            '<section aria-labelledby="h-even"><h2 id="h-even">From beginning to end</h2>'
+            f'<ul class="moments">{cards}</ul></section>'
+        )
+    return f"{text}</div>"
 
 
 def _card(number: int, moment: Moment) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -12,9 +13,10 @@ from vidseg.band import Alpha, Floats
 from vidseg.composite import composite
 from vidseg.despill import despilled, screen_behind
 from vidseg.extend import extended
-from vidseg.frames import Colour, Frame, Mask, PixelFormat, Planes, VideoInfo
+from vidseg.frames import Colour, Frame, Mask, PixelFormat, Planes, VideoInfo, as_plane
 from vidseg.refine import foreground, refine, with_edge
 from vidseg.settings import MatteSettings, RenderSettings
+from vidseg.source import is_photo
 
 
 class Painter(Protocol):
@@ -63,8 +65,19 @@ def open_painter(
         return PairPainter(cutout, painter), (own, matte)
     hide = bool(settings.segment.parts) and settings.background.partition(":")[0] == "blur"
     background = open_background(settings.background, canvas, whole_blur=hide)
-    own_colours = settings.matte.decontaminate and settings.background.partition(":")[0] != "blur"
-    return ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours), (own,)
+    new = settings.background.partition(":")[0] != "blur"
+    own_colours = settings.matte.decontaminate and new
+    opacity = _opacity(info) if is_photo(info) and new else None
+    painted = ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity)
+    return painted, (own,)
+
+
+def _opacity(info: VideoInfo) -> Floats | None:
+    """Return how opaque a photo is, float32 [h, w] in [0, 1]; `None` where it is so everywhere."""
+    from vidseg.pictures import read_opacity  # Pillow is for pictures only
+
+    opacity = read_opacity(Path(info.path))
+    return None if opacity is None else opacity * np.float32(1 / 255)
 
 
 def _matte(settings: RenderSettings, first: Frame, full_range: bool) -> "tuple[MattePainter, Surface]":
@@ -76,12 +89,19 @@ class ScenePainter:
     """People over a background; with `hide` the background over the people, for covering parts of them."""
 
     def __init__(
-        self, background: Background, settings: MatteSettings, *, hide: bool, own_colours: bool
+        self,
+        background: Background,
+        settings: MatteSettings,
+        *,
+        hide: bool,
+        own_colours: bool,
+        opacity: Floats | None = None,
     ) -> None:
         self._background = background
         self._settings = settings
         self._hide = hide
         self._own_colours = own_colours
+        self._opacity = opacity
 
     def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
         """Composite the frame over its background."""
@@ -89,6 +109,10 @@ class ScenePainter:
         if self._hide:
             alpha = alpha.complement
         people, edge = _people(frame, alpha, own_colours=self._own_colours)
+        if self._opacity is not None:  # colours first: what is thin isn't mixed with the old room
+            people = people if edge is None else with_edge(frame, alpha, edge)
+            edge, thin = None, np.rint(alpha.plane * self._opacity)
+            alpha = Alpha.of(as_plane(thin.astype(frame.format.dtype)), frame.format)
         composite(people, alpha, self._background.planes(frame, alpha.plane), out, edge)
 
     def close(self) -> None:

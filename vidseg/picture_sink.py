@@ -182,8 +182,10 @@ class PictureSink:
         if is_deep(Path(self._info.path)):
             notes.append("the photo has 16 bits per sample, of which 8 are used")
         if self._opacity is not None:
-            kept = self._content in ("cutout", "matte")
-            more = " and stays transparent" if kept else "; -b transparent keeps it transparent"
+            more = {
+                "picture": " and shows a new background; -b transparent keeps it transparent",
+                "parts": "",
+            }.get(self._content, " and stays transparent")
             notes.append(f"what is wholly transparent in the photo counts as black{more}")
         return notes
 

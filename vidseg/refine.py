@@ -125,16 +125,58 @@ def _guided(luma: Floats, person: Floats) -> tuple[Floats, Floats]:
     return np.asarray(cv2.blur(slope, _WINDOW), np.float32), np.asarray(cv2.blur(offset, _WINDOW), np.float32)
 
 
+_LARGEST_KERNEL = 12
+"""Radius of an ellipse up to which OpenCV, whose work grows with its square, is the faster."""
+
+
 def _grown(alpha: Plane, pixels: float) -> Plane:
     radius = round(abs(pixels))
     if radius == 0:
         return alpha
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return as_plane((cv2.dilate if pixels > 0 else cv2.erode)(alpha, kernel))
+    size = 2 * radius + 1
+    kernel = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
+    if radius <= _LARGEST_KERNEL:
+        return as_plane((cv2.dilate if pixels > 0 else cv2.erode)(alpha, kernel))
+    return _dilated(alpha, kernel) if pixels > 0 else as_plane(~_dilated(as_plane(~alpha), kernel))
+
+
+def _dilated(plane: Plane, kernel: NDArray[np.uint8]) -> Plane:
+    """Return what `cv2.dilate` gives, for a kernel whose rows widen from either end to the middle.
+
+    Each row of it is a span of columns, which is made out of the narrower one before, for the whole plane.
+    """
+    radius = len(kernel) // 2
+    wide, reach = plane, 0
+    result = np.zeros_like(plane)
+    for away, half in zip(range(radius, -1, -1), kernel.sum(axis=1, dtype=int) // 2, strict=False):
+        while reach < half:
+            step = min(
+                half - reach, reach + 1
+            )  # so that the spans leave no gap, at the plane's sides neither
+            wide, before = wide.copy(), wide
+            np.maximum(wide[:, step:], before[:, :-step], out=wide[:, step:])
+            np.maximum(wide[:, :-step], before[:, step:], out=wide[:, :-step])
+            reach += step
+        end = max(len(plane) - away, 0)
+        np.maximum(result[away:], wide[:end], out=result[away:])
+        np.maximum(result[:end], wide[away:], out=result[:end])
+    return as_plane(result)
+
+
+_SMOOTH = 8
+"""Sigma, in pixels, that makes a picture so smooth that one may interpolate it, as good as to 8 bits."""
 
 
 def _feathered(alpha: Plane, sigma: float) -> Plane:
-    return as_plane(cv2.GaussianBlur(alpha, (0, 0), sigma)) if sigma > 0 else alpha
+    if sigma < 2 * _SMOOTH:
+        return as_plane(cv2.GaussianBlur(alpha, (0, 0), sigma)) if sigma > 0 else alpha
+    height, width = alpha.shape
+    small = max(1, round(width * _SMOOTH / sigma)), max(1, round(height * _SMOOTH / sigma))
+    reduced = cv2.resize(alpha.astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    sigmas = sigma * small[0] / width, sigma * small[1] / height
+    blurred = cv2.GaussianBlur(reduced, (0, 0), sigmas[0], sigmaY=sigmas[1], borderType=cv2.BORDER_REFLECT)
+    full = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
+    return as_plane(np.rint(np.clip(full, 0, alpha.max())).astype(alpha.dtype))
 
 
 _REACH = 1 / 60
