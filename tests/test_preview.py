@@ -1,5 +1,6 @@
 """The contact sheet: the right moments, upright, with the masks and results that a render gives."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,21 @@ def test_moments_are_evenly_spaced(tmp_path: Path) -> None:
     rows = rows_of(write_clip(tmp_path / "in.mp4", frames=30), rows=3)
     assert [frame_number(row.pictures[0]) for row in rows] == [5, 15, 25]
     assert [row.time for row in rows] == [Fraction(5, 30), Fraction(15, 30), Fraction(25, 30)]
+
+
+@pytest.mark.parametrize(("frames", "expected"), [(1, [0]), (3, [0, 1, 2])])
+def test_each_frame_is_shown_once(tmp_path: Path, frames: int, expected: list[int]) -> None:
+    """A clip of one frame gave six rows of it."""
+    rows = rows_of(write_clip(tmp_path / "in.mp4", frames=frames), rows=6)
+    assert [frame_number(row.pictures[0]) for row in rows] == expected
+
+
+def test_moments_are_of_what_is_there(tmp_path: Path) -> None:
+    """Of a clip that ends long before its header says, every row was the last frame."""
+    source = write_clip(tmp_path / "in.mp4", frames=31)
+    settings = PreviewSettings(source=source, output=Path("sheet.png"), matte=CRISP, width=96, rows=3)
+    rows = moments(settings, replace(probe(source), duration=Fraction(36_000)), FakeSegmenter())
+    assert [frame_number(row.pictures[0]) for row in rows] == [5, 15, 25]
 
 
 def test_a_moment_shows_the_frame_a_player_would(tmp_path: Path) -> None:

@@ -65,15 +65,16 @@ def open_painter(
         return PairPainter(cutout, painter), (own, matte)
     hide = bool(settings.segment.parts) and settings.background.partition(":")[0] == "blur"
     background = open_background(settings.background, canvas, whole_blur=hide)
-    new = settings.background.partition(":")[0] != "blur"
-    own_colours = settings.matte.decontaminate and new
-    opacity = _opacity(info) if is_photo(info) and new else None
+    own_colours = settings.matte.decontaminate and settings.background.partition(":")[0] != "blur"
+    opacity = opacity_of(info, settings.background)
     painted = ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity)
     return painted, (own,)
 
 
-def _opacity(info: VideoInfo) -> Floats | None:
-    """Return how opaque a photo is, float32 [h, w] in [0, 1]; `None` where it is so everywhere."""
+def opacity_of(info: VideoInfo, background: str) -> Floats | None:
+    """Return how opaque a photo is before a new background, float32 [h, w] in [0, 1]; `None`: wholly."""
+    if not is_photo(info) or background.partition(":")[0] == "blur":
+        return None
     from vidseg.pictures import read_opacity  # Pillow is for pictures only
 
     opacity = read_opacity(Path(info.path))

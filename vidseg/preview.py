@@ -14,7 +14,7 @@ from vidseg.background import Background, Canvas, Still, open_background
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, OutputError, SettingsError
 from vidseg.frames import Frame, Mask, VideoInfo, as_plane
-from vidseg.paint import ScenePainter
+from vidseg.paint import ScenePainter, opacity_of
 from vidseg.refine import refine
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
@@ -63,8 +63,16 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
 
 
 def moments(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter) -> list[Row]:
-    """Return the moments of `info`'s clip that `settings` ask for, in order: original, mask and result."""
-    return [_row(settings, info, segmenter, time) for time in _times(settings, info)]
+    """Return the moments of `info`'s clip that `settings` ask for, in order: original, mask and result.
+
+    Each once; where the clip turns out to end before its header says, they are spread over what is there.
+    """
+    rows = [_row(settings, info, segmenter, time) for time in _times(settings, info)]
+    if not settings.at and len(rows) > 1 and rows[-1].time == rows[-2].time:
+        end = rows[-1].time + (1 / info.average_rate if info.average_rate else 0)
+        times = _spread(info.start - info.container_start, end, settings.rows)
+        rows = [_row(settings, info, segmenter, time) for time in times]
+    return list({row.time: row for row in rows}.values())
 
 
 def _times(settings: PreviewSettings, info: VideoInfo) -> list[Fraction]:
@@ -74,8 +82,12 @@ def _times(settings: PreviewSettings, info: VideoInfo) -> list[Fraction]:
     if is_photo(info):
         return [Fraction(0)]
     end = _decoded_end(info) if info.duration is None else info.start + info.duration - info.container_start
-    start = info.start - info.container_start
-    return [start + (end - start) * Fraction(2 * i + 1, 2 * settings.rows) for i in range(settings.rows)]
+    return _spread(info.start - info.container_start, end, settings.rows)
+
+
+def _spread(start: Fraction, end: Fraction, count: int) -> list[Fraction]:
+    """Return the middles of `count` equal parts of a span."""
+    return [start + (end - start) * Fraction(2 * i + 1, 2 * count) for i in range(count)]
 
 
 def _decoded_end(info: VideoInfo) -> Fraction:
@@ -154,7 +166,9 @@ def _result(
     background = _background(settings, canvas, size, hide=hide)
     own_colours = settings.matte.decontaminate and not blurred
     planes = tuple(as_plane(np.empty_like(plane)) for plane in frame.planes)
-    with closing(ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours)) as painter:
+    opacity = opacity_of(info, settings.background)
+    painter = ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity)
+    with closing(painter):
         painter.paint(frame, mask, planes)
     return Frame(planes, frame.pts, frame.time_base, frame.duration, frame.format, frame.colour)
 
@@ -171,6 +185,8 @@ def _background(
 def _described(info: VideoInfo) -> str:
     width, height = info.shown_size
     words = [f"{width} x {height}"]
+    if is_photo(info):
+        return words[0]
     if info.average_rate is not None:
         words.append(f"{float(info.average_rate):.3f}".rstrip("0").rstrip(".") + " fps")
     if info.duration is not None:
