@@ -10,7 +10,7 @@ from typing import Any
 import av
 import pytest
 
-from tests.media import write_clip
+from tests.media import Audio, write_clip
 from tests.renders import rendered
 
 AWKWARD = Path(__file__).resolve().parent.parent / "scripts" / "awkward.py"
@@ -112,3 +112,13 @@ def test_phones_tags_are_kept(tmp_path: Path, suffix: str) -> None:
     rendered(source, tmp_path / f"out{suffix}")
     kept = probed(tmp_path / f"out{suffix}")["format"]["tags"]
     assert tags.items() <= kept.items()
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("told", "kept"), [("deu", "ger"), ("nld", "dut"), ("fre", "fra"), ("ita", "ita")])
+def test_languages_are_kept_in_mov(tmp_path: Path, told: str, kept: str) -> None:
+    """FFmpeg has a number of QuickTime's for one of a language's two codes, and drops the other."""
+    source = write_clip(tmp_path / "in.mkv", frames=3, audio=[Audio(language=told)])
+    rendered(source, tmp_path / "out.mov")
+    sound = probed(tmp_path / "out.mov")["streams"][1]
+    assert sound["tags"]["language"] == kept
