@@ -90,10 +90,10 @@ class Way:
 WAYS: dict[str, Way] = {
     "default": Way(),
     "whole frame only": Way(instead={"vidseg.plan.Planner.plan": lambda *_: []}),
-    "believing every look": Way(instead={"vidseg.track.vetted": lambda look, *_: look}),
+    "believing every look": Way(instead={"vidseg.looker.vetted": lambda look, *_: look}),
     "no smoothing": Way(("--smooth", "0")),
     "no edge colours": Way(instead={"vidseg.refine.snapped": lambda person, *_: person}),
-    "holes and specks": Way(instead={"vidseg.refine.solid": lambda person, _: person}),
+    "holes and specks": Way(instead={"vidseg.refine.solid": lambda person, *_: person}),
 }
 """The default and its ablations: what each stage brings is what is missing without it."""
 

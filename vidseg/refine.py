@@ -150,9 +150,7 @@ def _dilated(plane: Plane, kernel: NDArray[np.uint8]) -> Plane:
     result = np.zeros_like(plane)
     for away, half in zip(range(radius, -1, -1), kernel.sum(axis=1, dtype=int) // 2, strict=False):
         while reach < half:
-            step = min(
-                half - reach, reach + 1
-            )  # so that the spans leave no gap, at the plane's sides neither
+            step = min(half - reach, reach + 1)  # so that spans leave no gap, at the plane's sides neither
             wide, before = wide.copy(), wide
             np.maximum(wide[:, step:], before[:, :-step], out=wide[:, step:])
             np.maximum(wide[:, :-step], before[:, step:], out=wide[:, :-step])
