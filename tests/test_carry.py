@@ -64,12 +64,17 @@ def test_a_flat_region_is_left_to_the_network(height: int, width: int) -> None:
     assert Carrier().carried(View(picture), seen, seen, 0.5) is None
 
 
+def textured(seed: int, shape: tuple[int, int], sigma: float) -> NDArray[np.uint8]:
+    """Return a picture that flow can follow everywhere, uint8 [h, w]."""
+    noise = np.random.default_rng(seed).random(shape).astype(np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), sigma))
+    return (255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
+
+
 @pytest.mark.parametrize("fine", [False, True])
 def test_flow_remembers_nothing_of_small_pictures(fine: bool) -> None:
     """OpenCV went to a finer scale for them and stayed there: a resumed render got other masks after."""
-    noise = np.random.default_rng(3).random((135, 240)).astype(np.float32)
-    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3))
-    luma = (255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
+    luma = textured(3, (135, 240), 3)
     other = np.roll(luma, 3, axis=1)
     flow = Flow(fine=fine)
     before = flow.there(luma, other)
@@ -83,9 +88,7 @@ def test_flow_remembers_nothing_of_small_pictures(fine: bool) -> None:
 @pytest.mark.parametrize("fine", [False, True])
 def test_flow_follows_wide_pictures(fine: bool) -> None:
     """Patches lie further apart on them, and go back to where they were for the next narrow one."""
-    noise = np.random.default_rng(4).random((240, 320)).astype(np.float32)
-    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 4))
-    luma = (255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
+    luma = textured(4, (240, 320), 4)
     other = np.roll(luma, 4, axis=1)
     narrow = luma[:135, :240].copy(), other[:135, :240].copy()
     flow = Flow(fine=fine)

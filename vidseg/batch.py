@@ -16,7 +16,7 @@ from vidseg.addresses import is_address
 from vidseg.codecs import CODECS
 from vidseg.errors import SettingsError, VidsegError
 from vidseg.mux import FORMATS
-from vidseg.numbered import VIDEO_SUFFIXES, common_name, is_numbered, numbers
+from vidseg.numbered import VIDEO_SUFFIXES, common_name, is_numbered, is_sequence, numbers
 from vidseg.segmenters.base import Segmenter
 from vidseg.segments import Store
 from vidseg.settings import RenderSettings
@@ -174,7 +174,7 @@ def _check_template(name: str) -> None:
 
 def _output(path: Path, below: Path, folder: Path, name: str, number: int, endings: Sequence[str]) -> Path:
     suffix = path.suffix if path.suffix.lower() in endings else endings[0]
-    stem = common_name(path) if _is_sequence(path) else path.stem
+    stem = common_name(path) if is_sequence(path) else path.stem
     relative = below / name.format(stem=stem, suffix=suffix, number=number)
     output = Path(os.path.normpath(folder / relative))
     inside = output.is_relative_to(os.path.normpath(folder)) and output != Path(os.path.normpath(folder))
@@ -192,13 +192,8 @@ def settings_for(clip: Clip, common: RenderSettings) -> RenderSettings:
 
     The frame rate is that of sequences of pictures; videos among the clips have their own.
     """
-    rate = common.frame_rate if _is_sequence(clip.source) else None
+    rate = common.frame_rate if is_sequence(clip.source) else None
     return absolute(replace(common, source=clip.source, output=clip.output, report=None, frame_rate=rate))
-
-
-def _is_sequence(path: Path) -> bool:
-    """Whether a source is numbered pictures, and no file of that very name."""
-    return is_numbered(path) and not path.exists()
 
 
 def absolute(settings: RenderSettings) -> RenderSettings:

@@ -14,6 +14,7 @@ from vidseg import pipeline
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, SettingsError
 from vidseg.frames import Box, Frame, Orientation, VideoInfo
+from vidseg.opening import player_span
 from vidseg.planes import small_rgb
 from vidseg.prefetch import prefetch
 from vidseg.refine import refine
@@ -132,7 +133,7 @@ def masks(
     """
     span_of = (_exact("start", start), _exact("end", end))
     info = look(Path(source), _exact("frame_rate", frame_rate))
-    span = pipeline.player_span(info, *span_of)
+    span = player_span(info, *span_of)
     return _masks(info, span, segment, matte, segmenter)
 
 

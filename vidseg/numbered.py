@@ -21,6 +21,11 @@ def is_numbered(path: Path) -> bool:
     return _PLACE.search(path.name) is not None and path.suffix.lower() not in VIDEO_SUFFIXES
 
 
+def is_sequence(path: Path) -> bool:
+    """Whether a source is numbered pictures, and no file of that very name."""
+    return is_numbered(path) and not path.exists()
+
+
 def name_of(path: Path, number: int) -> Path:
     """Return the path of picture `number` of the sequence `path`."""
     return path.with_name(_PLACE.sub(lambda place: _digits(place, number), path.name, count=1))

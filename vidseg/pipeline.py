@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
-from vidseg.errors import InputError, VidsegError
+from vidseg.errors import VidsegError
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.interrupts import held_back
 from vidseg.mux import Cut
+from vidseg.opening import Opening, expected_frames, opened, player_span
 from vidseg.paint import Painter, Surface, open_painter
 from vidseg.prefetch import Begun, leaving, one_thread_each, prefetch
 from vidseg.report import Report, Stopwatch
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 FRAMES_AHEAD = 1
 """Depth of the queues between threads: spans of frames are taken at once, so that more gain nothing."""
 
-_LEAST_MISSING_S = Fraction(1, 4)
-"""How much earlier than its container claims a source may end before it counts as truncated."""
-
 _PAINTED_AHEAD, _LARGE_AHEAD, _LARGE = 4, 2, 4_000_000
 """The same for frames that wait for the encoder, which takes none for a while and then several at once.
 
 Frames of as many pixels as the last take long enough, and much memory: 12 MB each at 4K.
 """
+
+_LEAST_MISSING_S = Fraction(1, 4)
+"""How much earlier than its container claims a source may end before it counts as truncated."""
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 Say: TypeAlias = Callable[[str], None]
@@ -127,14 +128,6 @@ class Named(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Opening:
-    """What the beginning of a clip settles for all of it: its first frame and the cut that it makes."""
-
-    first: Frame
-    cut: Cut
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Painted:
     """What waits to be written: `blanks`, one for each sink, and the `frame` that they were painted for.
 
@@ -185,7 +178,7 @@ def open_chain(
     decoded = watch.through("decode", frames_of(info, entered, damage, hwaccel))
     frames: Iterator[Frame] = stack.enter_context(leaving(prefetch(decoded, FRAMES_AHEAD, name="decode")))
     if opening is None:
-        opening, frames = _opened(settings, info, span, frames)
+        opening, frames = opened(settings, info, span, frames)
     painter, surfaces = open_painter(settings, info, opening.first, [sink.full_range for sink in sinks])
     stack.enter_context(closing(painter))
     for sink, surface in zip(sinks, surfaces, strict=True):
@@ -220,23 +213,6 @@ def _opened_network(begun: Begun[Segmenter], settings: RenderSettings, say: Say)
         return open_segmenter(settings.segment, say=say)
 
 
-def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:
-    """Return what the beginning of the clip settles; decodes its first frame."""
-    span = player_span(info, settings.start, settings.end)
-    with closing(prefetch(frames_of(info, span, Damage()), 1, name="decode")) as frames:
-        return _opened(settings, info, span, frames)[0]
-
-
-def _opened(
-    settings: RenderSettings, info: VideoInfo, span: Span, frames: Iterator[Frame]
-) -> tuple[Opening, Iterator[Frame]]:
-    """Return the opening, and all frames, the first again among them."""
-    first = next(frames, None)
-    if first is None:
-        raise InputError(f"{info.path}: there are no frames {_between(settings)}")
-    return Opening(first, _cut(info, span, first)), itertools.chain([first], frames)
-
-
 def conclude(
     report: Report,
     settings: RenderSettings,
@@ -268,24 +244,6 @@ def conclude(
         page.write(report, settings.report, figures.moments() if figures is not None else ())
 
 
-def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:
-    """Return `start` and `end` of the player's clock, which begins with the earliest stream, as a span."""
-    offset = info.container_start
-    return Span(start + offset if start else None, end + offset if end is not None else None)
-
-
-def expected_frames(info: VideoInfo, span: Span) -> int | None:
-    """Return how many frames a progress bar should expect, `None` where nothing tells."""
-    if span.start is None and span.end is None and info.frame_count:
-        return info.frame_count
-    if info.duration is None or info.average_rate is None:
-        return None
-    begin = info.start if span.start is None else max(span.start, info.start)
-    finish = info.start + info.duration
-    end = finish if span.end is None else min(span.end, finish)
-    return max(0, round((end - begin) * info.average_rate)) or None
-
-
 def choose_hwaccel(settings: RenderSettings, notes: list[str]) -> str | None:
     """Return the hardware decoder to use, `None` with a note where the one asked for doesn't work."""
     if settings.hwaccel is None:
@@ -295,28 +253,6 @@ def choose_hwaccel(settings: RenderSettings, notes: list[str]) -> str | None:
         notes.append(f"--hwaccel {settings.hwaccel} doesn't work here ({trouble}); decoded in software")
         return None
     return settings.hwaccel
-
-
-def _between(settings: RenderSettings) -> str:
-    start = f"after {float(settings.start):g} s" if settings.start else "in it"
-    return (
-        start
-        if settings.end is None
-        else f"between {float(settings.start or 0):g} s and {float(settings.end):g} s"
-    )
-
-
-def _cut(info: VideoInfo, span: Span, first: Frame) -> Cut:
-    """Return the cut whose clock begins at the start asked for, on a tick of the video's time base.
-
-    Where a frame begins within one frame of that instant, the clock begins with the frame, so that the
-    output's picture starts at once. Without a start asked for, it begins as a player's does.
-    """
-    if span.start is None:
-        return Cut(None, span.end, round(info.origin / first.time_base) * first.time_base)
-    ticks = -(-span.start // first.time_base)
-    origin = first.pts if first.pts - ticks <= first.duration else ticks
-    return Cut(origin * first.time_base, span.end, origin * first.time_base)
 
 
 def _masked(

@@ -26,21 +26,18 @@ from vidseg.frames import Frame, Mask, VideoInfo
 from vidseg.interrupts import held_back
 from vidseg.models import fingerprint
 from vidseg.mux import FORMATS, read_packets, retimed
-from vidseg.numbered import is_numbered, name_of, numbers
+from vidseg.numbered import is_numbered, is_sequence, name_of, numbers
+from vidseg.opening import Opening, expected_frames, find_opening, player_span
 from vidseg.paint import open_painter
 from vidseg.pipeline import (
-    Opening,
     Progress,
     Say,
     check_beside,
     choose_hwaccel,
     conclude,
-    expected_frames,
-    find_opening,
     new_report,
     open_chain,
     painted,
-    player_span,
     write_one,
 )
 from vidseg.report import Report, Stopwatch
@@ -381,7 +378,7 @@ def identity(settings: RenderSettings, segmenter: Segmenter | None = None) -> di
 
 def _source_identity(path: Path) -> dict[str, Any]:
     """Return what tells a source from another: of a sequence, the names, sizes and times of its pictures."""
-    if not is_numbered(path) or path.exists():
+    if not is_sequence(path):
         return _file_identity(path)
     there = numbers(path)
     digest = hashlib.sha256()

@@ -1,0 +1,80 @@
+"""What the beginning of a clip settles for a render: its first frame, where it is cut, how much will come."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vidseg.decode import Damage, Span
+from vidseg.errors import InputError
+from vidseg.frames import Frame, VideoInfo
+from vidseg.mux import Cut
+from vidseg.prefetch import prefetch
+from vidseg.settings import RenderSettings
+from vidseg.source import frames_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opening:
+    """What the beginning of a clip settles for all of it: its first frame and the cut that it makes."""
+
+    first: Frame
+    cut: Cut
+
+
+def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:
+    """Return what the beginning of the clip settles; decodes its first frame."""
+    span = player_span(info, settings.start, settings.end)
+    with closing(prefetch(frames_of(info, span, Damage()), 1, name="decode")) as frames:
+        return opened(settings, info, span, frames)[0]
+
+
+def opened(
+    settings: RenderSettings, info: VideoInfo, span: Span, frames: Iterator[Frame]
+) -> tuple[Opening, Iterator[Frame]]:
+    """Return the opening, and all frames, the first again among them."""
+    first = next(frames, None)
+    if first is None:
+        raise InputError(f"{info.path}: there are no frames {_between(settings)}")
+    return Opening(first, _cut(info, span, first)), itertools.chain([first], frames)
+
+
+def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:
+    """Return `start` and `end` of the player's clock, which begins with the earliest stream, as a span."""
+    offset = info.container_start
+    return Span(start + offset if start else None, end + offset if end is not None else None)
+
+
+def expected_frames(info: VideoInfo, span: Span) -> int | None:
+    """Return how many frames a progress bar should expect, `None` where nothing tells."""
+    if span.start is None and span.end is None and info.frame_count:
+        return info.frame_count
+    if info.duration is None or info.average_rate is None:
+        return None
+    begin = info.start if span.start is None else max(span.start, info.start)
+    finish = info.start + info.duration
+    end = finish if span.end is None else min(span.end, finish)
+    return max(0, round((end - begin) * info.average_rate)) or None
+
+
+def _between(settings: RenderSettings) -> str:
+    start = f"after {float(settings.start):g} s" if settings.start else "in it"
+    return (
+        start
+        if settings.end is None
+        else f"between {float(settings.start or 0):g} s and {float(settings.end):g} s"
+    )
+
+
+def _cut(info: VideoInfo, span: Span, first: Frame) -> Cut:
+    """Return the cut whose clock begins at the start asked for, on a tick of the video's time base.
+
+    Where a frame begins within one frame of that instant, the clock begins with the frame, so that the
+    output's picture starts at once. Without a start asked for, it begins as a player's does.
+    """
+    if span.start is None:
+        return Cut(None, span.end, round(info.origin / first.time_base) * first.time_base)
+    ticks = -(-span.start // first.time_base)
+    origin = first.pts if first.pts - ticks <= first.duration else ticks
+    return Cut(origin * first.time_base, span.end, origin * first.time_base)
