@@ -142,7 +142,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     from vidseg.segmenters import open_segmenter
     from vidseg.settings import EncodeSettings, MatteSettings, SegmentSettings
     from vidseg.smooth import steady
-    from vidseg.track import follow
+    from vidseg.track import Tracker
 
     cv2.setNumThreads(int(threads))
     info = probe(Path(source))
@@ -170,7 +170,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
         while (item := timed(name, lambda: next(source, None))) is not None:
             yield item
 
-    found = through("track", follow(frames, segmenter, SegmentSettings(), info.orientation))
+    found = through("track", Tracker(segmenter, SegmentSettings(), info.orientation).follow(frames))
     found = through("smooth", steady(found, MatteSettings().smooth))
     background = open_background(BACKGROUND, Canvas(info, frames[0].format, frames[0].colour))
     with tempfile.TemporaryDirectory() as folder:

@@ -41,7 +41,7 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
     from vidseg.segmenters import open_segmenter
     from vidseg.settings import MatteSettings, SegmentSettings
     from vidseg.smooth import steady
-    from vidseg.track import follow
+    from vidseg.track import Tracker
 
     cv2.setNumThreads(1)
     info = probe(clip)
@@ -58,7 +58,9 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
     segmenter = open_segmenter(SegmentSettings(model=model))
     segment = segmenter.segment
     segmenter.segment = lambda batch: timed("network", lambda: segment(batch))  # type: ignore[method-assign]
-    found = timed("track", lambda: list(follow(frames, segmenter, SegmentSettings(), info.orientation)))
+    found = timed(
+        "track", lambda: list(Tracker(segmenter, SegmentSettings(), info.orientation).follow(frames))
+    )
     spent["track"] -= spent["network"]
     found = timed("smooth", lambda: list(steady(found, matte.smooth)))
     timed("refine", lambda: [refine(frame, mask, matte) for frame, mask in found])

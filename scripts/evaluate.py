@@ -89,8 +89,10 @@ class Way:
 
 WAYS: dict[str, Way] = {
     "default": Way(),
-    "whole frame only": Way(instead={"vidseg.plan.Planner.plan": lambda *_: []}),
-    "believing every look": Way(instead={"vidseg.looker.vetted": lambda look, *_: look}),
+    "whole frame only": Way(instead={"vidseg.plan.RoiPlanner.plan": lambda *_: []}),
+    "unverified detections": Way(
+        instead={"vidseg.vet.Detector.verified": lambda _, __, prediction, ___: prediction}
+    ),
     "no smoothing": Way(("--smooth", "0")),
     "no edge colours": Way(instead={"vidseg.refine.snapped": lambda person, *_: person}),
     "holes and specks": Way(instead={"vidseg.refine.solid": lambda person, *_: person}),

@@ -21,7 +21,6 @@ SAME_LEVEL = {
     ("pictures", "samples"),
     ("planes", "frames"),
     ("segmenters", "models"),
-    ("track", "looker"),
 }
 """Imports between modules of one level that are meant."""
 ONLY_IN = {

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidseg.carry import Carrier, View
+from vidseg.carry import FlowView, Propagator
 from vidseg.flow import Flow, places
 
 SIZE = (90, 160)
@@ -27,9 +27,9 @@ def seen(x: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
 
 
 def test_a_mask_moves_with_the_picture() -> None:
-    before, after = (View.of(*seen(x)) for x in (60, 66))
+    before, after = (FlowView.of(*seen(x)) for x in (60, 66))
     picture, expected = seen(63)
-    carried = Carrier().carried(View.of(picture), before, after, 0.5)
+    carried = Propagator().warped(FlowView.of(picture), before, after, 0.5)
     assert carried is not None
     wrong = (carried > 0) != (expected > 0)
     assert wrong.sum() < 0.1 * (expected > 0).sum()
@@ -37,14 +37,14 @@ def test_a_mask_moves_with_the_picture() -> None:
 
 def test_who_is_in_neither_picture_is_not_explained() -> None:
     """Somebody who comes by between two looks must be looked at."""
-    empty = View.of(room(), np.full(SIZE, -6, np.float32))
-    assert Carrier().carried(View.of(seen(60)[0]), empty, empty, 0.5) is None
+    empty = FlowView.of(room(), np.full(SIZE, -6, np.float32))
+    assert Propagator().warped(FlowView.of(seen(60)[0]), empty, empty, 0.5) is None
 
 
 def test_a_still_picture_keeps_its_mask() -> None:
     picture, logits = seen(60)
-    view = View.of(picture, logits)
-    carried = Carrier().carried(View.of(picture), view, view, 0.25)
+    view = FlowView.of(picture, logits)
+    carried = Propagator().warped(FlowView.of(picture), view, view, 0.25)
     assert carried is not None
     np.testing.assert_allclose(carried, logits, atol=0.01)
 
@@ -52,16 +52,16 @@ def test_a_still_picture_keeps_its_mask() -> None:
 def test_too_small_for_flow() -> None:
     """A patch of the flow is 8 pixels on a picture of half the size; OpenCV would fail."""
     tiny = np.zeros((10, 12, 3), np.uint8)
-    view = View.of(tiny, np.zeros((10, 12), np.float32))
-    assert Carrier().carried(View.of(tiny), view, view, 0.5) is None
+    view = FlowView.of(tiny, np.zeros((10, 12), np.float32))
+    assert Propagator().warped(FlowView.of(tiny), view, view, 0.5) is None
 
 
 @pytest.mark.parametrize(("height", "width"), [(20, 160), (28, 264), (31, 330), (160, 20)])
 def test_a_flat_region_is_left_to_the_network(height: int, width: int) -> None:
     """OpenCV's flow reads beyond a picture that is wide and low, which ended the process on a real clip."""
     picture = np.random.default_rng(1).integers(0, 255, (height, width, 3)).astype(np.uint8)
-    seen = View(picture, np.zeros((height, width), np.float32))
-    assert Carrier().carried(View(picture), seen, seen, 0.5) is None
+    seen = FlowView(picture, np.zeros((height, width), np.float32))
+    assert Propagator().warped(FlowView(picture), seen, seen, 0.5) is None
 
 
 def textured(seed: int, shape: tuple[int, int], sigma: float) -> NDArray[np.uint8]:

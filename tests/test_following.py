@@ -14,7 +14,7 @@ from vidseg.frames import Box, Frame, Mask, Orientation
 from vidseg.segmenters.base import Scores
 from vidseg.segmenters.fake import FakeSegmenter
 from vidseg.settings import SegmentSettings
-from vidseg.track import follow
+from vidseg.track import Tracker
 
 WIDTH, HEIGHT = 640, 360
 
@@ -54,7 +54,7 @@ def overlaps(
 ) -> list[float]:
     """Return the overlap (IoU) of each frame's mask with the people in it; 1 where both are empty."""
     result = []
-    followed = follow(clip(boxes, size), segmenter, SegmentSettings(), Orientation())
+    followed = Tracker(segmenter, SegmentSettings(), Orientation()).follow(clip(boxes, size))
     for people, (_, mask) in zip(boxes, followed, strict=True):
         true = np.zeros(size[::-1], bool)
         for box in people:
@@ -87,7 +87,7 @@ def test_someone_far_away_is_not_lost_between_two_looks_at_the_whole_frame() -> 
     near = [[person(60, 100, 40, 100)] for _ in range(9)]
     far = [[person(60 + 9 * i, 100, 24, 50)] for i in range(48)]
     segmenter = ShortSighted(least=220)
-    alone = list(follow(clip(far[:1]), segmenter, SegmentSettings(), Orientation()))
+    alone = list(Tracker(segmenter, SegmentSettings(), Orientation()).follow(clip(far[:1])))
     assert not full_size(alone[0][1], WIDTH, HEIGHT).any(), "the whole frame should show nobody"
     assert min(overlaps(near + far, segmenter)) > 0.7
 
@@ -116,7 +116,7 @@ def test_a_cut_to_someone_elsewhere_starts_anew() -> None:
         )
         for i, f in enumerate(clip([[person(500)]] * 13))
     ]
-    out = list(follow(iter(first + second), Threshold(), SegmentSettings(), Orientation()))
+    out = list(Tracker(Threshold(), SegmentSettings(), Orientation()).follow(iter(first + second)))
     assert [i for i, (_, mask) in enumerate(out) if mask.cut] == [0, 13]
     for number, left in ((12, 40), (13, 500), (25, 500)):
         found = full_size(out[number][1], WIDTH, HEIGHT)
@@ -165,7 +165,7 @@ def test_portrait_footage_is_seen_upright(turns: int, mirrored: bool) -> None:
             plane[where] = colour[where]
         frames.append(frame)
     segmenter = Upright()
-    for _, mask in follow(iter(frames), segmenter, SegmentSettings(), orientation):
+    for _, mask in Tracker(segmenter, SegmentSettings(), orientation).follow(iter(frames)):
         found = full_size(mask, WIDTH, HEIGHT)
         assert np.count_nonzero(found & (coded > 0)) / np.count_nonzero(found | (coded > 0)) > 0.85
     assert seen[0] == segmenter.input_size(*shown.shape[::-1], segmenter.traits.whole_side)[::-1]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tests.test_track import as_frame
 from vidseg.frames import Box, Frame
-from vidseg.looks import Look
-from vidseg.recall import Recall
+from vidseg.looks import Prediction
+from vidseg.recall import PredictionCache
 
 ROOM = Box(80, 60, 180, 160)
 PERSON = Box(100, 80, 160, 140)
@@ -27,19 +27,19 @@ def frame(picture: NDArray[np.uint8]) -> Frame:
     return as_frame(picture.astype(np.float64))
 
 
-def remembered() -> Recall:
+def remembered() -> PredictionCache:
     """Return what keeps a look at part of the room, which says that nobody is there."""
-    recall = Recall()
+    cache = PredictionCache()
     logits = np.full((10, 10), -6, np.float32)
-    recall.keep(Look(ROOM, logits, logits, False, 100, 100), frame(room()))
-    return recall
+    cache.add(Prediction(ROOM, logits, logits, False, 100, 100), frame(room()))
+    return cache
 
 
 @pytest.mark.parametrize("left", [0, 1, 5, 9])
 def test_what_is_there_still_needs_no_look_though_the_camera_moves(left: int) -> None:
     """A chair in a room filmed by a moving camera cost a look in every span."""
     moved = Box(PERSON.left - left, PERSON.top, PERSON.right - left, PERSON.bottom)
-    look = remembered().look(frame(room(left)), moved, ROOM)
+    look = remembered().find(frame(room(left)), moved, ROOM)
     assert look is not None
     assert abs(look.box.left - (ROOM.left - left)) <= 1
     assert look.box.top == ROOM.top
@@ -48,11 +48,11 @@ def test_what_is_there_still_needs_no_look_though_the_camera_moves(left: int) ->
 def test_whoever_comes_in_is_looked_at() -> None:
     picture = room()
     picture[100:130, 120:136] = 20
-    assert remembered().look(frame(picture), PERSON, ROOM) is None
+    assert remembered().find(frame(picture), PERSON, ROOM) is None
 
 
 def test_a_look_is_for_its_own_place_and_size() -> None:
-    recall, now = remembered(), frame(room())
-    assert recall.look(now, replace(PERSON, left=150, right=210), ROOM) is None
-    assert recall.look(now, PERSON, Box(100, 80, 160, 140)) is None
-    assert recall.look(now, PERSON, ROOM) is not None
+    cache, now = remembered(), frame(room())
+    assert cache.find(now, replace(PERSON, left=150, right=210), ROOM) is None
+    assert cache.find(now, PERSON, Box(100, 80, 160, 140)) is None
+    assert cache.find(now, PERSON, ROOM) is not None

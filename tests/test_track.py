@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, rgb_to_yuv_matrix
 from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
 from vidseg.settings import SegmentSettings
-from vidseg.track import follow
+from vidseg.track import Tracker
 
 RATE = 25
 
@@ -45,12 +45,12 @@ def frames_of(boxes: list[list[Box]]) -> Iterator[Frame]:
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 40])
 def test_frames_out_are_frames_in(count: int) -> None:
     clip = [room([Box(100, 40, 160, 170)], index=i) for i in range(count)]
-    out = list(follow(iter(clip), FakeSegmenter(), SegmentSettings(), Orientation()))
+    out = list(Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(iter(clip)))
     assert [frame for frame, _ in out] == clip
 
 
 def test_an_empty_room_gives_an_empty_mask() -> None:
-    for _, mask in follow(frames_of([[]] * 20), FakeSegmenter(), SegmentSettings(), Orientation()):
+    for _, mask in Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(frames_of([[]] * 20)):
         assert mask.person.max() < 0.1
 
 
@@ -59,7 +59,8 @@ def test_the_network_rests_where_nothing_changes() -> None:
     network = FakeSegmenter(side=180)
     person = Box(100, 40, 160, 170)
     masks = [
-        mask for _, mask in follow(frames_of([[person]] * 40), network, SegmentSettings(), Orientation())
+        mask
+        for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(frames_of([[person]] * 40))
     ]
     assert network.frames < 20
     for mask in masks:
@@ -85,7 +86,7 @@ def test_somebody_who_jumps_in_between_is_seen() -> None:
     clip = [[] if i != 4 else [Box(100, 40, 160, 170)] for i in range(16)]
     found = [
         float(mask.person.max())
-        for _, mask in follow(frames_of(clip), FakeSegmenter(), SegmentSettings(), Orientation())
+        for _, mask in Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(frames_of(clip))
     ]
     assert found[4] > 0.9
     assert max(found[:4] + found[5:]) < 0.1
@@ -97,7 +98,10 @@ def test_a_networks_bias_is_made_good_in_masks() -> None:
     doubtful.traits = replace(doubtful.traits, logit_bias=2.0)
     boxes = [[Box(100, 40, 160, 170)]] * 4
     plain, biased = (
-        [mask.person for _, mask in follow(frames_of(boxes), network, SegmentSettings(), Orientation())]
+        [
+            mask.person
+            for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(frames_of(boxes))
+        ]
         for network in (FakeSegmenter(), doubtful)
     )
     for one, other in zip(plain, biased, strict=True):

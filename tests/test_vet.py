@@ -1,6 +1,6 @@
 """What a look at the whole frame takes for people is looked at again; only people stay."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,61 +10,79 @@ from numpy.typing import NDArray
 from tests.test_following import full_size, overlaps, person
 from tests.test_track import as_frame
 from vidseg import regions
-from vidseg.frames import Box, Orientation
-from vidseg.looks import CERTAIN, Look
+from vidseg.frames import Box, Frame, Orientation
+from vidseg.looker import Inference
+from vidseg.looks import CERTAIN, Prediction
+from vidseg.plan import RoiPlanner
 from vidseg.segmenters.base import Scores
 from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
 from vidseg.settings import SegmentSettings
-from vidseg.track import follow
-from vidseg.vet import vetted
+from vidseg.track import Tracker
+from vidseg.vet import Detector
 
 WHOLE = Box(0, 0, 320, 180)
 LEFT, RIGHT = Box(40, 40, 80, 120), Box(200, 40, 240, 120)
 ROCK_RGB = (200, 90, 40)
 
 
-def look(people: list[Box], box: Box = WHOLE) -> Look:
-    """Return a look at a box of a frame that shows some people, one score a pixel."""
+def prediction(people: list[Box], box: Box = WHOLE) -> Prediction:
+    """Return a prediction for a box of a frame that shows some people, one score a pixel."""
     logits = np.full((box.height, box.width), -6, np.float32)
     for each in people:
         rows, columns = slice(each.top - box.top, each.bottom - box.top), slice(each.left - box.left, None)
         logits[rows, columns][:, : each.width] = 6
-    return Look(box, logits, logits, False, box.width, box.height)
+    return Prediction(box, logits, logits, False, box.width, box.height)
 
 
-def closer(people: list[Box]) -> Callable[[Box], Look]:
-    """Return a closer look that shows some people alone."""
-    return lambda box: look([each for each in people if each == _around(box, people)], box)
+class Scripted(Inference):
+    """Sees some people in whole frames, and in closer regions others, each in a region about it alone."""
+
+    def __init__(self, whole: list[Box], closer: list[Box]) -> None:
+        super().__init__(FakeSegmenter(), SegmentSettings(), Orientation())
+        self.regions = 0
+        self._whole, self._closer = whole, closer
+
+    def predict(self, frames: Sequence[Frame], boxes: Sequence[Box], scale: float) -> list[Prediction]:
+        self.regions += sum(box != WHOLE for box in boxes)
+        return [
+            prediction(self._whole if box == WHOLE else _covered(box, self._closer), box) for box in boxes
+        ]
 
 
-def _around(box: Box, people: list[Box]) -> Box | None:
-    return next((each for each in people if abs(each.left - box.left) < 8), None)
+def _covered(box: Box, people: list[Box]) -> list[Box]:
+    return [each for each in people if regions.share(each, box) == 1]
 
 
-def shows(seen: Look, box: Box) -> bool:
-    """Whether a look shows someone in a box."""
+def detected(inference: Scripted, known: list[Box]) -> Prediction:
+    """Return what a detector makes of a frame."""
+    planner = RoiPlanner(FakeSegmenter().traits, 0, turned=False)
+    frame = as_frame(np.full((180, 320, 3), 120, np.float64))
+    return Detector(inference, planner).detect([frame], known)[0]
+
+
+def shows(seen: Prediction, box: Box) -> bool:
+    """Whether a prediction shows someone in a box."""
     inside: NDArray[np.bool_] = seen.person[box.top : box.bottom, box.left : box.right] > CERTAIN
     return bool(inside.mean() > 0.9)
 
 
 def test_a_blob_that_is_nobody_closer_up_goes_and_people_stay() -> None:
-    left = vetted(look([LEFT, RIGHT]), [], closer([RIGHT]))
-    assert not (left.person[:, : RIGHT.left - 4] > CERTAIN).any()
-    assert shows(left, RIGHT)
+    seen = detected(Scripted([LEFT, RIGHT], [RIGHT]), [])
+    assert not (seen.person[:, : RIGHT.left - 4] > CERTAIN).any()
+    assert shows(seen, RIGHT)
 
 
 def test_known_people_are_not_looked_at_again() -> None:
-    def never(_: Box) -> Look:
-        raise AssertionError("looked again")
-
-    seen = look([LEFT])
-    assert vetted(seen, [LEFT], never) is seen
+    inference = Scripted([LEFT], [])
+    assert shows(detected(inference, [LEFT]), LEFT)
+    assert inference.regions == 0
 
 
 def test_who_fills_the_frame_is_believed() -> None:
-    """There is no closer look then, which is no objection."""
-    seen = look([Box(20, 10, 300, 180)])
-    assert vetted(seen, [], lambda _: None) is seen
+    """There is no closer prediction then, which is no objection."""
+    inference = Scripted([Box(20, 10, 300, 180)], [])
+    assert shows(detected(inference, []), Box(20, 10, 300, 180))
+    assert inference.regions == 0
 
 
 class Credulous(FakeSegmenter):
@@ -84,7 +102,7 @@ def test_a_rock_in_an_empty_room_is_nobody() -> None:
     rgb = np.full((180, 320, 3), (120, 110, 130), np.float64)
     rgb[60:120, 200:250] = ROCK_RGB
     frames = [as_frame(rgb, index=i) for i in range(20)]
-    for _, mask in follow(iter(frames), Credulous(), SegmentSettings(), Orientation()):
+    for _, mask in Tracker(Credulous(), SegmentSettings(), Orientation()).follow(iter(frames)):
         assert mask.person.max() < 0.1
 
 
@@ -93,7 +111,7 @@ def test_a_rock_beside_somebody_is_nobody_either() -> None:
     rgb[60:120, 220:270] = ROCK_RGB
     rgb[40:170, 60:110] = PERSON_RGB
     frames = [as_frame(rgb, index=i) for i in range(20)]
-    for _, mask in follow(iter(frames), Credulous(), SegmentSettings(), Orientation()):
+    for _, mask in Tracker(Credulous(), SegmentSettings(), Orientation()).follow(iter(frames)):
         found = full_size(mask, 320, 180)
         assert found[50:160, 70:100].mean() > 0.9
         assert not found[:, 200:].any()
@@ -109,7 +127,7 @@ def test_what_stays_the_same_is_not_looked_at_again(drift: int, again: bool) -> 
         rgb[40:170, 60:110] = PERSON_RGB
         frames.append(as_frame(rgb, index=i))
     network = Credulous()
-    for _, mask in follow(iter(frames), network, SegmentSettings(), Orientation()):
+    for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(iter(frames)):
         assert not full_size(mask, 320, 180)[:, 190:].any()
     spans = 48 // 8 + 1  # each ends with a look at a whole frame; then one at the person, one at the rock
     assert (network.frames > spans + 2) is again

@@ -1,4 +1,4 @@
-"""Masks carried from frames that the network saw to those between them, along the motion of the picture.
+"""Propagation: masks of frames that the network saw, warped by optical flow to the frames between.
 
 Most of the time little changes from one frame to the next but where things are. Optical flow (`vidseg.flow`)
 tells that far sooner than a network would look again. It also tells where it fails, since the pictures then
@@ -29,7 +29,7 @@ _NEAR = -3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class FlowView:
     """A frame as flow sees it.
 
     `picture`: uint8 [h, w, 3], luma first; `logits`: float32 [h, w], where the network looked.
@@ -39,7 +39,7 @@ class View:
     logits: NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, picture: NDArray[np.uint8], logits: NDArray[np.float32] | None = None) -> "View":
+    def of(cls, picture: NDArray[np.uint8], logits: NDArray[np.float32] | None = None) -> "FlowView":
         """Return the view of a grid's picture and logits, made small."""
         return cls(flow.small(picture), None if logits is None else flow.small(logits))
 
@@ -49,13 +49,15 @@ class View:
         return np.asarray(cv2.extractChannel(self.picture, 0), np.uint8)
 
 
-class Carrier:
+class Propagator:
     """Brings logits to a frame from one before and one after it."""
 
     def __init__(self) -> None:
         self._flow = flow.Flow()
 
-    def carried(self, now: View, before: View, after: View, share: float) -> NDArray[np.float32] | None:
+    def warped(
+        self, now: FlowView, before: FlowView, after: FlowView, share: float
+    ) -> NDArray[np.float32] | None:
         """Return the logits of `now`, float32 [h, w]; `None` where too much of it is in neither other frame.
 
         All views are of one size, and the other ones have logits. `share` in (0, 1) is how far `now` is

@@ -130,6 +130,11 @@ class Box:
         """Rows."""
         return self.bottom - self.top
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Frame:
@@ -158,6 +163,11 @@ class Frame:
     def height(self) -> int:
         """Luma rows."""
         return int(self.planes[0].shape[0])
+
+    @property
+    def whole(self) -> Box:
+        """The box around all of it."""
+        return Box(0, 0, self.width, self.height)
 
     @property
     def time(self) -> Fraction:

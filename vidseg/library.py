@@ -23,7 +23,7 @@ from vidseg.segmenters import Segmenter, open_segmenter
 from vidseg.settings import EncodeSettings, Fit, MatteSettings, RenderSettings, SegmentSettings
 from vidseg.smooth import steady
 from vidseg.source import frame_of, frames_of, look
-from vidseg.track import follow
+from vidseg.track import Tracker
 
 AnyPath: TypeAlias = str | PathLike[str]
 Seconds: TypeAlias = Fraction | float
@@ -149,7 +149,7 @@ def _masks(
             segmenter = stack.enter_context(closing(open_segmenter(segment)))
         decoded = frames_of(info, span, Damage())
         frames = stack.enter_context(closing(prefetch(decoded, pipeline.FRAMES_AHEAD, name="decode")))
-        found = steady(follow(frames, segmenter, segment, info.orientation), matte.smooth)
+        found = steady(Tracker(segmenter, segment, info.orientation).follow(frames), matte.smooth)
         pairs = prefetch(found, pipeline.FRAMES_AHEAD, name="segmentation")
         for frame, mask in stack.enter_context(closing(pairs)):
             yield frame, _unit(frame, refine(frame, mask, matte).plane)
@@ -188,7 +188,7 @@ def alpha_of(
 def _alpha_of_one(
     picture: NDArray[np.uint8], segment: SegmentSettings, matte: MatteSettings, segmenter: Segmenter
 ) -> AlphaPlane:
-    ((frame, mask),) = follow([frame_of(picture)], segmenter, segment, Orientation())
+    ((frame, mask),) = Tracker(segmenter, segment, Orientation()).follow([frame_of(picture)])
     return _unit(frame, refine(frame, mask, matte).plane)
 
 

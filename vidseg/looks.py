@@ -1,4 +1,4 @@
-"""What a network said of one region of one frame, and where in the picture that is."""
+"""Predictions: what the network says of one region of one frame, and where in the picture that is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ CERTAIN = 0.0
 """Logit above which there is a person."""
 
 NOBODY = -9.0
-"""Logit where the network did not look."""
+"""Logit where nothing was predicted."""
 
 _BLOB_CELLS = 60_000
 """Cells on which blobs are told apart: a person of a fiftieth of the picture still has a thousand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Prediction:
     """Scores of a region.
 
     `person`: float32 [h, w] logits in coded orientation, spread over `box` (pixels of the coded picture);
@@ -113,29 +113,31 @@ def _line(
     return side * per_source * per_pixel, middle * per_pixel
 
 
-def joined(looks: Sequence[Look], box: Box, side: int) -> NDArray[np.float32]:
-    """Return the likeliest of several looks at one frame on the grid of an aligned box, float32 [h, w]."""
-    logits = looks[0].on(box, side)
-    for look in looks[1:]:
-        np.maximum(logits, look.on(box, side), out=logits)
+def joined(predictions: Sequence[Prediction], box: Box, side: int) -> NDArray[np.float32]:
+    """Return the likeliest of predictions for one frame on an aligned box's grid, float32 [h, w]."""
+    logits = predictions[0].on(box, side)
+    for one in predictions[1:]:
+        np.maximum(logits, one.on(box, side), out=logits)
     return logits
 
 
-def joined_labels(looks: Sequence[Look], box: Box, side: int, among: Sequence[int]) -> Labels | None:
-    """Return the parts on the grid of an aligned box as the likeliest of several looks shows them."""
-    labels = looks[0].labels(box, side, among)
-    logits = looks[0].on(box, side)
-    for look in looks[1:]:
-        others, likelier = look.labels(box, side, among), look.on(box, side)
+def joined_labels(
+    predictions: Sequence[Prediction], box: Box, side: int, among: Sequence[int]
+) -> Labels | None:
+    """Return the parts on the grid of an aligned box as the likeliest of several predictions shows them."""
+    labels = predictions[0].labels(box, side, among)
+    logits = predictions[0].on(box, side)
+    for one in predictions[1:]:
+        others, likelier = one.labels(box, side, among), one.on(box, side)
         if labels is not None and others is not None:
             np.copyto(labels, others, where=likelier > logits)
         np.maximum(logits, likelier, out=logits)
     return labels
 
 
-def reach(looks: Sequence[Look]) -> Box:
+def reach(predictions: Sequence[Prediction]) -> Box:
     """Return the box around all of the regions."""
-    return regions.union([look.box for look in looks])
+    return regions.union([one.box for one in predictions])
 
 
 def chosen(scores: Scores, parts: Sequence[str]) -> NDArray[np.float32]:

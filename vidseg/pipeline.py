@@ -25,7 +25,7 @@ from vidseg.settings import RenderSettings
 from vidseg.sinks import Sink, open_sink
 from vidseg.smooth import steady
 from vidseg.source import frames_of, look
-from vidseg.track import follow
+from vidseg.track import Tracker
 
 if TYPE_CHECKING:
     from vidseg.figures import Collected
@@ -265,7 +265,7 @@ def _masked(
 ) -> Iterator[tuple[Frame, Mask]]:
     """Yield frames with their steadied masks; times segmentation less its waiting for frames."""
     arriving = watch.through("waiting for frames", frames)
-    found = follow(arriving, segmenter, settings.segment, info.orientation, begin)
+    found = Tracker(segmenter, settings.segment, info.orientation).follow(arriving, begin)
     yield from watch.through("segment", steady(found, settings.matte.smooth))
 
 

@@ -1,4 +1,4 @@
-"""Which regions of a span of frames are worth a look, and how large the network is to see them. Pure."""
+"""Regions of interest of a span of frames, and how large the network is to see them. Pure."""
 
 from dataclasses import dataclass
 
@@ -24,14 +24,17 @@ _MOST_DISTORTED = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A region over a span: a box per frame, all of one size, and the input pixels per source pixel."""
+class Roi:
+    """A region of interest over a span: a box per frame, all of one size.
+
+    `scale`: pixels of the network's input per pixel of the frame.
+    """
 
     boxes: list[Box]
     scale: float
 
 
-class Planner:
+class RoiPlanner:
     """Plans looks for one network.
 
     `resolution`: short side of its input for whole frames, 0 for what it likes; `turned`: coded pictures are
@@ -43,7 +46,7 @@ class Planner:
         self._resolution = resolution or traits.whole_side
         self._turned = turned
 
-    def plan(self, whole: Box, first: list[Box], last: list[Box], count: int) -> list[Plan]:
+    def plan(self, whole: Box, first: list[Box], last: list[Box], count: int) -> list[Roi]:
         """Return the regions of a span that has the people `first` and `last` at its ends.
 
         None: look at whole frames, since there is nobody yet (lest one be missed who only comes by), or
@@ -62,7 +65,7 @@ class Planner:
         least = self.whole_scale(whole)
         pixels = sum(regions.area(each[0]) * s**2 for each, s in zip(boxes, wanted, strict=True))
         shrink = min(1.0, least * float(np.sqrt(regions.area(whole) / pixels)))
-        return [Plan(each, max(least, s * shrink)) for each, s in zip(boxes, wanted, strict=True)]
+        return [Roi(each, max(least, s * shrink)) for each, s in zip(boxes, wanted, strict=True)]
 
     def closer(self, box: Box, person: Box, whole: Box) -> float:
         """Return the scale to look for a person in a box: what the network likes, within a frame's cost."""

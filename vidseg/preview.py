@@ -23,7 +23,7 @@ from vidseg.sheet import Row, clock, sheet
 from vidseg.smooth import steady
 from vidseg.source import frames_of, is_photo, look
 from vidseg.thumbs import alpha_of, checkerboard, fitted_size, picture_of
-from vidseg.track import follow
+from vidseg.track import Tracker
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """File extension → Pillow's name of the format."""
@@ -125,7 +125,7 @@ def _moment(
     if not frames or frames[0].time > time:
         frames = _around(info, _shown_at(info, time), half)
     number = max((i for i, frame in enumerate(frames) if frame.time <= time), default=0)
-    found = follow(frames, segmenter, settings.segment, info.orientation)
+    found = Tracker(segmenter, settings.segment, info.orientation).follow(frames)
     pairs = itertools.islice(steady(found, settings.matte.smooth), number, None)
     frame, mask = next(pairs)
     end = frame.time + frame.duration * frame.time_base
