@@ -14,10 +14,11 @@ import pytest
 
 from tests.media import Audio, write_clip
 from tests.renders import rendered
-from vidseg import background, encode, paint, pipeline
+from vidseg import background, encode, mask_source, paint, pipeline
 from vidseg.errors import OutputError
 from vidseg.mux import Output
 from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.track import Tracker
 
 
 @pytest.fixture
@@ -53,8 +54,8 @@ def _failing_stream(function: Any, after: int = 3) -> Any:
 
 STAGES: list[tuple[Any, str, Any]] = [
     (pipeline, "frames_of", _failing_stream),
-    (pipeline, "follow", _failing_stream),
-    (pipeline, "steady", _failing_stream),
+    (Tracker, "follow", _failing_stream),
+    (mask_source, "steady", _failing_stream),
     (paint, "refine", _fail_later),
     (paint, "composite", _fail_later),
     (background.Still, "planes", _fail_later),

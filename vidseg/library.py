@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 from vidseg import pipeline
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, SettingsError
-from vidseg.frames import Box, Frame, Orientation, VideoInfo
+from vidseg.frames import Frame, VideoInfo
+from vidseg.mask_source import Layer, TrackedSource, refined
 from vidseg.opening import player_span
 from vidseg.planes import small_rgb
 from vidseg.prefetch import prefetch
-from vidseg.refine import refine
 from vidseg.report import Report
 from vidseg.segmenters import Segmenter, open_segmenter
 from vidseg.settings import EncodeSettings, Fit, MatteSettings, RenderSettings, SegmentSettings
-from vidseg.smooth import steady
 from vidseg.source import frame_of, frames_of, look
-from vidseg.track import Tracker
 
 AnyPath: TypeAlias = str | PathLike[str]
 Seconds: TypeAlias = Fraction | float
@@ -149,10 +147,10 @@ def _masks(
             segmenter = stack.enter_context(closing(open_segmenter(segment)))
         decoded = frames_of(info, span, Damage())
         frames = stack.enter_context(closing(prefetch(decoded, pipeline.FRAMES_AHEAD, name="decode")))
-        found = steady(Tracker(segmenter, segment, info.orientation).follow(frames), matte.smooth)
-        pairs = prefetch(found, pipeline.FRAMES_AHEAD, name="segmentation")
-        for frame, mask in stack.enter_context(closing(pairs)):
-            yield frame, _unit(frame, refine(frame, mask, matte).plane)
+        people = TrackedSource(segmenter, segment, matte, info.orientation)
+        pairs = prefetch(people.follow(frames), pipeline.FRAMES_AHEAD, name="segmentation")
+        for layer in refined(stack.enter_context(closing(pairs)), people):
+            yield layer.frame, _unit(layer)
 
 
 def alpha_of(
@@ -188,18 +186,19 @@ def alpha_of(
 def _alpha_of_one(
     picture: NDArray[np.uint8], segment: SegmentSettings, matte: MatteSettings, segmenter: Segmenter
 ) -> AlphaPlane:
-    ((frame, mask),) = Tracker(segmenter, segment, Orientation()).follow([frame_of(picture)])
-    return _unit(frame, refine(frame, mask, matte).plane)
+    people = TrackedSource(segmenter, segment, matte)
+    (layer,) = refined(people.follow([frame_of(picture)]), people)
+    return _unit(layer)
 
 
 def rgb_of(frame: Frame) -> NDArray[np.uint8]:
     """Return a frame as a picture, uint8 [h, w, 3] of RGB, as coded, in the colours of its clip."""
-    whole = Box(0, 0, frame.width, frame.height)
-    return small_rgb(frame, whole, frame.width, frame.height)
+    return small_rgb(frame, frame.whole, frame.width, frame.height)
 
 
-def _unit(frame: Frame, plane: NDArray[np.uint8] | NDArray[np.uint16]) -> AlphaPlane:
-    return np.multiply(plane, np.float32(1 / frame.format.peak), dtype=np.float32).clip(0, 1)
+def _unit(layer: Layer) -> AlphaPlane:
+    share = np.float32(1 / layer.frame.format.peak)
+    return np.multiply(layer.alpha.plane, share, dtype=np.float32).clip(0, 1)
 
 
 def _exact(name: str, seconds: Seconds | None) -> Fraction | None:

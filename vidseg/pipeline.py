@@ -14,6 +14,7 @@ from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import VidsegError
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.interrupts import held_back
+from vidseg.mask_source import TrackedSource
 from vidseg.mux import Cut
 from vidseg.opening import Opening, expected_frames, opened, player_span
 from vidseg.paint import Painter, Surface, open_painter
@@ -23,9 +24,7 @@ from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import RenderSettings
 from vidseg.sinks import Sink, open_sink
-from vidseg.smooth import steady
 from vidseg.source import frames_of, look
-from vidseg.track import Tracker
 
 if TYPE_CHECKING:
     from vidseg.figures import Collected
@@ -265,8 +264,8 @@ def _masked(
 ) -> Iterator[tuple[Frame, Mask]]:
     """Yield frames with their steadied masks; times segmentation less its waiting for frames."""
     arriving = watch.through("waiting for frames", frames)
-    found = Tracker(segmenter, settings.segment, info.orientation).follow(arriving, begin)
-    yield from watch.through("segment", steady(found, settings.matte.smooth))
+    people = TrackedSource(segmenter, settings.segment, settings.matte, info.orientation)
+    yield from watch.through("segment", people.follow(arriving, begin))
 
 
 def painted(

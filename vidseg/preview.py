@@ -14,16 +14,15 @@ from vidseg.background import Background, Canvas, Still, open_background
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, OutputError, SettingsError
 from vidseg.frames import Frame, Mask, VideoInfo, as_plane
+from vidseg.mask_source import TrackedSource
 from vidseg.paint import ScenePainter, opacity_of
 from vidseg.refine import refine
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import PreviewSettings
 from vidseg.sheet import Row, clock, sheet
-from vidseg.smooth import steady
 from vidseg.source import frames_of, is_photo, look
 from vidseg.thumbs import alpha_of, checkerboard, fitted_size, picture_of
-from vidseg.track import Tracker
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """File extension → Pillow's name of the format."""
@@ -125,9 +124,8 @@ def _moment(
     if not frames or frames[0].time > time:
         frames = _around(info, _shown_at(info, time), half)
     number = max((i for i, frame in enumerate(frames) if frame.time <= time), default=0)
-    found = Tracker(segmenter, settings.segment, info.orientation).follow(frames)
-    pairs = itertools.islice(steady(found, settings.matte.smooth), number, None)
-    frame, mask = next(pairs)
+    people = TrackedSource(segmenter, settings.segment, settings.matte, info.orientation)
+    frame, mask = next(itertools.islice(people.follow(frames), number, None))
     end = frame.time + frame.duration * frame.time_base
     if end <= time and settings.at:
         shown, asked = (float(each - info.container_start) for each in (end, time))
