@@ -4,7 +4,6 @@ Full-size work is confined to the band around the edge: everywhere else alpha is
 """
 
 from dataclasses import replace
-from functools import reduce
 
 import cv2
 import numpy as np
@@ -84,10 +83,9 @@ def _filled(frame: Frame, mask: Mask, side: int) -> Alpha:
 
 def _mixed(codes: Plane, peak: int) -> NDArray[np.bool_]:
     """Return which cells of alpha [n, h, w] are neither all 0 nor all of the peak: [n]."""
-    words = codes.reshape(len(codes), -1).view(np.uint32).T  # of several codes each
-    full = np.full(4 // codes.itemsize, peak, codes.dtype).view(np.uint32)[0]
-    # The peak has all of its bits set.
-    return np.asarray((reduce(np.bitwise_or, words) > 0) & (reduce(np.bitwise_and, words) < full))
+    cells = codes.reshape(len(codes), -1)
+    total = cv2.reduce(cells, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)[:, 0]
+    return np.asarray((total > 0) & (total < peak * cells.shape[1]))
 
 
 def _luma(picture: NDArray[np.uint8], layout: PixelFormat) -> Floats:
