@@ -119,7 +119,7 @@ def on_ray(clip: Path, folder: Path, count: int, *, bind: bool) -> tuple[float, 
     """Render a clip on so many workers of a local cluster; return wall seconds once they are warm."""
     from vidseg import resume
     from vidseg.batch import Clip, absolute, settings_for
-    from vidseg.distributed import RayCrew
+    from vidseg.distributed import RayWorkers
     from vidseg.segmenters import open_segmenter
     from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
 
@@ -131,11 +131,11 @@ def on_ray(clip: Path, folder: Path, count: int, *, bind: bool) -> tuple[float, 
         )
         warming = [Clip(clip, Path(scratch, f"warm{number}.mp4")) for number in range(count)]
         opener = bound if bind else open_segmenter
-        with closing(RayCrew("local", SegmentSettings(), count, opener=opener, cores=1)) as crew:
+        with closing(RayWorkers("local", SegmentSettings(), count, opener=opener, cores=1)) as workers:
             few = replace(given, end=Fraction(1, 2))
-            list(crew.run([settings_for(each, few) for each in warming], lambda *_: None))
+            list(workers.run([settings_for(each, few) for each in warming], lambda *_: None))
             begun = time.perf_counter()
-            resume.render(absolute(given), renderer=crew.render)
+            resume.render(absolute(given), renderer=workers.render)
             return time.perf_counter() - begun, 0.0
 
 

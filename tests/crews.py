@@ -32,6 +32,11 @@ def open_slow(_: SegmentSettings) -> FakeSegmenter:
     return Slow()
 
 
+def open_never(_: SegmentSettings) -> FakeSegmenter:
+    """Die on the way."""
+    os._exit(7)
+
+
 class Deadly(FakeSegmenter):
     """Kills its process in the middle of a clip: once where the file `once` isn't there yet, else always."""
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.crews import open_deadly, open_fake
+from tests.crews import open_deadly, open_fake, open_never
 from tests.media import Audio, person_picture, read_frames, write_clip, write_picture
 from vidseg.batch import Clip, Outcome, cores, endings_for, find_clips, settings_for, table
-from vidseg.crew import LocalCrew, default_jobs
-from vidseg.errors import SettingsError
+from vidseg.crew import LocalWorkers, default_jobs
+from vidseg.errors import ModelError, SettingsError
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -27,7 +27,7 @@ FAKE = (
     "import functools\n"
     "from tests.crews import OPENER\n"
     "from vidseg import cli, crew\n"
-    "crew.LocalCrew = functools.partial(crew.LocalCrew, opener=OPENER)\n"
+    "crew.LocalWorkers = functools.partial(crew.LocalWorkers, opener=OPENER)\n"
     "cli.main()\n"
 )
 
@@ -302,11 +302,36 @@ def test_a_clip_that_kills_its_worker_fails_alone(
         source = write_clip(tmp_path / f"{number}.mp4", frames=10)
         clips.append(Clip(source, tmp_path / f"out-{number}.mp4"))
     common = RenderSettings(source=bad, output=bad, encode=EncodeSettings(preset="ultrafast"))
-    with closing(LocalCrew(SegmentSettings(), 2, open_deadly)) as crew:
+    with closing(LocalWorkers(SegmentSettings(), 2, open_deadly)) as crew:
         outcomes = dict(crew.run([settings_for(clip, common) for clip in clips], lambda *_: None))
     assert [outcomes[number].state for number in (1, 2, 3)] == ["done"] * 3
     assert outcomes[0].state == ("done" if once else "failed")
     assert ("SIGKILL" in outcomes[0].message) == (not once)
+
+
+def test_the_share_of_each_clip_that_is_done_is_told(tmp_path: Path) -> None:
+    clips = [
+        Clip(write_clip(tmp_path / f"{number}.mp4", frames=10), tmp_path / f"out-{number}.mp4")
+        for number in range(2)
+    ]
+    common = RenderSettings(source=Path("x"), output=Path("y"), encode=EncodeSettings(preset="ultrafast"))
+    told: list[tuple[int, float]] = []
+    with closing(LocalWorkers(SegmentSettings(), 1, open_fake)) as workers:
+        jobs = [settings_for(clip, common) for clip in clips]
+        outcomes = dict(workers.run(jobs, lambda number, share: told.append((number, share))))
+    assert [outcome.state for outcome in outcomes.values()] == ["done", "done"]
+    assert {number for number, _ in told} == {0, 1}
+    assert all(0 < share <= 1 for _, share in told)
+
+
+def test_workers_that_die_at_once_end_a_batch(tmp_path: Path) -> None:
+    """Where memory is short, say; no clip is to blame."""
+    given = RenderSettings(source=tmp_path / "in.mp4", output=tmp_path / "out.mp4")
+    with (
+        closing(LocalWorkers(SegmentSettings(), 1, open_never)) as workers,
+        pytest.raises(ModelError, match="workers die before they have opened the network; try --jobs 1"),
+    ):
+        list(workers.run([given], lambda *_: None))
 
 
 def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path: Path) -> None:

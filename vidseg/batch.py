@@ -49,7 +49,7 @@ class Outcome:
     message: str = ""
 
 
-class Crew(Protocol):
+class Workers(Protocol):
     """Renders clips, several at a time; each worker loads its network once."""
 
     def run(self, jobs: Sequence[RenderSettings], tell: Tell) -> Iterator[tuple[int, Outcome]]:

@@ -115,24 +115,24 @@ def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettin
 
 def _outcomes(jobs: list[RenderSettings], options: dict[str, Any], progress: "_Progress") -> Iterator[Any]:
     """Yield (place among the jobs, outcome) from workers here or on a cluster."""
-    from vidseg.batch import Crew
+    from vidseg.batch import Workers
 
     if not jobs:
         return
     segment, count = jobs[0].segment, options["jobs"]
-    crew: Crew
+    workers: Workers
     if options["ray"] is not None:
-        from vidseg.distributed import RayCrew
+        from vidseg.distributed import RayWorkers
 
-        crew = RayCrew(options["ray"], segment, count, say=progress.say)
+        workers = RayWorkers(options["ray"], segment, count, say=progress.say)
     else:
-        from vidseg.crew import LocalCrew, default_jobs
+        from vidseg.crew import LocalWorkers, default_jobs
 
-        crew = LocalCrew(segment, count or default_jobs(segment))
+        workers = LocalWorkers(segment, count or default_jobs(segment))
     try:
-        yield from crew.run(jobs, progress.share)
+        yield from workers.run(jobs, progress.share)
     finally:
-        crew.close()
+        workers.close()
 
 
 def _in_words(outcome: Any) -> str:

@@ -1,11 +1,10 @@
-"""Workers on this machine: processes that load the network once and render clip after clip."""
+"""Local workers: a pool of processes, each of which opens the network once and renders clip after clip."""
 
 import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from vidseg.batch import Outcome, Tell, cores, render_clip
+from vidseg.dispatch import Answer, Died, Dispatcher, Event, Progress, Ready
 from vidseg.errors import ModelError, VidsegError
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
@@ -28,8 +28,8 @@ CORES_PER_WORKER = 2
 _MOST_DEATHS = 2
 """How often a clip may take its worker down before it counts as failed."""
 
-_PATIENCE_S = 20.0
-_TELL_EVERY_S = 0.2
+_EXIT_TIMEOUT_S = 20.0
+_PROGRESS_EVERY_S = 0.2
 
 
 def default_jobs(settings: SegmentSettings) -> int:
@@ -37,113 +37,111 @@ def default_jobs(settings: SegmentSettings) -> int:
     return 1 if settings.device.startswith("gpu") else max(1, cores() // CORES_PER_WORKER)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Worker:
     process: SpawnProcess
     pipe: "Connection[Any, Any]"
-    ready: bool = False
-    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Processes:
+    """`vidseg.dispatch.Transport` of at most `count` processes, each at the other end of a pipe."""
+
+    segment: SegmentSettings
+    count: int
+    opener: Opener
+
+    def most_workers(self) -> int:
+        """Return how many processes there may be."""
+        return self.count
+
+    def spawn(self) -> _Worker:
+        """Start a process that opens the network."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self.segment, self.opener), daemon=True)
+        with _ignore_sigint():
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def send(self, worker: _Worker, piece: RenderSettings) -> None:
+        """Send a process a clip."""
+        with suppress(OSError):  # one that just died is noticed when it is heard
+            worker.pipe.send(piece)
+
+    def wait(self, workers: Sequence[_Worker]) -> Event[_Worker]:
+        """Return what a process says next, or that it died. Raises the error of opening the network."""
+        heard = wait([worker.pipe for worker in workers])
+        worker = next(worker for worker in workers if worker.pipe in heard)
+        try:
+            kind, *content = worker.pipe.recv()
+        except (EOFError, OSError):
+            return _reap(worker)
+        if kind == "error":
+            raise content[0]
+        if kind == "progress":
+            return Progress(worker, content[0])
+        return Answer(worker, content[0]) if kind == "answer" else Ready(worker)
+
+    def dismiss(self, workers: Sequence[_Worker]) -> None:
+        """End processes, gently at first."""
+        for worker in workers:
+            worker.process.terminate()
+        until = time.monotonic() + _EXIT_TIMEOUT_S
+        for worker in workers:
+            worker.process.join(max(0.1, until - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.pipe.close()
 
 
 @dataclass(slots=True)
-class LocalCrew:
-    """`vidseg.batch.Crew` of `jobs` processes. `opener` opens the network in each of them."""
+class LocalWorkers:
+    """`vidseg.batch.Workers`: `jobs` processes. `opener` opens the network in each of them."""
 
     segment: SegmentSettings
     jobs: int
     opener: Opener = open_segmenter
-    _workers: list[_Worker] = field(default_factory=list)
+    _dispatcher: Dispatcher[_Worker, RenderSettings] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._dispatcher = Dispatcher(
+            _Processes(self.segment, self.jobs, self.opener),
+            deaths_per_piece=_MOST_DEATHS,
+            early_deaths=_MOST_DEATHS * self.jobs,
+        )
 
     def run(self, jobs: Sequence[RenderSettings], tell: Tell) -> Iterator[tuple[int, Outcome]]:
         """Yield each job's number with its outcome, as they end.
 
         Raises the error of opening the network, which would befall every job.
         """
-        todo = deque(range(len(jobs)))
-        deaths = [0] * len(jobs)
-        early = 0
-        while todo or any(worker.job is not None for worker in self._workers):
-            while len(self._workers) < min(self.jobs, len(todo) + self._busy()):
-                self._workers.append(self._hire())
-            self._hand_out(jobs, todo)
-            for worker in self._heard():
-                died, number = False, worker.job
-                try:
-                    message, *content = worker.pipe.recv()
-                except (EOFError, OSError):
-                    died, message, content = True, "", []
-                if message == "unfit":
-                    raise content[0]
-                if message == "share" and number is not None:
-                    tell(number, content[0])
-                elif message == "ended" and number is not None:
-                    worker.job = None
-                    yield number, content[0]
-                elif died:
-                    early += not worker.ready
-                    if early > _MOST_DEATHS * self.jobs:
-                        raise ModelError("workers die before they have opened the network; try --jobs 1")
-                    code = self._bury(worker)
-                    if number is not None:
-                        deaths[number] += 1
-                        if deaths[number] < _MOST_DEATHS:
-                            todo.appendleft(number)
-                        else:
-                            yield number, Outcome("failed", message=f"it ends its worker ({code})")
-                    continue
-                worker.ready = True
+        return self._dispatcher.run(jobs, tell)
 
     def close(self) -> None:
-        """End the workers, gently at first."""
-        for worker in self._workers:
-            worker.process.terminate()
-        until = time.monotonic() + _PATIENCE_S
-        for worker in self._workers:
-            worker.process.join(max(0.1, until - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-            worker.pipe.close()
-        self._workers.clear()
+        """End the processes."""
+        self._dispatcher.close()
 
-    def _hand_out(self, jobs: Sequence[RenderSettings], todo: deque[int]) -> None:
-        """Give every idle worker something to do, while there is."""
-        for worker in self._workers:
-            if todo and worker.ready and worker.job is None:
-                worker.job = todo.popleft()
-                with suppress(OSError):  # one that just died is noticed when it is heard
-                    worker.pipe.send(jobs[worker.job])
 
-    def _busy(self) -> int:
-        return sum(worker.job is not None for worker in self._workers)
+def _reap(worker: _Worker) -> Died[_Worker]:
+    """Free what a dead process held; return what it died of."""
+    worker.process.join(_EXIT_TIMEOUT_S)
+    worker.pipe.close()
+    return Died(
+        worker,
+        message=f"it ends its worker ({_in_words(worker.process.exitcode)})",
+        error=ModelError("workers die before they have opened the network; try --jobs 1"),
+    )
 
-    def _heard(self) -> list[_Worker]:
-        """Wait for workers that have something to say, or died."""
-        heard = wait([worker.pipe for worker in self._workers])
-        return [worker for worker in self._workers if worker.pipe in heard]
 
-    def _hire(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self.segment, self.opener), daemon=True)
-        with _deaf():
-            process.start()
-        theirs.close()
-        return _Worker(process, ours)
-
-    def _bury(self, worker: _Worker) -> str:
-        """Remove a dead worker; return what it died of."""
-        worker.process.join(_PATIENCE_S)
-        code = worker.process.exitcode
-        worker.pipe.close()
-        self._workers.remove(worker)
-        with suppress(ValueError):
-            return (
-                f"signal {signal.Signals(-code).name}"
-                if code is not None and code < 0
-                else f"exit code {code}"
-            )
-        return f"exit code {code}"
+def _in_words(exitcode: int | None) -> str:
+    """Return what ended a process: ``exit code 1``, ``signal SIGKILL``."""
+    if exitcode is not None and exitcode < 0:
+        with suppress(ValueError):  # a number that has no name
+            return f"signal {signal.Signals(-exitcode).name}"
+    return f"exit code {exitcode}"
 
 
 def _work(pipe: "Connection[Any, Any]", settings: SegmentSettings, opener: Opener) -> None:
@@ -160,30 +158,31 @@ def _serve(pipe: "Connection[Any, Any]", settings: SegmentSettings, opener: Open
     try:
         segmenter = opener(settings)
     except VidsegError as error:
-        pipe.send(("unfit", error))
+        pipe.send(("error", error))
         return
     with closing(segmenter):
         pipe.send(("ready",))
         while True:
             job: RenderSettings = pipe.recv()
-            pipe.send(("ended", render_clip(job, segmenter, _shares(pipe))))
+            pipe.send(("answer", render_clip(job, segmenter, _progress(pipe))))
 
 
-def _shares(pipe: "Connection[Any, Any]") -> Callable[[float], None]:
+def _progress(pipe: "Connection[Any, Any]") -> Callable[[float], None]:
+    """Return what sends shares that are done through the pipe, a few times a second."""
     last = 0.0
 
     def tell(share: float) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= _TELL_EVERY_S:
+        if now - last >= _PROGRESS_EVERY_S:
             last = now
-            pipe.send(("share", share))
+            pipe.send(("progress", share))
 
     return tell
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _ignore_sigint() -> Iterator[None]:
     """Let what is started inside ignore Ctrl-C, which the terminal sends to it as well."""
     if threading.current_thread() is not threading.main_thread():
         yield

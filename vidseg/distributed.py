@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster: actors that load the network once and render clips, or stretches of one clip.
+"""Workers on a Ray cluster: actors that open the network once and render clips, or segments of one clip.
 
 Sources, results and segments lie on storage that all machines share under the same paths; what travels
 over the network are settings and outcomes. Ray is imported here only, and when it is asked for.
@@ -9,7 +9,6 @@ import os
 import secrets
 import socket
 import warnings
-from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from vidseg._av import library_versions
 from vidseg.batch import Outcome, Tell, absolute, render_clip
 from vidseg.borders import SEGMENT_S
 from vidseg.crew import CORES_PER_WORKER, Opener
+from vidseg.dispatch import Answer, Died, Dispatcher, Event, Ready
 from vidseg.errors import DeviceError, OutputError, SettingsError, VidsegError
 from vidseg.pipeline import Progress
 from vidseg.report import Report
@@ -35,13 +35,30 @@ _LONGEST_STRETCH_S = 120
 _STRETCHES_PER_WORKER = 4
 """Several per worker even out unlike speeds; each costs some seconds of warming up."""
 
-_WAIT_S = 30.0
-_KNOCK_S = 10.0
+_MOST_EARLY_DEATHS = 3
+"""How many workers may die, one after the other, before the next one is ready."""
 
-Work: TypeAlias = "tuple[str, RenderSettings, Stretch | None]"
-Greeting: TypeAlias = tuple[dict[str, str], str]
-"""A worker's versions, and the name of its machine."""
+_SILENCE_S = 30.0
+_CONNECT_TIMEOUT_S = 10.0
+
 Say: TypeAlias = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A clip, or a stretch of its segments, rendered where the file `marker` can be seen."""
+
+    settings: RenderSettings
+    marker: Path
+    stretch: Stretch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """The machine that a worker runs on, and the versions of the libraries there."""
+
+    name: str
+    versions: dict[str, str]
 
 
 class _Renderer:
@@ -52,18 +69,20 @@ class _Renderer:
         self._segmenter = opener(settings)
         self._job: Job | None = None
 
-    def ready(self) -> Greeting:
+    def ready(self) -> _Host:
         """Return what runs here, and where that is."""
-        return library_versions(), socket.gethostname()
+        return _Host(socket.gethostname(), library_versions())
 
-    def clip(self, settings: RenderSettings, sign: Path) -> Outcome:
-        """Render a clip, where the file `sign` can be seen."""
-        return _unseen(sign) or render_clip(settings, self._segmenter, lambda _: None)
-
-    def stretch(self, settings: RenderSettings, sign: Path, stretch: Stretch) -> Outcome:
-        """Render some segments of a clip, less those that a worker before this one finished."""
-        if (failed := _unseen(sign)) is not None:
+    def render(self, piece: _Piece) -> Outcome:
+        """Render a piece; whatever is wrong with it becomes its outcome."""
+        if (failed := _unseen(piece.marker)) is not None:
             return failed
+        if piece.stretch is None:
+            return render_clip(piece.settings, self._segmenter, lambda _: None)
+        return self._render_stretch(piece.settings, piece.stretch)
+
+    def _render_stretch(self, settings: RenderSettings, stretch: Stretch) -> Outcome:
+        """Render some segments of a clip, less those that a worker before this one finished."""
         frames = 0
 
         def add(count: int) -> None:
@@ -80,18 +99,18 @@ class _Renderer:
         return Outcome("done", frames)
 
 
-def _unseen(sign: Path) -> Outcome | None:
+def _unseen(marker: Path) -> Outcome | None:
     """Return a failure where a file that the program left in its output's folder isn't there."""
-    if sign.exists():
+    if marker.exists():
         return None
     message = (
-        f"{sign.parent}: not the folder that it is where the run was started; all machines must share it"
+        f"{marker.parent}: not the folder that it is where the run was started; all machines must share it"
     )
     return Outcome("failed", message=message)
 
 
 @contextmanager
-def _sign(folder: Path) -> Iterator[Path]:
+def _marker(folder: Path) -> Iterator[Path]:
     """Leave a file in a folder, by which workers see that the folder is theirs too."""
     path = folder / f".vidseg.part.{secrets.token_hex(6)}"
     try:
@@ -105,24 +124,126 @@ def _sign(folder: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-@dataclass(slots=True)
-class _Hand:
-    """An actor, with what it was asked last, and the name of its machine once it is ready."""
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """An actor, with what it was asked and hasn't answered, and its machine's name once it is ready."""
 
     actor: Any
     asked: Any
-    work: int | None = None
     host: str = ""
+    source: Path | None = None
+    """The clip that it was asked for last."""
 
-    @property
-    def ready(self) -> bool:
-        """Whether it has opened its network."""
-        return bool(self.host)
+
+@dataclass(frozen=True, slots=True)
+class _Actors:
+    """`vidseg.dispatch.Transport` of a cluster's actors.
+
+    `gpus` and `cores` are what each of them asks for, `count` how many are asked for.
+    """
+
+    ray: Any
+    segment: SegmentSettings
+    count: int | None
+    gpus: int
+    cores: float
+    opener: Opener
+    say: Say
+
+    def most_workers(self) -> int:
+        """Return how many actors were asked for, or fit on the cluster as it is now."""
+        resources = self.ray.cluster_resources()
+        fits = resources.get("GPU", 0) if self.gpus else resources.get("CPU", 1) / self.cores
+        return max(1, self.count or int(fits))
+
+    def spawn(self) -> _Worker:
+        """Ask for an actor, which starts where and when the cluster has room for it."""
+        kind = self.ray.remote(_Renderer).options(
+            num_cpus=min(self.cores, self.ray.cluster_resources().get("CPU", 1)), num_gpus=self.gpus
+        )
+        environment = {name: text for name, text in os.environ.items() if name.startswith("VIDSEG_")}
+        actor = kind.remote(self._on_worker(self.segment), self.opener, environment)
+        return _Worker(actor, actor.ready.remote())
+
+    def send(self, worker: _Worker, piece: _Piece) -> None:
+        """Send an actor a clip or a stretch."""
+        settings = replace(piece.settings, segment=self._on_worker(piece.settings.segment))
+        worker.asked = worker.actor.render.remote(replace(piece, settings=settings))
+        worker.source = settings.source
+
+    def wait(self, workers: Sequence[_Worker]) -> Event[_Worker] | None:
+        """Return what an actor answers next, or that it died; `None` after a while of silence.
+
+        Raises `SettingsError` where an actor can't open its network, or has other versions than we do.
+        """
+        worker = self._answering(workers)
+        if worker is None:
+            self.say("waiting for the cluster: no worker has answered for a while")
+            return None
+        asked, worker.asked = worker.asked, None
+        try:
+            answer = self.ray.get(asked)
+        except self.ray.exceptions.RayError as error:
+            return self._failed(worker, error)
+        if worker.host:
+            return Answer(worker, _located(answer, worker.host))
+        _check_versions(answer)
+        worker.host = answer.name
+        return Ready(worker)
+
+    def dismiss(self, workers: Sequence[_Worker]) -> None:
+        """Free what actors hold, whether they are dead or only out of reach."""
+        for worker in workers:
+            with suppress(self.ray.exceptions.RayError, ValueError):
+                self.ray.kill(worker.actor)
+
+    def _answering(self, workers: Sequence[_Worker]) -> _Worker | None:
+        """Return an actor that has answered, or died; `None` after a while without."""
+        asked = [worker for worker in workers if worker.asked is not None]
+        done, _ = self.ray.wait([worker.asked for worker in asked], timeout=_SILENCE_S)
+        return next((worker for worker in asked if done and worker.asked == done[0]), None)
+
+    def _failed(self, worker: _Worker, error: Any) -> Event[_Worker]:
+        """Return what an error of Ray means: a fault of ours in what an actor did, or its death."""
+        if worker.host and isinstance(error, self.ray.exceptions.RayTaskError):
+            message = f"internal error, {str(error.cause)[:200]}"
+            return Answer(worker, Outcome("failed", message=message))
+        return self._reap(worker, error)
+
+    def _reap(self, worker: _Worker, error: Exception) -> Died[_Worker]:
+        """Free what a dead actor held. Raises `SettingsError` where it couldn't open its network."""
+        self.dismiss([worker])
+        if not worker.host and "creation task" in str(error):
+            raise _opening_failure(error) from error
+        if worker.host:
+            self.say(f"a worker died ({worker.source}); its work is given to another")
+        return Died(worker, f"{_MOST_DEATHS} workers died of it", _opening_failure(error))
+
+    def _on_worker(self, segment: SegmentSettings) -> SegmentSettings:
+        """Return the settings as an actor sees the machine: Ray shows it one GPU, or none."""
+        return replace(segment, device="gpu" if self.gpus else "cpu")
+
+
+def _located(outcome: Outcome, host: str) -> Outcome:
+    """Return an outcome that says where it failed, unless that was here."""
+    if outcome.state != "failed" or host == socket.gethostname():
+        return outcome
+    return replace(outcome, message=f"on {host}: {outcome.message}")
+
+
+def _check_versions(host: _Host) -> None:
+    """Raise `SettingsError` where a machine has another version of something than this one."""
+    for name, mine in library_versions().items():
+        if host.versions.get(name) != mine:
+            raise SettingsError(
+                f"{host.name} has {name} {host.versions.get(name, 'of unknown version')}, "
+                f"this machine {mine}; install the same everywhere"
+            )
 
 
 @dataclass(slots=True)
-class RayCrew:
-    """`vidseg.batch.Crew` on a cluster.
+class RayWorkers:
+    """`vidseg.batch.Workers` on a cluster.
 
     `address`: ``auto`` joins the cluster that this machine belongs to, ``local`` starts one on this machine
     alone, anything else is a head's address. `count` actors are asked for; by default as many as the
@@ -135,165 +256,53 @@ class RayCrew:
     say: Say = lambda _: None
     opener: Opener = open_segmenter
     cores: float = CORES_PER_WORKER
-    _hands: list[_Hand] = field(default_factory=list, init=False)
     _ray: Any = field(default=None, init=False)
-    _gpus: int = field(default=0, init=False)
-    _early: int = field(default=0, init=False)
+    _dispatcher: "Dispatcher[_Worker, _Piece] | None" = field(default=None, init=False)
 
     def run(self, jobs: Sequence[RenderSettings], tell: Tell) -> Iterator[tuple[int, Outcome]]:
         """Yield each clip's number with its outcome, as they end."""
-        self.connect()
+        dispatcher = self.connect()
         if not jobs:
             return
-        with _sign(jobs[0].output.parent) as sign:
-            for number, outcome in self._all([("clip", settings, None) for settings in jobs], sign):
-                tell(number, 1.0)
-                yield number, outcome
+        with _marker(jobs[0].output.parent) as marker:
+            pieces = [_Piece(settings, marker) for settings in jobs]
+            with closing(dispatcher.run(pieces, tell)) as ended:
+                for number, outcome in ended:
+                    tell(number, 1.0)
+                    yield number, outcome
 
     def render(self, job: Job, stretches: list[Stretch], add: Callable[[int], None]) -> None:
         """Render the missing segments of one clip: a `vidseg.resume.Renderer`."""
-        self.connect()
-        pieces = divided(stretches, job.estimated_stop, self._workers())
-        work: list[Work] = [("stretch", job.settings, piece) for piece in pieces]
-        with _sign(job.store.folder) as sign:
-            for _, outcome in self._all(work, sign):
-                if outcome.state == "failed":
-                    raise OutputError(outcome.message)
-                add(outcome.frames)
+        dispatcher = self.connect()
+        parts = divided(stretches, job.estimated_stop, dispatcher.transport.most_workers())
+        with _marker(job.store.folder) as marker:
+            pieces = [_Piece(job.settings, marker, part) for part in parts]
+            with closing(dispatcher.run(pieces, lambda *_: None)) as ended:
+                for _, outcome in ended:
+                    if outcome.state == "failed":
+                        raise OutputError(outcome.message)
+                    add(outcome.frames)
 
     def close(self) -> None:
         """Dismiss the actors and leave the cluster."""
-        for hand in list(self._hands):
-            self._dismiss(hand)
+        if self._dispatcher is not None:
+            self._dispatcher.close()
+            self._dispatcher = None
         if self._ray is not None:
             self._ray.shutdown()
             self._ray = None
 
-    def _all(self, work: Sequence[Work], sign: Path) -> Iterator[tuple[int, Outcome]]:
-        """Do all pieces of work, one at a time per actor; a dead actor's piece goes to another one."""
-        todo = deque(range(len(work)))
-        deaths: Counter[int] = Counter()
-        while todo or any(hand.work is not None for hand in self._hands):
-            self._hire(len(todo))
-            for idle in self._hands:
-                if todo and idle.ready and idle.work is None:
-                    self._ask(idle, todo.popleft(), work, sign)
-            hand = self._next()
-            if hand is None:
-                self.say("waiting for the cluster: no worker has answered for a while")
-                continue
-            number, hand.work = hand.work, None
-            try:
-                answer = self._answer(hand)
-            except self._ray.exceptions.RayError as error:
-                self._dismiss(hand)
-                if number is None:
-                    self._early += 1
-                    if self._early > _MOST_DEATHS or "creation task" in str(error):
-                        raise _opening_failure(error) from error
-                    continue
-                deaths[number] += 1
-                self.say(f"a worker died ({work[number][1].source}); its work is given to another")
-                if deaths[number] < _MOST_DEATHS:
-                    todo.appendleft(number)
-                else:
-                    yield number, Outcome("failed", message=f"{deaths[number]} workers died of it")
-                continue
-            if number is None:
-                self._greet(hand, answer)
-            else:
-                yield number, answer
+    def connect(self) -> Dispatcher[_Worker, _Piece]:
+        """Join or start the cluster, unless that is done, and return what divides work there.
 
-    def _answer(self, hand: _Hand) -> Any:
-        """Return what an actor answered. Raises Ray's error where it died."""
-        try:
-            answer = self._ray.get(hand.asked)
-        except self._ray.exceptions.RayTaskError as error:
-            return Outcome("failed", message=f"internal error, {str(error.cause)[:200]}")
-        if isinstance(answer, Outcome) and answer.state == "failed" and hand.host != socket.gethostname():
-            return replace(answer, message=f"on {hand.host}: {answer.message}")
-        return answer
-
-    def _ask(self, hand: _Hand, number: int, work: Sequence[Work], sign: Path) -> None:
-        kind, settings, stretch = work[number]
-        settings = replace(settings, segment=self._on_worker(settings.segment))
-        hand.work = number
-        hand.asked = (
-            hand.actor.clip.remote(settings, sign)
-            if kind == "clip"
-            else hand.actor.stretch.remote(settings, sign, stretch)
-        )
-
-    def _greet(self, hand: _Hand, greeting: Greeting) -> None:
-        """Take an actor on. Raises `SettingsError` where something there has another version than here."""
-        versions, host = greeting
-        for name, mine in library_versions().items():
-            if versions.get(name) != mine:
-                raise SettingsError(
-                    f"{host} has {name} {versions.get(name, 'of unknown version')}, this machine {mine}; "
-                    "install the same everywhere"
-                )
-        hand.host = host
-        self._early = 0
-
-    def _hire(self, waiting: int) -> None:
-        """Ask for actors until all that work, and those that could, are there."""
-        busy = sum(hand.work is not None for hand in self._hands)
-        while len(self._hands) < min(self._workers(), waiting + busy):
-            self._hands.append(self._hired())
-
-    def _dismiss(self, hand: _Hand) -> None:
-        """Free what an actor holds, whether it is dead or only out of reach."""
-        self._hands.remove(hand)
-        with suppress(self._ray.exceptions.RayError, ValueError):
-            self._ray.kill(hand.actor)
-
-    def _next(self) -> _Hand | None:
-        """Return an actor that has answered, or died; `None` after a while without."""
-        waiting = [hand for hand in self._hands if not hand.ready or hand.work is not None]
-        done, _ = self._ray.wait([hand.asked for hand in waiting], timeout=_WAIT_S)
-        return next((hand for hand in waiting if done and hand.asked == done[0]), None)
-
-    def _hired(self) -> _Hand:
-        kind = self._ray.remote(_Renderer).options(
-            num_cpus=min(self.cores, self._ray.cluster_resources().get("CPU", 1)), num_gpus=self._gpus
-        )
-        environment = {name: text for name, text in os.environ.items() if name.startswith("VIDSEG_")}
-        actor = kind.remote(self._on_worker(self.segment), self.opener, environment)
-        return _Hand(actor, actor.ready.remote())
-
-    def _on_worker(self, segment: SegmentSettings) -> SegmentSettings:
-        """Return the settings as an actor sees the machine: Ray shows it one GPU, or none."""
-        return replace(segment, device="gpu" if self._gpus else "cpu")
-
-    def _workers(self) -> int:
-        resources = self._ray.cluster_resources()
-        fits = resources.get("GPU", 0) if self._gpus else resources.get("CPU", 1) / self.cores
-        return max(1, self.count or int(fits))
-
-    def connect(self) -> None:
-        """Join or start the cluster. Raises `SettingsError` where there is none, or Ray isn't installed."""
-        if self._ray is not None:
-            return
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        try:
-            import ray
-        except ModuleNotFoundError as error:
-            raise SettingsError("--ray needs Ray: pip install 'vidseg[ray]'") from error
-        nobody = f"--ray {self.address}: no cluster answers there"
-        try:
-            _knock(self.address)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Ray announces changes to come, which users can't act on
-                ray.init(self.address, logging_level="error", log_to_driver=False)
-        except (OSError, ValueError, RuntimeError) as error:
-            why = f" ({str(error)[:160]})" if str(error) else ""
-            raise SettingsError(f"{nobody}{why}") from error
-        except SystemExit as error:  # Ray's way to say that a head fell silent
-            raise SettingsError(nobody) from error
-        self._ray = ray
-        self._gpus = self._wanted_gpus()
+        Raises `SettingsError` where there is none, or Ray isn't installed, `DeviceError` without a GPU.
+        """
+        if self._dispatcher is None:
+            self._ray = _joined(self.address)
+            gpus = self._wanted_gpus()
+            transport = _Actors(self._ray, self.segment, self.count, gpus, self.cores, self.opener, self.say)
+            self._dispatcher = Dispatcher(transport, _MOST_DEATHS, _MOST_EARLY_DEATHS)
+        return self._dispatcher
 
     def _wanted_gpus(self) -> int:
         there = self._ray.cluster_resources().get("GPU", 0)
@@ -311,15 +320,37 @@ class RayCrew:
 def render_on(address: str, settings: RenderSettings, *, progress: Progress, say: Say) -> Report:
     """Render one clip in pieces on a cluster; see `vidseg.resume.render`."""
     given = absolute(settings)
-    with closing(RayCrew(address, given.segment, say=say)) as crew:
-        return resume.render(given, renderer=crew.render, progress=progress, say=say)
+    with closing(RayWorkers(address, given.segment, say=say)) as workers:
+        return resume.render(given, renderer=workers.render, progress=progress, say=say)
 
 
-def _knock(address: str) -> None:
+def _joined(address: str) -> Any:
+    """Return Ray, which has joined or started a cluster. Raises `SettingsError` where it can't."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise SettingsError("--ray needs Ray: pip install 'vidseg[ray]'") from error
+    nobody = f"--ray {address}: no cluster answers there"
+    try:
+        _check_reachable(address)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray announces changes to come, which users can't act on
+            ray.init(address, logging_level="error", log_to_driver=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        why = f" ({str(error)[:160]})" if str(error) else ""
+        raise SettingsError(f"{nobody}{why}") from error
+    except SystemExit as error:  # Ray's way to say that a head fell silent
+        raise SettingsError(nobody) from error
+    return ray
+
+
+def _check_reachable(address: str) -> None:
     """Raise `OSError` where nothing listens at ``HOST:PORT``, which Ray would notice after a minute only."""
     host, _, port = address.rpartition(":")
     if host and port.isdigit() and "//" not in address:
-        socket.create_connection((host, int(port)), timeout=_KNOCK_S).close()
+        socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
 
 
 def _opening_failure(error: Exception) -> VidsegError:
