@@ -11,13 +11,14 @@ from PIL import Image
 
 from tests.media import Audio, ffprobe, frame_number, frame_times, person_picture, read_frames, write_clip
 from tests.renders import rendered
+from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, OutputError
 from vidseg.frames import Colour
 from vidseg.preview import moments
 from vidseg.probe import probe
 from vidseg.segmenters.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings
-from vidseg.source import look
+from vidseg.source import frames_of, look
 
 SOFT = MatteSettings(smooth=0, feather=1.5)
 PLAIN = EncodeSettings()
@@ -77,6 +78,54 @@ def test_pictures_that_are_stored_differently_make_one_clip(tmp_path: Path) -> N
         )
     rendered(source, tmp_path / "out.mkv", encode=EncodeSettings(codec="ffv1"), frame_rate=Fraction(24))
     assert [frame_number(frame.rgb) for frame in read_frames(tmp_path / "out.mkv")][2:] == [2, 3]
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("L", ".png"), ("I;16", ".png"), ("LA", ".png"), ("L", ".jpg")])
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm"])
+def test_grey_pictures_are_not_told_to_be_rgb(tmp_path: Path, mode: str, suffix: str, name: str) -> None:
+    """Cause: FFmpeg tags grey PNGs with the matrix of RGB, which went on to the video; VP9 refused it."""
+    grey = np.tile(np.arange(0, 192, 2, dtype=np.uint8), (64, 1))
+    picture = Image.fromarray(grey.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(grey)
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        (picture.convert("LA") if mode == "LA" else picture).save(tmp_path / f"in/{number}{suffix}")
+    rendered(tmp_path / f"in/%d{suffix}", tmp_path / name, "#2040c0", frame_rate=Fraction(25), encode=PLAIN)
+    stream = ffprobe(tmp_path / name, "-show_streams")["streams"][0]
+    assert stream.get("color_space", "unknown") in ("unknown", "bt470bg")
+    shown = read_frames(tmp_path / name)[0].rgb[32, 48]
+    assert np.abs(shown.astype(int) - (0x20, 0x40, 0xC0)).max() <= 4
+
+
+@pytest.mark.parametrize("codec", ["png", "ffv1"])
+def test_grey_clips_keep_their_greys(tmp_path: Path, codec: str) -> None:
+    """Likewise in a container, where they may be tagged as of full range, or not at all."""
+    luma = np.tile(np.arange(0, 192, 2, dtype=np.uint8), (64, 1))
+    source = write_clip(
+        tmp_path / "in.mov" if codec == "png" else tmp_path / "in.mkv",
+        frames=3, codec=codec, pix_fmt="gray", colour=Colour(full_range=True), picture=lambda _: (luma,),
+    )  # fmt: skip
+    info = look(source)
+    assert (info.pix_fmt, info.colour.matrix) == ("gray", 2)
+    frame = next(frames_of(info, Span(), Damage()))
+    assert frame.colour == Colour(full_range=True)
+    assert np.array_equal(frame.planes[0], luma)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_grey_and_colour_make_one_clip(tmp_path: Path, first: int) -> None:
+    """The first picture decides on the kind, the others come in its range and matrix."""
+    (tmp_path / "in").mkdir()
+    for number in range(4):
+        picture = Image.new("RGB", (96, 64), (200, 200, 200))
+        (picture.convert("L") if number == first else picture).save(tmp_path / f"in/{number}.png")
+    source = tmp_path / "in/%d.png"
+    info = look(source, Fraction(25))
+    frames = list(frames_of(info, Span(), Damage()))
+    lumas = {int(frame.planes[0][32, 48]) for frame in frames}
+    assert max(lumas) - min(lumas) <= 1
+    assert {frame.colour.matrix for frame in frames} <= {2, 6}
+    report = rendered(source, tmp_path / "out.webm", frame_rate=Fraction(25), encode=PLAIN)
+    assert report.frames_out == 4
 
 
 def test_a_preview_of_numbered_pictures(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ _LISTING = ("mov,", "matroska,")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif")
 _RANGE_FULL = 2  # AVCOL_RANGE_JPEG
 _RANGE_VIDEO = 1  # AVCOL_RANGE_MPEG
+_RGB, _UNSPECIFIED = 0, 2  # AVCOL_SPC_RGB, AVCOL_SPC_UNSPECIFIED
 _SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # ITU-T H.273 → SWS_CS_*
 
 
@@ -245,10 +246,14 @@ def _check_target(target: Path, sources: tuple[Path, ...], *, overwrite: bool) -
 
 
 def colour_of(source: object) -> Colour:
-    """Return the colour tags of a frame or codec context."""
+    """Return the colour tags of a frame or codec context.
+
+    Grey pictures that some decoders tag with the matrix of RGB, which they haven't, name none.
+    """
+    matrix, layout = int(source.colorspace), source.format  # type: ignore[attr-defined]
     return Colour(
         full_range=int(source.color_range) == _RANGE_FULL,  # type: ignore[attr-defined]
-        matrix=int(source.colorspace),  # type: ignore[attr-defined]
+        matrix=_UNSPECIFIED if matrix == _RGB and layout is not None and not layout.is_rgb else matrix,
         primaries=int(source.color_primaries),  # type: ignore[attr-defined]
         transfer=int(source.color_trc),  # type: ignore[attr-defined]
     )

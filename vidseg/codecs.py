@@ -7,6 +7,7 @@ import av
 from vidseg.errors import OutputError
 from vidseg.frames import WORKING_FORMATS, VideoInfo
 from vidseg.settings import Content, EncodeSettings
+from vidseg.side_data import as_ratios
 
 _420 = ("yuv420p", "yuv420p10le")
 _ALL_8_10 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
@@ -25,6 +26,7 @@ class Codec:
     `rgb` for maps of body parts alone, in which their colours are exact;
     `untagged`: containers that don't say whether code values are of full or video range. `full_range`:
     whether people expect mattes to use all code values there. `edges`: further options for mattes and maps.
+    `captions`: whether it writes the closed captions that frames carry.
     """
 
     library: str
@@ -41,6 +43,7 @@ class Codec:
     untagged: tuple[str, ...] = ()
     full_range: bool = False
     edges: dict[str, str] = field(default_factory=dict)
+    captions: bool = False
 
 
 _MP4 = (".mp4", ".m4v", ".mov", ".mkv")
@@ -55,6 +58,7 @@ CODECS: dict[str, Codec] = {
         ("preset", "medium"),
         grey=("gray", "gray10le"),
         edges={"aq-mode": "0", "psy": "0", "x264-params": "videoformat=component"},
+        captions=True,
     ),
     "x265": Codec(
         "libx265",
@@ -62,8 +66,9 @@ CODECS: dict[str, Codec] = {
         _MP4,
         ("crf", 20),
         ("preset", "medium"),
-        {"x265-params": "log-level=error"},
+        {"x265-params": "log-level=error", "a53cc": "1"},
         edges={"x265-params": "log-level=error:aq-mode=0"},
+        captions=True,
     ),
     "svt-av1": Codec(
         "libsvtav1", _420, (*_AV1, ".webm"), ("crf", 28), ("preset", "8"), {"svtav1-params": "fast-decode=0"}
@@ -117,14 +122,32 @@ CODECS: dict[str, Codec] = {
         full_range=True,
     ),
     "h264-nvenc": Codec(
-        "h264_nvenc", ("yuv420p", "yuv444p"), _MP4, ("cq", 20), ("preset", "p5"), hardware=True
+        "h264_nvenc",
+        ("yuv420p", "yuv444p"),
+        _MP4,
+        ("cq", 20),
+        ("preset", "p5"),
+        hardware=True,
+        captions=True,
     ),
     "hevc-nvenc": Codec(
-        "hevc_nvenc", ("yuv420p", "p010le"), _MP4, ("cq", 22), ("preset", "p5"), hardware=True
+        "hevc_nvenc",
+        ("yuv420p", "p010le"),
+        _MP4,
+        ("cq", 22),
+        ("preset", "p5"),
+        hardware=True,
+        captions=True,
     ),
     "av1-nvenc": Codec("av1_nvenc", ("yuv420p", "p010le"), _AV1, ("cq", 28), ("preset", "p5"), hardware=True),
     "h264-qsv": Codec(
-        "h264_qsv", ("nv12",), _MP4, ("global_quality", 20), ("preset", "medium"), hardware=True
+        "h264_qsv",
+        ("nv12",),
+        _MP4,
+        ("global_quality", 20),
+        ("preset", "medium"),
+        hardware=True,
+        captions=True,
     ),
     "hevc-qsv": Codec(
         "hevc_qsv", ("nv12", "p010le"), _MP4, ("global_quality", 22), ("preset", "medium"), hardware=True
@@ -153,7 +176,6 @@ _PRESETS = {
     "vp9": tuple(map(str, range(-8, 9))),
 }
 """Presets of encoders that refuse others without a reason."""
-_DEFAULT_CODEC = {".webm": "vp9"}
 _DEFAULT_ALPHA_CODEC = {".webm": "vp9", ".mov": "prores", ".mkv": "ffv1"}
 
 ALPHA_OUTPUTS = (
@@ -176,6 +198,8 @@ class Plan:
     """Whether a matte uses all code values."""
     sized_as: str = ""
     """The pixel format whose demands on the size are met; of a pair's foreground it is that of the matte."""
+    captions: bool = False
+    """Whether closed captions that frames carry go along."""
 
     @property
     def alpha_beside(self) -> bool:
@@ -214,7 +238,8 @@ def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Conten
     _special_options(name, pix_fmt, info, options)
     tag = "hvc1" if name == "x265" and suffix != ".mkv" else None
     sized_as = plan(info, settings, suffix, "matte").pix_fmt if content == "foreground" else pix_fmt
-    return Plan(name, codec.library, pix_fmt, options, tag, full_range, sized_as)
+    captions = codec.captions and content in ("picture", "foreground")
+    return Plan(name, codec.library, pix_fmt, options, tag, full_range, sized_as, captions)
 
 
 def _check_quality(name: str, crf: float | None) -> None:
@@ -267,8 +292,12 @@ def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, content:
         if suffix not in _DEFAULT_ALPHA_CODEC:
             raise OutputError(f"{suffix} files hold no transparency; use {ALPHA_OUTPUTS}")
         return _DEFAULT_ALPHA_CODEC[suffix]
-    deep = _is_deep(settings.pix_fmt or info.pix_fmt)
-    return _DEFAULT_CODEC.get(suffix) or ("x265" if deep and content not in ("matte", "parts") else "x264")
+    deep = _is_deep(settings.pix_fmt or info.pix_fmt) and content not in ("matte", "parts")
+    if suffix == ".webm":
+        # AV1 wants even sides, while a pair's matte is VP9, which keeps odd ones: both must be of one size.
+        odd = content == "foreground" and bool(info.width % 2 or info.height % 2)
+        return "svt-av1" if deep and not odd else "vp9"
+    return "x265" if deep else "x264"
 
 
 def _is_deep(pix_fmt: str) -> bool:
@@ -282,13 +311,7 @@ def _pixel_format(
     info: VideoInfo, settings: EncodeSettings, name: str, content: Content, full_range: bool
 ) -> str:
     codec = CODECS[name]
-    formats = codec.formats
-    if content == "cutout":
-        formats = codec.alpha
-    elif content == "matte" and codec.grey:
-        formats = (*codec.formats, *codec.grey)
-    elif content == "parts":
-        formats = (*codec.formats, *codec.rgb)
+    formats = formats_of(codec, content)
     if settings.pix_fmt is not None:
         if settings.pix_fmt not in formats:
             raise OutputError(
@@ -307,6 +330,20 @@ def _pixel_format(
     sub = "420" if finest else "444" if chroma.width == 16 else "422" if chroma.height == 16 else "420"  # type: ignore[union-attr]
     depth = "" if bits <= 8 or content == "matte" else "10le" if bits <= 10 else "12le"
     return _nearest(f"yuv{'a' if content == 'cutout' else ''}{sub}p{depth}", formats)
+
+
+def formats_of(codec: Codec, content: Content) -> tuple[str, ...]:
+    """Return the pixel formats for a content that the codec takes in this build of FFmpeg, best-known first.
+
+    Libraries are built with or without some: PyAV's libvpx, for one, is without those of more than 8 bits.
+    """
+    more = {"matte": codec.grey, "parts": codec.rgb}.get(content, ())
+    known = codec.alpha if content == "cutout" else (*codec.formats, *more)
+    try:
+        listed = {each.name for each in av.Codec(codec.library, "w").video_formats or ()}
+    except ValueError:  # no such encoder, which is told where it is opened
+        return known
+    return tuple(each for each in known if each in listed) or known
 
 
 def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
@@ -342,6 +379,10 @@ def _special_options(name: str, pix_fmt: str, info: VideoInfo, options: dict[str
     elif name == "x265" and info.mastering_display is not None:
         light = f":max-cll={info.content_light_level}" if info.content_light_level else ""
         options["x265-params"] += f":hdr10=1:repeat-headers=1:master-display={info.mastering_display}{light}"
+    elif name == "svt-av1" and info.mastering_display is not None:
+        light = f":content-light={info.content_light_level}" if info.content_light_level else ""
+        display = as_ratios(info.mastering_display)
+        options["svtav1-params"] += f":mastering-display={display}{light}"
 
 
 def sample_bits(pix_fmt: str) -> int:

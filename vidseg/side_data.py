@@ -1,5 +1,6 @@
 """What frames carry beside their picture: how it is turned, and HDR's static metadata."""
 
+import re
 import struct
 from collections.abc import Iterable
 from fractions import Fraction
@@ -75,6 +76,17 @@ def mastering_display(frame: VideoFrame) -> str | None:
     low, high = (round(r * 10000) for r in ratios[8:10])
     points = zip(("G", "B", "R", "WP"), (green, blue, red, white), strict=True)
     return "".join(f"{name}({x},{y})" for name, (x, y) in points) + f"L({high},{low})"
+
+
+def as_ratios(display: str) -> str:
+    """Return a ``master-display`` of x265 as SVT-AV1 takes it: chromaticities in [0, 1], light in cd/m²."""
+    unit = {"L": 10000}
+
+    def told(group: re.Match[str]) -> str:
+        numbers = (int(each) / unit.get(group[1], 50000) for each in group[2].split(","))
+        return f"{group[1]}({','.join(f'{number:.5f}' for number in numbers)})"
+
+    return re.sub(r"([A-Z]+)\(([^)]*)\)", told, display)
 
 
 def content_light_level(frame: VideoFrame) -> str | None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from vidseg._av import Packet
+from vidseg.caveats import caveats
 from vidseg.codecs import plan, sample_bits
 from vidseg.encode import Encoder
 from vidseg.errors import OutputError
@@ -93,13 +94,15 @@ class VideoSink:
     def __init__(
         self, target: Target, settings: RenderSettings, info: VideoInfo, scratch: Path | None = None
     ) -> None:
-        self._plan = plan(info, settings.encode, target.path.suffix.lower(), target.content)
+        suffix = target.path.suffix.lower()
+        self._plan = plan(info, settings.encode, suffix, target.content)
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self.full_range = self._plan.full_range
         self._info = info
         audio = settings.encode.audio if target.sound else None
         self._output = Output(target.path, info, audio, overwrite=settings.overwrite, scratch=scratch)
         self.notes, self.fates = self._output.notes, self._output.fates
+        self.notes += caveats(self._plan, info, settings.encode, suffix, target.content)
 
     def __enter__(self) -> Self:
         return self

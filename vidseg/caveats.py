@@ -1,0 +1,80 @@
+"""What an output gives up of its source, and where it won't play: notes for whoever asked for it."""
+
+from vidseg.codecs import CODECS, Codec, Plan, formats_of, sample_bits
+from vidseg.frames import VideoInfo
+from vidseg.settings import Content, EncodeSettings
+from vidseg.transfer import is_hdr
+
+_MOST_BITS = 12
+"""Bits per sample that frames are worked on in, of sources with more."""
+
+_DEEP = ("x265", "svt-av1", "prores", "ffv1", "png")
+"""Codecs of more than 8 bits, the best-known first."""
+
+_STANDARDS = {
+    "x264": ("H.264", 8),
+    "h264": ("H.264", 8),
+    "x265": ("HEVC", 10),
+    "hevc": ("HEVC", 10),
+    "vp9": ("VP9", 8),
+}
+"""How codecs' names begin → the standard, and the most bits per sample that all its players know."""
+
+
+def caveats(
+    chosen: Plan, info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content
+) -> list[str]:
+    """Return notes on a video that is written as `chosen` to a name ending in `suffix`.
+
+    There are none on what was asked for by its name, nor on mattes, which have depth enough.
+    """
+    if settings.pix_fmt is not None or content in ("matte", "parts"):
+        return []
+    notes = [_shallow(chosen, info, suffix, content)]
+    if content == "picture":
+        notes.append(_seldom_played(chosen))
+    return [note for note in notes if note]
+
+
+def _shallow(chosen: Plan, info: VideoInfo, suffix: str, content: Content) -> str:
+    """Return a note where samples lose bits, with what would keep more, else nothing."""
+    bits, kept = min(sample_bits(info.pix_fmt), _MOST_BITS), sample_bits(chosen.pix_fmt)
+    if kept >= bits:
+        return ""
+    bands = ", in which HDR shows bands" if kept == 8 and is_hdr(info.colour) else ""
+    return (
+        f"the source's {bits} bits per sample become {kept}, dithered{bands}: {chosen.name} takes no "
+        f"more here, {_deeper(kept, suffix, content)} does"
+    )
+
+
+def _deeper(bits: int, suffix: str, content: Content) -> str:
+    """Return what takes more `bits`: a codec for the same ending, or else another ending."""
+    for name in _DEEP:
+        codec = CODECS[name]
+        if suffix in _containers(codec, content) and _most(codec, content) > bits:
+            return f"--codec {name}"
+    return "an output named .mov or .mkv"
+
+
+def _containers(codec: Codec, content: Content) -> tuple[str, ...]:
+    return codec.alpha_containers if content == "cutout" else codec.containers
+
+
+def _most(codec: Codec, content: Content) -> int:
+    return max(map(sample_bits, formats_of(codec, content)), default=0)
+
+
+def _seldom_played(chosen: Plan) -> str:
+    """Return a note where only some players decode such a profile of the codec, else nothing."""
+    standard = _STANDARDS.get(chosen.name.partition("-")[0])
+    if standard is None:
+        return ""
+    name, usual = standard
+    bits = sample_bits(chosen.pix_fmt)
+    chroma = next((f"4:{each[0]}:{each[1]}" for each in ("22", "44") if f"4{each}" in chosen.pix_fmt), "")
+    if not chroma and bits <= usual:
+        return ""
+    what = " and ".join(filter(None, (chroma, f"{bits} bits" if bits > usual else "")))
+    plain = "yuv420p10le" if min(bits, usual) > 8 else "yuv420p"
+    return f"{name} of {what} plays in few places, mostly editors; --pix-fmt {plain} is for all players"
