@@ -1,5 +1,6 @@
 """What outputs give up of their sources, and where they won't play: chosen sparingly, and always said."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -166,3 +167,51 @@ def test_hdr_metadata_reaches_av1(tmp_path: Path) -> None:
     assert (info.colour, info.content_light_level) == (colour, "1000,200")
     assert info.mastering_display is not None
     assert info.mastering_display.startswith("G(13250,34500)B(7500,3000)R(34000,16000)")
+
+
+def with_rpu(path: Path, colour: Colour) -> Path:
+    """Write HEVC whose pictures carry a unit of Dolby Vision's, of a kind that no other standard uses."""
+    plain = write_clip(
+        path.with_name("plain.mp4"),
+        frames=3,
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        colour=colour,
+        b_frames=0,
+    )
+    unit = b"\x7c\x01\x19" + bytes(40) + b"\x80"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        video = source.streams.video[0]
+        stream = out.add_stream_from_template(video)
+        for packet in source.demux(video):
+            if packet.size:
+                copy = av.Packet(bytes(packet) + len(unit).to_bytes(4, "big") + unit)
+                copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+                copy.time_base, copy.is_keyframe, copy.stream = packet.time_base, packet.is_keyframe, stream
+                out.mux(copy)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("transfer", "words"),
+    [
+        (16, "Dolby Vision's metadata is dropped; its plain picture stays, which is HDR10"),
+        (18, "which is HLG"),
+        (1, "which is SDR"),
+        (2, "without a plain picture beneath (profile 5): its colours come out wrong"),
+    ],
+)
+def test_dolby_vision_is_dropped_aloud(tmp_path: Path, transfer: int, words: str) -> None:
+    """Cause: dynamic metadata rides on frames, which are painted anew, and nobody looked at it."""
+    colour = Colour(False, 9, 9, transfer) if transfer != 2 else Colour()
+    source = with_rpu(tmp_path / "in.mp4", colour)
+    assert probe(source).dynamic_hdr == ("Dolby Vision",)
+    report = rendered(source, tmp_path / "out.mp4")
+    assert [words in note for note in report.notes] == [True]
+    assert rendered(source, tmp_path / "matte.mp4", kind="matte").notes == []
+
+
+def test_hdr10_plus_is_dropped_aloud(tmp_path: Path, media_file: Callable[[str], Path]) -> None:
+    source = media_file("androidx_hdr10-video-with-sdr-container.mp4")
+    report = rendered(source, tmp_path / "out.mp4", end=Fraction(1, 10))
+    assert "HDR10+'s metadata is dropped; its plain picture stays, which is HDR10" in report.notes

@@ -8,6 +8,8 @@ from vidseg.transfer import is_hdr
 _MOST_BITS = 12
 """Bits per sample that frames are worked on in, of sources with more."""
 
+_UNSPECIFIED = 2
+
 _DEEP = ("x265", "svt-av1", "prores", "ffv1", "png")
 """Codecs of more than 8 bits, the best-known first."""
 
@@ -26,14 +28,35 @@ def caveats(
 ) -> list[str]:
     """Return notes on a video that is written as `chosen` to a name ending in `suffix`.
 
-    There are none on what was asked for by its name, nor on mattes, which have depth enough.
+    There are none on a pixel format that was asked for by its name, nor on mattes, which have depth enough.
     """
-    if settings.pix_fmt is not None or content in ("matte", "parts"):
+    if content in ("matte", "parts"):
         return []
-    notes = [_shallow(chosen, info, suffix, content)]
-    if content == "picture":
+    notes = [_dynamic(name, info) for name in info.dynamic_hdr]
+    if settings.pix_fmt is None:
+        notes.append(_shallow(chosen, info, suffix, content))
+    if settings.pix_fmt is None and content == "picture":
         notes.append(_seldom_played(chosen))
     return [note for note in notes if note]
+
+
+def _dynamic(name: str, info: VideoInfo) -> str:
+    """Return a note on dynamic metadata, which is of the picture before its background was changed."""
+    if name == "Dolby Vision" and info.colour.transfer == _UNSPECIFIED:
+        return (
+            "the clip is Dolby Vision without a plain picture beneath (profile 5): its colours come out "
+            "wrong, green and violet; convert it to HDR10 or SDR first"
+        )
+    plain = {16: "HDR10", 18: "HLG"}.get(info.colour.transfer, "SDR")
+    return f"{name}'s metadata is dropped; its plain picture stays, which is {plain}"
+
+
+def lost_captions(count: int, codec: str, *, kept: bool, content: Content) -> list[str]:
+    """Return a note where `count` frames have closed captions that `codec` can't write and aren't `kept`."""
+    if kept or not count or content in ("matte", "parts"):
+        return []
+    way_out = "" if content == "cutout" else ", x264 and x265 do"
+    return [f"the closed captions in {count} pictures are dropped: {codec} holds none{way_out}"]
 
 
 def _shallow(chosen: Plan, info: VideoInfo, suffix: str, content: Content) -> str:

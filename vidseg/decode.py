@@ -32,6 +32,7 @@ from vidseg.errors import InputError, SettingsError
 from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
 from vidseg.joints import Joints
 from vidseg.settings import MOST_PIXELS
+from vidseg.side_data import captions_of
 
 _MOST_ERRORS_IN_A_ROW = 1000
 _MOST_PACKETS_HELD = 5000
@@ -361,7 +362,7 @@ def _frames(pictures: Iterable[VideoFrame], info: VideoInfo) -> Iterator[Frame]:
     All have the format and the colours of the first; where these change on the way, they are converted.
     """
     target = working_format(info.pix_fmt)
-    reformatter = VideoReformatter()
+    reformatter, tiny = VideoReformatter(), VideoReformatter()
     held: VideoFrame | None = None
     step = max(1, round(1 / (info.average_rate or Fraction(25)) / info.time_base))
     colour: Colour | None = None
@@ -371,13 +372,15 @@ def _frames(pictures: Iterable[VideoFrame], info: VideoInfo) -> Iterator[Frame]:
         picture = recoloured(picture, colour, reformatter)
         if held is not None:
             step = int(picture.pts) - int(held.pts)  # type: ignore[arg-type]  # _timed gave both a time
-            yield _frame(held, step, target, colour)
+            yield _frame(held, step, target, colour, tiny)
         held = picture
     if held is not None and colour is not None:
-        yield _frame(held, held.duration or step, target, colour)
+        yield _frame(held, held.duration or step, target, colour, tiny)
 
 
-def _frame(picture: VideoFrame, duration: int, target: PixelFormat, colour: Colour) -> Frame:
+def _frame(
+    picture: VideoFrame, duration: int, target: PixelFormat, colour: Colour, tiny: VideoReformatter
+) -> Frame:
     assert picture.pts is not None
     assert picture.time_base is not None
     return Frame(
@@ -388,4 +391,5 @@ def _frame(picture: VideoFrame, duration: int, target: PixelFormat, colour: Colo
         format=target,
         colour=colour,
         key=picture.key_frame,
+        captions=captions_of(picture, tiny),
     )

@@ -18,9 +18,10 @@ from vidseg import beside
 from vidseg._av import Packet, av_errors, new_frame, planes_of, reason, sws_matrix, tag_colour
 from vidseg.codecs import CODECS, Plan
 from vidseg.errors import OutputError
-from vidseg.frames import Blank, Colour, PixelFormat, Plane, VideoInfo, as_plane
+from vidseg.frames import Blank, Colour, PixelFormat, Plane, Planes, VideoInfo, as_plane
 from vidseg.planes import scaled
 from vidseg.samples import PicturePlan, samples_of
+from vidseg.side_data import captioned
 
 _RGB = {"rgb24": 0, "rgb48be": 0, "rgba": 0, "rgba64be": 0, "argb": 1}
 """RGB formats that pictures are kept in, and the place of red."""
@@ -48,6 +49,7 @@ class Encoder:
         self.coded_size = _coded_size(self.size, chosen)
         self.notes = self._size_notes()
         self._reformatter = VideoReformatter()
+        self._captioner = VideoReformatter()  # of its own: blanks may be made in another thread
         self._frames = 0
         self._beside = beside.AlphaBeside(*self.coded_size) if chosen.alpha_beside else None
         self._format = "yuv420p" if chosen.alpha_beside else chosen.pix_fmt
@@ -94,9 +96,9 @@ class Encoder:
         """A checksum of what the open codec has for the container's header."""
         return hashlib.sha256(self.stream.codec_context.extradata or b"").hexdigest()
 
-    def blank(self) -> Blank:
-        """Return a fresh frame of `layout` to paint on."""
-        frame, planes = new_frame(*self.coded_size, self.layout.name, self.layout.dtype)
+    def blank(self, captions: object = None) -> Blank:
+        """Return a fresh frame of `layout` to paint on, with the `captions` of a `Frame` where it has any."""
+        frame, planes = self._fresh(captions)
         width, height = self.size
         views = tuple(
             _corner(plane, *self.layout.plane_size(i, width, height)) for i, plane in enumerate(planes)
@@ -105,6 +107,12 @@ class Encoder:
             return Blank(views, frame)
         alpha = as_plane(np.zeros(self.coded_size[::-1], self.layout.dtype))
         return Blank((*views, _corner(alpha, width, height)), frame, alpha)
+
+    def _fresh(self, captions: object) -> tuple[VideoFrame, Planes]:
+        if not (self.plan.captions and isinstance(captions, VideoFrame)):
+            return new_frame(*self.coded_size, self.layout.name, self.layout.dtype)
+        frame = captioned(captions, *self.coded_size, self.layout.name, self._captioner)
+        return frame, planes_of(frame, self.layout.dtype)
 
     def encode(self, blank: Blank, pts: int, duration: int, time_base: Fraction) -> list[Packet]:
         """Encode a painted `blank`, shown from `pts` for `duration` `time_base` units."""

@@ -142,7 +142,8 @@ class Frame:
 
     `planes`: Y, U, V as views without padding, [h, w] uint8 or uint16 (see `PixelFormat`). `pts` and
     `duration` count `time_base` units; `duration` is 0 where unknown. `owner` is the library's frame
-    that holds the memory; only the encoder looks at it. `key` marks a key frame.
+    that holds the memory; only the encoder looks at it. `key` marks a key frame. `captions`: the library's
+    tiny frame that carries the picture's closed captions (see `vidseg.side_data`), `None` without any.
     """
 
     planes: Planes
@@ -153,6 +154,7 @@ class Frame:
     colour: Colour
     owner: object = None
     key: bool = False
+    captions: object = None
 
     @property
     def width(self) -> int:
@@ -296,6 +298,8 @@ class VideoInfo:
     display_matrix: tuple[int, ...] | None = None
     mastering_display: str | None = None
     content_light_level: str | None = None
+    dynamic_hdr: tuple[str, ...] = ()
+    """Names of HDR's dynamic metadata that its first picture carries, such as "Dolby Vision"."""
     metadata: dict[str, str] = field(default_factory=dict)
     chapters: int = 0
     interlaced: bool = False

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg._av import check_target, reason
+from vidseg.caveats import lost_captions
 from vidseg.errors import OutputError
 from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo, as_plane
 from vidseg.interrupts import held_back
@@ -50,6 +51,7 @@ class PictureSink:
         self._sequence = is_numbered(path)
         self._check()
         self._written: list[int] = []
+        self._captioned = 0
         self._durations: set[int] = set()
         self._profile, self._exif = (srgb_profile(), read_exif(Path(info.path))) if photo else (b"", b"")
         self._opacity = read_opacity(Path(info.path)) if photo else None
@@ -77,8 +79,8 @@ class PictureSink:
         by_number = self._info.container == "image2"
         self._first = first_number(Path(self._info.path), OutputError) if by_number else None
 
-    def blank(self) -> Blank:
-        """Return fresh planes to paint a frame on."""
+    def blank(self, frame: Frame) -> Blank:
+        """Return fresh planes to paint `frame` on."""
         sizes = [self._layout.plane_size(index, self._info.width, self._info.height) for index in range(3)]
         sizes += sizes[:1] if self._content == "cutout" else []
         return Blank(tuple(as_plane(np.empty((h, w), self._layout.dtype)) for w, h in sizes))
@@ -102,6 +104,7 @@ class PictureSink:
         )
         self._written.append(number)
         self._durations.add(frame.duration)
+        self._captioned += frame.captions is not None
         watch.add("encode", since)
 
     def _thinned(self, samples: Samples, opacity: NDArray[np.uint8]) -> Samples:
@@ -119,6 +122,7 @@ class PictureSink:
 
     def finish(self) -> None:
         """Give the pictures their names."""
+        self.notes += lost_captions(self._captioned, self.codec, kept=False, content=self._content)
         if self._sequence and max(self._durations) - min(self._durations) > 1:
             self.notes.append(
                 "the frame rate varies, which numbered pictures can't tell; a video file keeps the times"

@@ -284,7 +284,7 @@ def painted(
     def paint() -> Iterator[Painted]:
         for frame, mask in pairs:
             since = time.perf_counter()
-            blanks = [sink.blank() for sink in sinks]
+            blanks = [sink.blank(frame) for sink in sinks]
             chain.painter.paint(frame, mask, tuple(itertools.chain.from_iterable(b.planes for b in blanks)))
             watch.add("paint", since)
             yield Painted(frame, blanks, mask) if measured else Painted(frame.without_picture, blanks)

@@ -21,7 +21,13 @@ from vidseg._av import (
 from vidseg.errors import InputError, VidsegError
 from vidseg.frames import StreamInfo, VideoInfo
 from vidseg.settings import MOST_PIXELS
-from vidseg.side_data import content_light_level, display_matrix, mastering_display, orientation_of
+from vidseg.side_data import (
+    content_light_level,
+    display_matrix,
+    dynamic_hdr,
+    mastering_display,
+    orientation_of,
+)
 
 _MOST_PACKETS_BEFORE_A_PICTURE = 2000
 
@@ -113,6 +119,7 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
         display_matrix=matrix,
         mastering_display=mastering_display(first),
         content_light_level=content_light_level(first),
+        dynamic_hdr=dynamic_hdr(first),
         streams=tuple(_stream(s) for s in container.streams),
         video_index=stream.index,
         metadata=dict(container.metadata),

@@ -287,7 +287,7 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
             sink.start(surface.layout, surface.colour, job.opening.cut)
             accounts = _accounts(job, index)
             _check_headers(sink, accounts, job)
-            sink.copy(_packets(job, index, accounts))
+            sink.copy(_packets(job, index, accounts), sum(account.captioned for account in accounts))
             if index == 0:
                 report = new_report(settings, info, _Named.of(accounts), sinks)
                 report.frames_out = sum(account.frames for account in accounts)

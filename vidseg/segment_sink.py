@@ -77,9 +77,9 @@ class SegmentSink:
         self._open()
         self.notes += self._encoder.notes
 
-    def blank(self) -> Blank:
-        """Return something fresh to paint a frame on, of any segment."""
-        return self._encoder.blank()
+    def blank(self, frame: Frame) -> Blank:
+        """Return something fresh to paint `frame` on, of any segment."""
+        return self._encoder.blank(frame.captions)
 
     def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
         """Encode what was painted on a `blank`, in the segment that holds the frame's time."""
@@ -98,6 +98,7 @@ class SegmentSink:
         packets = self._encoder.encode(blank, frame.pts - shift, frame.duration, frame.time_base)
         self._put(packets)
         self._frames += 1
+        self._captioned += frame.captions is not None
         watch.add("encode", since)
 
     def finish(self) -> None:
@@ -113,7 +114,7 @@ class SegmentSink:
         self._encoder = Encoder(self._container, self._plan, self._info, self._layout, self._colour)
         self._encoder.open()
         self._pts: list[int] = []
-        self._frames = 0
+        self._frames = self._captioned = 0
         with held_back():
             self._writer = ParcelWriter(self._store.path(self._number, self._index))
 
@@ -136,6 +137,7 @@ class SegmentSink:
             video_end=str(end) if last and end is not None else None,
             model=self._by.name,
             device=self._by.device,
+            captioned=self._captioned,
         )
         self._seen = counts
         assert self._writer is not None

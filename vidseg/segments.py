@@ -26,7 +26,7 @@ class Account:
 
     `last`: the clip ends with it, at `video_end` in seconds of the source's clock; `header`: checksum of
     what the encoder puts into the container's header, which all segments must share; `model` and `device`:
-    who found the people.
+    who found the people. `captioned`: how many frames have closed captions.
     """
 
     frames: int
@@ -37,6 +37,7 @@ class Account:
     video_end: str | None = None
     model: str = ""
     device: str = ""
+    captioned: int = 0
 
 
 class Store:

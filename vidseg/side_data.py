@@ -1,4 +1,4 @@
-"""What frames carry beside their picture: how it is turned, and HDR's static metadata."""
+"""What frames carry beside their picture: how it is turned, closed captions, HDR's static metadata."""
 
 import re
 import struct
@@ -7,8 +7,15 @@ from fractions import Fraction
 from typing import Any
 
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from vidseg.frames import Orientation
+
+_TINY = 16
+"""Side in pixels of the pictures that carry captions."""
+
+_ITU601 = 5
+"""swscale's number of a matrix that it surely knows; between pictures of one kind any will do."""
 
 
 def orientation_of(matrix: tuple[int, ...] | None) -> Orientation:
@@ -89,6 +96,21 @@ def as_ratios(display: str) -> str:
     return re.sub(r"([A-Z]+)\(([^)]*)\)", told, display)
 
 
+_DYNAMIC = {
+    "DOVI_METADATA": "Dolby Vision",
+    "DOVI_RPU_BUFFER": "Dolby Vision",
+    "DYNAMIC_HDR_PLUS": "HDR10+",
+    "DYNAMIC_HDR_VIVID": "HDR Vivid",
+}
+"""Side data that tells frame by frame how HDR is shown, and its names for people."""
+
+
+def dynamic_hdr(frame: VideoFrame) -> tuple[str, ...]:
+    """Return which kinds of HDR's dynamic metadata a frame carries: "Dolby Vision", "HDR10+", "HDR Vivid"."""
+    found = (name for kind, name in _DYNAMIC.items() if _side_data(frame, kind) is not None)
+    return tuple(dict.fromkeys(found))
+
+
 def content_light_level(frame: VideoFrame) -> str | None:
     """Return HDR10 light levels as x265's ``max-cll`` (MaxCLL,MaxFALL in cd/m²), or `None`."""
     data = _side_data(frame, "CONTENT_LIGHT_LEVEL")
@@ -96,3 +118,38 @@ def content_light_level(frame: VideoFrame) -> str | None:
         return None
     most, average = struct.unpack("<2I", data[:8])
     return f"{most},{average}"
+
+
+def captions_of(picture: VideoFrame, reformatter: VideoReformatter) -> VideoFrame | None:
+    """Return a tiny picture with the closed captions (ATSC A/53) of `picture`, `None` where it has none.
+
+    PyAV puts no side data on frames; but a picture that is scaled keeps what the larger one carried.
+    """
+    if _side_data(picture, "A53_CC") is None:
+        return None
+    side = _TINY if (picture.width, picture.height) != (_TINY, _TINY) else 2 * _TINY
+    return _scaled(picture, side, side, picture.format.name, reformatter)
+
+
+def captioned(
+    tiny: VideoFrame, width: int, height: int, name: str, reformatter: VideoReformatter
+) -> VideoFrame:
+    """Return a picture to paint over, in the pixel format `name`, that carries what `tiny` does."""
+    new = _scaled(tiny, width, height, name, reformatter)
+    new.pict_type = 0  # it is the encoder's to choose, whatever the source's was
+    return new
+
+
+def _scaled(
+    picture: VideoFrame, width: int, height: int, name: str, reformatter: VideoReformatter
+) -> VideoFrame:
+    return reformatter.reformat(
+        picture,
+        width,
+        height,
+        name,
+        src_colorspace=_ITU601,
+        dst_colorspace=_ITU601,
+        interpolation="POINT",
+        threads=1,
+    )

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from vidseg._av import Packet
-from vidseg.caveats import caveats
+from vidseg.caveats import caveats, lost_captions
 from vidseg.codecs import plan, sample_bits
 from vidseg.encode import Encoder
 from vidseg.errors import OutputError
@@ -53,8 +53,8 @@ class Sink(Protocol):
     def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
         """Get ready for frames in `layout` and `colour`; `cut` is what is kept of the source."""
 
-    def blank(self) -> Blank:
-        """Return something fresh to paint a frame on; may be called from a thread of its own."""
+    def blank(self, frame: Frame) -> Blank:
+        """Return something fresh to paint `frame` on; may be called from a thread of its own."""
 
     def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
         """Write what was painted on a `blank`, at the time of `frame`."""
@@ -98,7 +98,9 @@ class VideoSink:
         self._plan = plan(info, settings.encode, suffix, target.content)
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self.full_range = self._plan.full_range
-        self._info = info
+        self._info, self._content = info, target.content
+        self.captioned = 0
+        """How many of the frames that were written have closed captions."""
         audio = settings.encode.audio if target.sound else None
         self._output = Output(target.path, info, audio, overwrite=settings.overwrite, scratch=scratch)
         self.notes, self.fates = self._output.notes, self._output.fates
@@ -130,13 +132,14 @@ class VideoSink:
         self._cut = cut
         self._output.start(self._encoder.stream, cut)
 
-    def blank(self) -> Blank:
-        """Return something fresh to paint a frame on."""
-        return self._encoder.blank()
+    def blank(self, frame: Frame) -> Blank:
+        """Return something fresh to paint `frame` on."""
+        return self._encoder.blank(frame.captions)
 
     def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
         """Encode what was painted on a `blank`, at the time of `frame`."""
         since = time.perf_counter()
+        self.captioned += frame.captions is not None
         shift = round(self._cut.origin / frame.time_base)
         packets = self._encoder.encode(blank, frame.pts - shift, frame.duration, frame.time_base)
         since = watch.add("encode", since)
@@ -148,13 +151,20 @@ class VideoSink:
         """A checksum of what the encoder has for the container's header."""
         return self._encoder.header
 
-    def copy(self, packets: Iterable[Packet]) -> None:
-        """Write packets that another encoder of the same settings made, instead of frames."""
+    def copy(self, packets: Iterable[Packet], captioned: int) -> None:
+        """Write packets that another encoder of the same settings made, instead of frames.
+
+        So many of the frames are `captioned`.
+        """
+        self.captioned = captioned
         for packet in packets:
             packet.stream = self._encoder.stream
             self._output.write([packet])
 
     def finish(self) -> None:
         """Write what the encoder still holds, close the file and give it its name."""
+        self.notes += lost_captions(
+            self.captioned, self.codec, kept=self._plan.captions, content=self._content
+        )
         self._output.write(self._encoder.flush())
         self._output.finish()
