@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 import vidseg
 from vidseg.errors import InputError, OutputError, VidsegError
 from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Plane, Planes, as_plane
+from vidseg.linear import is_linear, srgb_of
 from vidseg.numbered import first_number, is_numbered
 
 Packet: TypeAlias = "av.Packet[Any]"
@@ -42,6 +43,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif")
 _RANGE_FULL = 2  # AVCOL_RANGE_JPEG
 _RANGE_VIDEO = 1  # AVCOL_RANGE_MPEG
 _RGB, _UNSPECIFIED = 0, 2  # AVCOL_SPC_RGB, AVCOL_SPC_UNSPECIFIED
+_SRGB = Colour(full_range=True, matrix=_RGB, primaries=1, transfer=13)
 _SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # ITU-T H.273 → SWS_CS_*
 
 
@@ -310,10 +312,13 @@ def _view(plane: "av.video.plane.VideoPlane", dtype: type[np.uint8] | type[np.ui
 def to_working(frame: VideoFrame, target: PixelFormat, reformatter: VideoReformatter) -> VideoFrame:
     """Return `frame` in the working format `target`, with its own colour range and matrix.
 
-    RGB gets BT.709 above 576 lines and BT.601 otherwise, video range, and is tagged so.
+    RGB gets BT.709 above 576 lines and BT.601 otherwise, video range, and is tagged so. Linear light becomes
+    sRGB first.
     """
     if frame.format.name == target.name:
         return frame
+    if is_linear(frame.format.name):
+        frame = _displayed(frame)
     colour = colour_of(frame)
     if frame.format.is_rgb or frame.format.has_palette:
         matrix = 1 if frame.height > 576 else 6
@@ -334,6 +339,17 @@ def to_working(frame: VideoFrame, target: PixelFormat, reformatter: VideoReforma
         dst_color_range=code,
     )
     tag_colour(new, Colour(full, colour.matrix, colour.primaries, colour.transfer))
+    return new
+
+
+def _displayed(frame: VideoFrame) -> VideoFrame:
+    """Return a picture of linear light in sRGB, of 16 bits, with the same times."""
+    planes = [memoryview(plane) for plane in frame.planes]
+    rgb = srgb_of(frame.format.name, planes, frame.width, frame.height)
+    new = VideoFrame.from_ndarray(rgb, "rgb48le")
+    tag_colour(new, _SRGB)
+    new.pts, new.time_base, new.duration = frame.pts, frame.time_base, frame.duration
+    new.key_frame = frame.key_frame  # type: ignore[misc]  # it can be set, which the stubs don't say
     return new
 
 

@@ -176,6 +176,8 @@ class Still:
 
 
 _WORTH_SKIPPING_S = 2
+_NEVER = Fraction(10**12)
+"""Seconds after which what stays for ever would be followed by something."""
 
 
 class Movie:
@@ -290,6 +292,7 @@ class _Loop:
 
     def __init__(self, info: VideoInfo) -> None:
         self._info = info
+        self._only: Frame | None = None
         self._origin: Fraction | None = None
         self.length: Fraction | None = None
 
@@ -298,6 +301,8 @@ class _Loop:
         beginning = self._beginning(elapsed)
         while True:
             yield from self._once(beginning, elapsed)
+            while self._only is not None:  # it stays: no need to read it again
+                yield _NEVER, self._only
             assert self.length is not None
             beginning = max(beginning + self.length, self._beginning(elapsed))
 
@@ -309,6 +314,7 @@ class _Loop:
         """Yield the pictures of one run that aren't over by `elapsed`."""
         for start in self._starts(elapsed - beginning):
             held: tuple[Fraction, Frame] | None = None
+            several = False
             for frame in decode(self._info, Span(start), Damage()):
                 self._origin = frame.time if self._origin is None else self._origin
                 time = beginning + frame.time - self._origin
@@ -316,9 +322,11 @@ class _Loop:
                     break  # what is shown at `elapsed` begins long before
                 if held is not None and time > elapsed:
                     yield held
+                several = held is not None
                 held = time, frame
             else:
                 if held is not None:
+                    self._only = held[1] if start is None and not several else None
                     self.length = max(held[0] - beginning + held[1].end - held[1].time, Fraction(1, 1000))
                     if elapsed < beginning + self.length:
                         yield held

@@ -2,6 +2,7 @@
 
 from vidseg.codecs import CODECS, Codec, Plan, formats_of, sample_bits
 from vidseg.frames import VideoInfo
+from vidseg.linear import is_linear
 from vidseg.settings import Content, EncodeSettings
 from vidseg.transfer import is_hdr
 
@@ -32,12 +33,19 @@ def caveats(
     """
     if content in ("matte", "parts"):
         return []
-    notes = [_dynamic(name, info) for name in info.dynamic_hdr]
+    notes = [*linear_light(info, content), *(_dynamic(name, info) for name in info.dynamic_hdr)]
     if settings.pix_fmt is None:
         notes.append(_shallow(chosen, info, suffix, content))
     if settings.pix_fmt is None and content == "picture":
         notes.append(_seldom_played(chosen))
     return [note for note in notes if note]
+
+
+def linear_light(info: VideoInfo, content: Content) -> list[str]:
+    """Return a note where the source's samples mean linear light, of which a display shows a part."""
+    if content in ("matte", "parts") or not is_linear(info.pix_fmt):
+        return []
+    return ["the source's linear light becomes sRGB; what is brighter than white is cut off"]
 
 
 def _dynamic(name: str, info: VideoInfo) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg._av import check_target, reason
-from vidseg.caveats import lost_captions
+from vidseg.caveats import linear_light, lost_captions
 from vidseg.errors import OutputError
 from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo, as_plane
 from vidseg.interrupts import held_back
@@ -194,7 +194,7 @@ class PictureSink:
         return notes
 
     def _warnings(self) -> list[str]:
-        notes = []
+        notes = linear_light(self._info, self._content)
         if self._info.sample_aspect_ratio != 1:
             ratio = self._info.sample_aspect_ratio
             notes.append(

@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from vidseg._av import check_pixels, check_source
 from vidseg.errors import OutputError, VidsegError
+from vidseg.linear import DEEP_TIFF
 from vidseg.samples import Samples
 
 _READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
@@ -40,8 +41,8 @@ def read_picture(
     """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
 
     It lies on black; `straight` gives what is half transparent its own colours, which go with `read_opacity`.
-    Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an animated WebP, or of more
-    than `most` pixels.
+    Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an animated WebP, a TIFF of 32
+    bits, or of more than `most` pixels.
     """
     check_source(path, kind)
     try:
@@ -51,6 +52,10 @@ def read_picture(
                 if image.format == "WEBP":
                     raise kind(f"{path}: is an animated WebP, which FFmpeg can't decode; make a GIF of it")
                 return None
+            if image.mode in ("F", "I") and image.format == "TIFF":
+                raise kind(f"{path}: {DEEP_TIFF}")
+            if image.mode == "F":
+                return None  # a PFM: FFmpeg's, as those in colour are
             return _srgb(image, straight=straight)
     except UnidentifiedImageError:
         return None
@@ -71,7 +76,7 @@ def _of_any_size() -> Iterator[None]:
 def _srgb(image: Image.Image, *, straight: bool) -> NDArray[np.uint8]:
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I;16"):
+    if upright.mode.startswith("I"):  # also PGM's 16 bits, which Pillow gives as 32
         return np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if _has_alpha(upright):
         upright = upright.convert("RGBA")

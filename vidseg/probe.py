@@ -20,6 +20,7 @@ from vidseg._av import (
 )
 from vidseg.errors import InputError, VidsegError
 from vidseg.frames import StreamInfo, VideoInfo
+from vidseg.linear import DEEP_TIFF, is_linear
 from vidseg.settings import MOST_PIXELS
 from vidseg.side_data import (
     content_light_level,
@@ -55,6 +56,8 @@ def probe(
         if first is None:
             raise kind(f"{path}: none of its video could be decoded ({_codec(stream)})")
         check_pixels(path, first.width, first.height, most, kind)
+        if stream.codec_context.name == "tiff" and is_linear(first.format.name):
+            raise kind(f"{path}: {DEEP_TIFF}")
         return _describe(path, container, stream, first)
 
 
