@@ -24,7 +24,18 @@ SAME_LEVEL = {
 }
 """Imports between modules of one level that are meant."""
 ONLY_IN = {
-    "av": ("_av", "side_data", "probe", "decode", "codecs", "beside", "encode", "mux/", "background"),
+    "av": (
+        "_av",
+        "side_data",
+        "probe",
+        "decode",
+        "codecs",
+        "beside",
+        "flatten",
+        "encode",
+        "mux/",
+        "background",
+    ),
     "tensorflow": ("segmenters/savedmodel", "models/convert"),
     "tensorflowjs": ("models/convert",),
     "tfjs_graph_converter": ("models/convert",),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,11 +13,16 @@ from PIL import Image
 from tests.media import read_planes, write_clip, write_picture
 from tests.planes import frame_of, info_of
 from tests.renders import rendered
+from vidseg import background
 from vidseg.background import Canvas, open_background
-from vidseg.errors import BackgroundError
+from vidseg.batch import absolute
+from vidseg.decode import decode
+from vidseg.errors import BackgroundError, InputError, VidsegError
 from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, as_plane
 from vidseg.planes import small_rgb
-from vidseg.settings import EncodeSettings, Fit
+from vidseg.resume import identity
+from vidseg.settings import EncodeSettings, Fit, RenderSettings
+from vidseg.source import look
 from vidseg.transfer import sdr_to
 
 CLEAR = as_plane(np.zeros((48, 64), np.uint8))
@@ -258,3 +264,83 @@ def test_a_picture_behind_a_clip_is_written_in_the_clips_own_codes(tmp_path: Pat
     for column, rgb in zip((24, 72), colours, strict=True):
         seen = np.array([y[32, column], cb[16, column // 2], cr[16, column // 2]])
         assert np.abs(seen - coded(rgb, colour)).max() <= 2
+
+
+def write_sequence(folder: Path) -> Path:
+    """Write five numbered pictures, each of a grey of its own, and return their name."""
+    folder.mkdir()
+    for number in range(5):
+        Image.new("RGB", (96, 64), (40 + 40 * number,) * 3).save(folder / f"{number + 8:03d}.png")
+    return folder / "%03d.png"
+
+
+def test_numbered_pictures_play_at_the_clips_rate(tmp_path: Path) -> None:
+    """Cause: as a background, their name was no file."""
+    seen = list(greys(write_sequence(tmp_path / "bg"), canvas_for(), range(12)))
+    assert np.abs(np.array(seen) - [40 + 40 * (number % 5) for number in range(12)]).max() <= 2
+
+
+@pytest.mark.parametrize("rate", [None, Fraction(90000), Fraction(1, 100)])
+def test_where_the_clip_has_no_rate_numbered_pictures_play_at_25(
+    tmp_path: Path, rate: Fraction | None
+) -> None:
+    canvas = canvas_for()
+    assert replace(canvas, info=replace(canvas.info, average_rate=rate)).rate == 25
+
+
+def test_missing_numbered_pictures_are_told(tmp_path: Path) -> None:
+    name = write_sequence(tmp_path / "bg")
+    (tmp_path / "bg" / "010.png").unlink()
+    with pytest.raises(BackgroundError, match="numbers 10 are missing between 8 and 12"):
+        open_background(str(name), canvas_for())
+    with pytest.raises(BackgroundError, match=r"no such pictures, such as .*bg/s1\.png"):
+        open_background(str(tmp_path / "bg/s%d.png"), canvas_for())
+    with pytest.raises(
+        BackgroundError, match=r"is a folder, not a media file; name its pictures as .*%03d\.png"
+    ):
+        open_background(str(tmp_path / "bg"), canvas_for())
+
+
+def test_a_render_in_segments_sees_that_numbered_pictures_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = write_sequence(tmp_path / "bg")
+    settings = RenderSettings(source=tmp_path / "x.mp4", output=tmp_path / "out.mp4", background=str(name))
+    write_clip(settings.source, frames=2)
+    before = identity(settings)
+    monkeypatch.chdir(tmp_path)
+    assert absolute(replace(settings, background="bg/%03d.png")).background == str(name)
+    Image.new("RGB", (96, 64), "red").save(tmp_path / "bg" / "009.png")
+    assert identity(settings)["background file"] != before["background file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("logo.svg", "is an SVG drawing, which vidseg doesn't read; export it as .png"),
+        ("page.PDF", "is a PDF document"),
+        ("logo.ai", "is a drawing or a document"),
+        ("layers.xcf", "is a file of layers"),
+        ("photo.NEF", "is a camera's raw photo, which vidseg doesn't read; develop it as .png"),
+        ("photo.jxl", "is a JPEG XL picture"),
+    ],
+)
+@pytest.mark.parametrize("error", [BackgroundError, InputError])
+def test_what_other_programs_have_to_export_is_told_so(
+    tmp_path: Path, name: str, words: str, error: type[VidsegError]
+) -> None:
+    """Cause: a drawing "couldn't be decoded"; a raw photo may pass for a TIFF, and be its thumbnail."""
+    Image.new("RGB", (96, 64)).save(tmp_path / name, "TIFF")
+    with pytest.raises(error, match=words):
+        (look if error is InputError else lambda path: open_background(str(path), canvas_for()))(
+            tmp_path / name
+        )
+
+
+def test_a_film_of_one_picture_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cause: pictures that only FFmpeg reads were looped like a film of a 25th of a second."""
+    opened: list[object] = []
+    monkeypatch.setattr(background, "decode", lambda *a, **k: (opened.append(a), decode(*a, **k))[1])
+    write_picture(tmp_path / "b.pfm", np.full((48, 64, 3), 1, np.float32))  # type: ignore[arg-type]
+    assert set(greys(tmp_path / "b.pfm", canvas_for(), range(0, 300, 50))) == {255}
+    assert len(opened) == 1

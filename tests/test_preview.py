@@ -105,8 +105,8 @@ def test_a_long_background_video_is_entered_by_seeking(
     )
     seen = []
 
-    def counted(*given: Any) -> Any:
-        for frame in decode(*given):
+    def counted(*given: Any, **named: Any) -> Any:
+        for frame in decode(*given, **named):
             seen.append(frame.time)
             yield frame
 

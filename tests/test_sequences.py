@@ -7,13 +7,16 @@ import av
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from tests.media import Audio, ffprobe, frame_number, frame_times, person_picture, read_frames, write_clip
 from tests.renders import rendered
+from vidseg.cli import cli
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, OutputError
 from vidseg.frames import Colour
+from vidseg.numbered import sequence_near
 from vidseg.preview import moments
 from vidseg.probe import probe
 from vidseg.segmenters.fake import FakeSegmenter
@@ -269,3 +272,59 @@ def test_pictures_of_an_hdr_clip_say_so(tmp_path: Path, kind: str, told: bool) -
     source = write_clip(tmp_path / "in.mp4", frames=2, colour=Colour(False, 9, 9, 18))
     report = rendered(source, tmp_path / "%d.png", encode=PLAIN, kind=kind)
     assert any("HDR code values" in note for note in report.notes) is told
+
+
+@pytest.mark.parametrize(
+    ("files", "asked", "name"),
+    [
+        (["f_0001.png", "f_0002.png"], "", "f_%04d.png"),
+        (["f_0001.png", "f_0002.png"], "*.png", "f_%04d.png"),
+        (["f_0001.png", "f_0002.png"], "f_####.png", "f_%04d.png"),
+        (["f_0001.png", "f_0002.png"], "f_0001.png", "f_%04d.png"),
+        (["1.jpg", "9.jpg", "10.jpg"], "", "%d.jpg"),
+        (["08.exr", "09.exr", "100.exr"], "*.exr", "%02d.exr"),
+        (["a1.png", "b1.png", "b2.png", "notes.txt", "c9.txt"], "", "b%d.png"),
+        (["take2_001_v3.png", "take2_002_v3.png"], "take2_001*.png", "take2_001_v%d.png"),
+        (["2024.07.jpg", "2024.08.jpg"], "", "2024.%02d.jpg"),
+        (["one.png"], "*.png", None),
+        (["clip1.mp4", "clip2.mp4"], "", None),
+    ],
+)
+def test_the_name_of_a_sequence_is_found(
+    tmp_path: Path, files: list[str], asked: str, name: str | None
+) -> None:
+    for each in files:
+        (tmp_path / each).touch()
+    assert sequence_near(tmp_path / asked) == (None if name is None else tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "rate"),
+    [
+        *(("in", rate) for rate in (24, None)),
+        *(("in/*.png", rate) for rate in (24, None)),
+        *(("in/shot.####.png", rate) for rate in (24, None)),
+        ("in/shot.0001.png", 24),  # without a rate it is a photo
+    ],
+)
+def test_who_names_a_sequence_otherwise_is_told_its_name(
+    tmp_path: Path, asked: str, rate: int | None
+) -> None:
+    """Cause: whoever gave a folder and a rate was told to leave the rate out."""
+    name = write_pictures(tmp_path / "in", range(1, 4))
+    with pytest.raises(InputError) as caught:
+        look(tmp_path / asked, None if rate is None else Fraction(rate))
+    assert f"name {'them' if rate else 'its pictures'} as {name}" in str(caught.value)
+    assert "--fps" in str(caught.value)
+    assert "leave it out" not in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["render", "matte", "preview", "probe"])
+def test_pictures_that_the_shell_lists_are_told_their_name(tmp_path: Path, command: str) -> None:
+    """Without quotes, a shell makes many arguments of ``*.png``."""
+    name = write_pictures(tmp_path / "in", range(1, 4))
+    pictures = sorted(str(path) for path in (tmp_path / "in").iterdir())
+    more = [] if command == "probe" else ["-o", str(tmp_path / "out.mp4")]
+    result = CliRunner().invoke(cli, [command, *pictures, "--fps", "24", *more])
+    assert result.exit_code == 2
+    assert f"name pictures as {name}, with --fps" in " ".join(result.output.split())

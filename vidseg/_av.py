@@ -20,10 +20,11 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 import vidseg
+from vidseg.documents import to_be_exported
 from vidseg.errors import InputError, OutputError, VidsegError
 from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Plane, Planes, as_plane
 from vidseg.linear import is_linear, srgb_of
-from vidseg.numbered import first_number, is_numbered
+from vidseg.numbered import first_number, is_numbered, pictures_near
 
 Packet: TypeAlias = "av.Packet[Any]"
 
@@ -127,18 +128,20 @@ def check_source(path: Path, kind: type[VidsegError] = InputError) -> None:
             raise kind(
                 f"{path}: no such file; addresses ({scheme}:) are not read: fetch it, and name the file"
             )
-        raise kind(f"{path}: no such file")
+        raise kind(f"{path}: no such file{pictures_near(path, kind)}")
     try:
         status = path.stat()
     except OSError as error:
         raise kind(f"{path}: can't be opened: {reason(error)}") from error
     if stat.S_ISDIR(status.st_mode):
         batch = "; `vidseg batch` renders all clips of a folder" if kind is InputError else ""
-        raise kind(f"{path}: is a folder, not a media file{batch}")
+        raise kind(f"{path}: is a folder, not a media file{pictures_near(path, kind) or batch}")
     if not stat.S_ISREG(status.st_mode):
         raise kind(f"{path}: is a pipe or a device; write the clip to a file first")
     if status.st_size == 0:
         raise kind(f"{path}: the file is empty")
+    if (what := to_be_exported(path)) is not None:
+        raise kind(f"{path}: {what}")
 
 
 def _exists(path: Path, kind: type[VidsegError]) -> bool:

@@ -15,9 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vidseg.blur import Blur, strength_of
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import BackgroundError
 from vidseg.fitting import fitting, placed
+from vidseg.flatten import Flattener
 from vidseg.frames import (
     Colour,
     Frame,
@@ -29,18 +31,21 @@ from vidseg.frames import (
     rgb_to_yuv_matrix,
     yuv_to_rgb_matrix,
 )
-from vidseg.planes import at_chroma_size, reduced
+from vidseg.numbered import is_sequence
+from vidseg.planes import at_chroma_size
 from vidseg.prefetch import leave, prefetch
 from vidseg.probe import probe
 from vidseg.settings import Fit
 from vidseg.transfer import is_hdr, sdr_from, sdr_to
 
-DEFAULT_BLUR = 12.0
-"""Default strength of ``blur``, in thousandths of the picture's longer side."""
+_MOST_FRAMES_PER_S = 240
+"""Clips of a varying rate claim absurd ones."""
 
 
 class Background(Protocol):
-    """Gives the planes that go behind a frame; `close` frees what it holds open."""
+    """Gives the planes that go behind a frame; `close` frees what it holds open. `notes` are for the user."""
+
+    notes: list[str]
 
     def planes(self, frame: Frame, alpha: Plane) -> Planes:
         """Return planes of `frame`'s layout, size and colour; the caller only reads them."""
@@ -61,6 +66,12 @@ class Canvas:
     """When a video background begins, in seconds of the source's clock; `None`: with the first frame."""
 
     @property
+    def rate(self) -> Fraction:
+        """Frames per second at which pictures follow each other that have no rate of their own."""
+        rate = self.info.average_rate or Fraction(25)
+        return rate if 1 <= rate <= _MOST_FRAMES_PER_S else Fraction(25)
+
+    @property
     def upright_size(self) -> tuple[int, int]:
         """(width, height) of the coded picture turned upright, with its own, maybe oblong, pixels."""
         width, height = self.info.width, self.info.height
@@ -68,46 +79,40 @@ class Canvas:
 
 
 def open_background(spec: str, canvas: Canvas, *, whole_blur: bool = False) -> Background:
-    """Open what the user named: a colour, ``blur[:STRENGTH]``, or the path of a picture or video.
+    """Open what the user named: a colour, ``blur[:STRENGTH]``, or the path of pictures or a video.
 
     `whole_blur` blurs the people too, for hiding parts of them. Raises `BackgroundError` where `spec` is
     none of these or can't be read.
     """
     if spec == "blur" or spec.startswith("blur:"):
-        return Blur(_blur_strength(spec), whole=whole_blur)
+        return Blur(strength_of(spec), whole=whole_blur)
     path = Path(spec)
+    if is_sequence(path):
+        return Movie(path, canvas)
     if not path.exists() and (rgb := named_colour(spec)) is not None:
         return Still.plain(rgb, canvas)
-    from vidseg.pictures import read_picture  # Pillow is for pictures only
+    from vidseg.pictures import read_flat  # Pillow is for pictures only
 
-    picture = read_picture(path, BackgroundError)
-    return Still.fitted(picture, canvas) if picture is not None else Movie(path, canvas)
-
-
-def _blur_strength(spec: str) -> float:
-    _, _, text = spec.partition(":")
-    try:
-        strength = float(text) if text else DEFAULT_BLUR
-    except ValueError:
-        strength = -1.0
-    if not 0 < strength <= 200:
-        raise BackgroundError(
-            f"blur strength must lie in (0, 200] thousandths of the longer side, got {text!r}"
-        )
-    return strength
+    picture = read_flat(path, BackgroundError)
+    if picture is None:
+        return Movie(path, canvas)
+    still = Still.fitted(picture.rgb, canvas)
+    still.notes += [f"{path}: where the background is transparent it lies on black"] * picture.transparent
+    return still
 
 
 def named_colour(spec: str) -> tuple[int, ...] | None:
     """Return the R, G, B of ``#RRGGBB`` or a CSS name, `None` for what looks like a path.
 
-    Raises `BackgroundError` for a malformed ``#…`` and for a word that is neither colour nor file.
+    Raises `BackgroundError` for a malformed ``#…``, for a colour that is transparent, and for a word that is
+    neither colour nor file.
     """
     if re.fullmatch("#[0-9a-fA-F]{6}", spec):
         return tuple(bytes.fromhex(spec[1:]))
     from PIL import ImageColor  # it knows the names, and takes its time to start
 
     try:
-        return ImageColor.getrgb(spec)[:3]
+        *rgb, alpha = (*ImageColor.getrgb(spec), 255)[:4]
     except ValueError:
         if spec.startswith("#"):
             raise BackgroundError(f"{spec}: not a colour; write #RRGGBB, such as #00b140") from None
@@ -117,6 +122,12 @@ def named_colour(spec: str) -> tuple[int, ...] | None:
                 "a CSS colour name, blur, or transparent"
             ) from None
         return None
+    if alpha < 255:
+        raise BackgroundError(
+            f"{spec}: is transparent, which a background can't be; write #{bytes(rgb).hex()}, or -b "
+            "transparent for none"
+        )
+    return tuple(rgb)
 
 
 def planes_from_rgb(rgb: NDArray[np.float32], colour: Colour, layout: PixelFormat, height: int) -> Planes:
@@ -146,6 +157,7 @@ class Still:
 
     def __init__(self, planes: Planes) -> None:
         self._planes = planes
+        self.notes: list[str] = []
 
     @classmethod
     def fitted(cls, rgb: NDArray[np.uint8], canvas: Canvas) -> "Still":
@@ -181,11 +193,15 @@ _NEVER = Fraction(10**12)
 
 
 class Movie:
-    """A video behind the frames, played at its own speed from its beginning, again and again."""
+    """A video behind the frames, played at its own speed from its beginning, again and again.
+
+    Numbered pictures are played at the clip's rate.
+    """
 
     def __init__(self, path: Path, canvas: Canvas) -> None:
         self._canvas = canvas
-        self._info = probe(path, BackgroundError)
+        self._info = probe(path, BackgroundError, rate=canvas.rate)
+        self.notes = [f"{path}: where the background is transparent it lies on black"] * self._info.alpha
         self._fitting = fitting(self._info.shown_size, canvas.info.shown_size, canvas.fit)
         self._loop = _Loop(self._info)
         self._origin = canvas.since
@@ -315,7 +331,8 @@ class _Loop:
         for start in self._starts(elapsed - beginning):
             held: tuple[Fraction, Frame] | None = None
             several = False
-            for frame in decode(self._info, Span(start), Damage()):
+            dress = Flattener() if self._info.alpha else None
+            for frame in decode(self._info, Span(start), Damage(), dress=dress):
                 self._origin = frame.time if self._origin is None else self._origin
                 time = beginning + frame.time - self._origin
                 if held is None and start is not None and time > elapsed:
@@ -339,53 +356,3 @@ class _Loop:
             end = within if self._info.duration is None else min(within, self._info.duration)
             yield self._origin + end - _WORTH_SKIPPING_S
         yield None
-
-
-class Blur:
-    """The picture's own surroundings, blurred without the people in them.
-
-    Normalised convolution (Knutsson and Westin, 1993): colour and weight are blurred alike and divided,
-    with weight 1 - alpha, so that nothing of a person bleeds into what is behind. `strength` is the
-    Gaussian's standard deviation in thousandths of the longer side; `whole` blurs the people too.
-    """
-
-    _SMALL_SIGMA = 3.0
-    """Standard deviation, in pixels, on the reduced picture: fine enough that the reduction can't be seen."""
-
-    def __init__(self, strength: float, *, whole: bool) -> None:
-        self._strength = strength
-        self._whole = whole
-
-    def planes(self, frame: Frame, alpha: Plane) -> Planes:
-        """Return the blurred planes of `frame`."""
-        peak = frame.format.peak
-        sigma = self._strength / 1000 * max(frame.width, frame.height)
-        factor = max(1, int(sigma / self._SMALL_SIGMA))
-        width, height = max(1, frame.width // factor), max(1, frame.height // factor)
-        behind = as_plane(
-            np.full_like(alpha, peak) if self._whole else np.subtract(peak, alpha, dtype=alpha.dtype)
-        )
-        weight = _area(behind, width, height)
-        return tuple(self._blurred(plane, behind, weight, sigma / factor, peak) for plane in frame.planes)
-
-    def _blurred(
-        self, plane: Plane, behind: Plane, weight: NDArray[np.float32], sigma: float, peak: int
-    ) -> Plane:
-        rows, columns = plane.shape
-        if behind.shape != plane.shape:
-            behind = as_plane(cv2.resize(behind, (columns, rows), interpolation=cv2.INTER_AREA))
-        small = _area(as_plane(cv2.multiply(plane, behind, scale=1 / peak)), weight.shape[1], weight.shape[0])
-        # A trace of everything's mean fills what is so far inside a person that no surroundings reach it.
-        trace = 1e-3 * peak
-        mean = float(small.sum() / max(float(weight.sum()) / peak, 1.0))
-        colour = cv2.GaussianBlur(small, (0, 0), sigma) * peak + trace * mean
-        share = cv2.GaussianBlur(weight, (0, 0), sigma) + trace
-        filled = as_plane(np.clip(colour / share + 0.5, 0, peak).astype(plane.dtype))
-        return as_plane(cv2.resize(filled, (columns, rows), interpolation=cv2.INTER_LINEAR))
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-
-def _area(plane: Plane, width: int, height: int) -> NDArray[np.float32]:
-    return reduced(plane, width, height).astype(np.float32)

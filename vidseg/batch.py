@@ -199,11 +199,12 @@ def settings_for(clip: Clip, common: RenderSettings) -> RenderSettings:
 def absolute(settings: RenderSettings) -> RenderSettings:
     """Return the settings with paths that mean the same in any folder."""
     background, model = settings.background, settings.segment.model
+    behind = Path(background)
     return replace(
         settings,
         source=settings.source.absolute(),
         output=settings.output.absolute(),
-        background=str(Path(background).absolute()) if Path(background).exists() else background,
+        background=str(behind.absolute()) if behind.exists() or is_sequence(behind) else background,
         segment=replace(
             settings.segment, model=str(Path(model).absolute()) if Path(model).exists() else model
         ),

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from vidseg.numbered import sequence_near
 from vidseg.settings import (
     DEFAULT_MODEL,
     MOST_PIXELS,
@@ -135,7 +136,20 @@ addresses_option = click.option(
 render_options = grouped(
     segment_options, matte_options, encode_options, _range_option, addresses_option, run_options
 )
-source_argument = click.argument("source", metavar="INPUT", type=click.Path())
+
+
+def _only(context: click.Context, _: click.Parameter, sources: tuple[str, ...]) -> str:
+    """Return the only source; say what to do with the pictures that a shell made of ``*.png``."""
+    if len(sources) == 1 or context.resilient_parsing:
+        return "".join(sources[:1])
+    near = sequence_near(Path(sources[0]))
+    way_out = "`vidseg batch` takes several" if near is None else f"name pictures as {near}, with --fps"
+    raise click.UsageError(f"one INPUT at a time, got {sources[0]}, {sources[1]}, …: {way_out}")
+
+
+source_argument = click.argument(
+    "source", metavar="INPUT", type=click.Path(), nargs=-1, required=True, callback=_only
+)
 background_options = grouped(
     click.option(
         "--fit",

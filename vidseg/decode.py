@@ -32,7 +32,7 @@ from vidseg.errors import InputError, SettingsError
 from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
 from vidseg.joints import Joints
 from vidseg.settings import MOST_PIXELS
-from vidseg.side_data import captions_of
+from vidseg.side_data import Decoder, Dress, alpha_decoder, captions_of
 
 _MOST_ERRORS_IN_A_ROW = 1000
 _MOST_PACKETS_HELD = 5000
@@ -94,14 +94,16 @@ def hardware_trouble(path: Path, hwaccel: str) -> str | None:
     return None
 
 
-def decode(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = None) -> Iterator[Frame]:
+def decode(
+    info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = None, dress: Dress | None = None
+) -> Iterator[Frame]:
     """Yield the frames of `info.path` whose presentation time lies in `span`, in order.
 
     Frames are in the working format nearest to the source's (see `vidseg._av.working_format`), in coded
     orientation, with strictly increasing `pts` in `info.time_base`. Interlaced material is deinterlaced by
-    bwdif, one frame for one frame. `hwaccel` decodes in hardware (see `hardware_trouble`). Adds to
-    `damage`. Raises `InputError` where the file can't be opened, its picture size changes on the way, or
-    nothing in it decodes any more.
+    bwdif, one frame for one frame. `hwaccel` decodes in hardware (see `hardware_trouble`). `dress` gets each
+    picture, with its alpha if any, and returns what is shown of it. Adds to `damage`. Raises `InputError`
+    where the file can't be opened, its picture size changes on the way, or nothing in it decodes any more.
     """
     path = Path(info.path)
     with open_source(path, hwaccel=hwaccel, rate=info.average_rate) as container:
@@ -113,10 +115,13 @@ def decode(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = No
         packets = _packets(container, stream, path, damage)
         if clock_jumps(container) and span.start is not None:
             packets = _from_near(packets, span.start - _SEEK_MARGIN_S)
-        alike = _alike(_pictures(packets, stream, info, damage), stream, info, span)
+        decoder = stream if dress is None or not info.alpha else alpha_decoder(stream, info.codec)
+        alike = _alike(_pictures(packets, decoder, info, damage), stream, info, span)
         pictures = _timed(alike, info, damage)
         if info.interlaced:
             pictures = _deinterlaced(pictures, stream, info)
+        if dress is not None:
+            pictures = map(dress, pictures)
         for frame in _frames(pictures, info):
             if seek_to is not None and span.start is not None and frame.time > span.start:
                 break  # the seek went past the start: the index lies, so read from the beginning instead
@@ -128,7 +133,7 @@ def decode(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = No
                 yield frame
         else:
             return
-    for frame in decode(info, Span(None, span.end), damage, hwaccel):
+    for frame in decode(info, Span(None, span.end), damage, hwaccel, dress):
         if span.holds(frame.time):
             damage.video_end = frame.end
             yield frame
@@ -191,7 +196,7 @@ def _from_near(packets: Iterator[Packet], time: Fraction) -> Iterator[Packet]:
 
 
 def _pictures(
-    packets: Iterable[Packet], stream: VideoStream, info: VideoInfo, damage: Damage
+    packets: Iterable[Packet], stream: Decoder, info: VideoInfo, damage: Damage
 ) -> Iterator[VideoFrame]:
     """Yield decoded pictures.
 
@@ -362,7 +367,7 @@ def _frames(pictures: Iterable[VideoFrame], info: VideoInfo) -> Iterator[Frame]:
     All have the format and the colours of the first; where these change on the way, they are converted.
     """
     target = working_format(info.pix_fmt)
-    reformatter, tiny = VideoReformatter(), VideoReformatter()
+    reformatter = VideoReformatter()
     held: VideoFrame | None = None
     step = max(1, round(1 / (info.average_rate or Fraction(25)) / info.time_base))
     colour: Colour | None = None
@@ -372,15 +377,13 @@ def _frames(pictures: Iterable[VideoFrame], info: VideoInfo) -> Iterator[Frame]:
         picture = recoloured(picture, colour, reformatter)
         if held is not None:
             step = int(picture.pts) - int(held.pts)  # type: ignore[arg-type]  # _timed gave both a time
-            yield _frame(held, step, target, colour, tiny)
+            yield _frame(held, step, target, colour)
         held = picture
     if held is not None and colour is not None:
-        yield _frame(held, held.duration or step, target, colour, tiny)
+        yield _frame(held, held.duration or step, target, colour)
 
 
-def _frame(
-    picture: VideoFrame, duration: int, target: PixelFormat, colour: Colour, tiny: VideoReformatter
-) -> Frame:
+def _frame(picture: VideoFrame, duration: int, target: PixelFormat, colour: Colour) -> Frame:
     assert picture.pts is not None
     assert picture.time_base is not None
     return Frame(
@@ -391,5 +394,5 @@ def _frame(
         format=target,
         colour=colour,
         key=picture.key_frame,
-        captions=captions_of(picture, tiny),
+        captions=captions_of(picture),
     )

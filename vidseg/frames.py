@@ -303,6 +303,8 @@ class VideoInfo:
     metadata: dict[str, str] = field(default_factory=dict)
     chapters: int = 0
     interlaced: bool = False
+    alpha: bool = False
+    """Whether pictures may be transparent in places."""
     duration_of_file: bool = False
     """Whether `duration` reaches to the end of the longest stream: the container tells the file's only."""
     free_clock: bool = False

@@ -4,13 +4,19 @@ import itertools
 import re
 from pathlib import Path
 
-from vidseg.errors import VidsegError
+from vidseg.errors import InputError, VidsegError
 
 VIDEO_SUFFIXES = (
     *(".3g2", ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
     *(".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
 )
 """Endings of clips, whose names never stand for a sequence: ``50%discount.mp4`` is one file."""
+
+PICTURE_SUFFIXES = (
+    *(".avif", ".bmp", ".dpx", ".exr", ".hdr", ".jpeg", ".jpg", ".jp2", ".pfm", ".pgm", ".png", ".ppm"),
+    *(".tga", ".tif", ".tiff", ".webp"),
+)
+"""Endings of pictures, which may be a clip's."""
 
 _PLACE = re.compile(r"%(0?)(\d*)d")
 _MOST_SHOWN = 5
@@ -71,3 +77,43 @@ def first_number(path: Path, kind: type[VidsegError]) -> int:
             "bring them back, or move one stretch into a folder of its own"
         )
     return there[0]
+
+
+def sequence_near(path: Path) -> Path | None:
+    """Return the name of the sequence that a user may mean, `None` where there is none.
+
+    `path` may be a folder, a pattern of the shell's (``*.png``), hashes in the number's place
+    (``shot.####.png``), or one of the pictures that are there.
+    """
+    if path.is_dir():
+        return _longest(path, "*")
+    place = r"\d+(?=\D*$)" if path.is_file() else "#+"
+    pattern = re.sub(place, "*", path.name)
+    return _longest(path.parent, pattern) if re.search(r"[*?\[]", pattern) else None
+
+
+def pictures_near(path: Path, kind: type[VidsegError]) -> str:
+    """Return how numbered pictures that may be meant are named, nothing where there are none."""
+    near = sequence_near(path)
+    rate = ", and say their rate, such as --fps 24" if kind is InputError else ""
+    return "" if near is None else f"; name its pictures as {near}{rate}"
+
+
+def _longest(folder: Path, pattern: str) -> Path | None:
+    """Return the sequence of most pictures among the files of a folder that match `pattern`."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for entry in folder.glob(pattern) if folder.is_dir() else ():
+        name = re.fullmatch(r"(.*?)(\d+)(\D*)", entry.stem)
+        if name is not None and entry.suffix.lower() in PICTURE_SUFFIXES:
+            found.setdefault((name[1], name[3] + entry.suffix), []).append(name[2])
+    if not found:
+        return None
+    before, after = max(found, key=lambda ends: len(found[ends]))
+    return folder / f"{before}{_place(found[before, after])}{after}"
+
+
+def _place(digits: list[str]) -> str:
+    """Return the place for numbers that are written like `digits`."""
+    widths = {len(each) for each in digits}
+    padded = len(widths) == 1 or any(each.startswith("0") for each in digits)
+    return f"%0{min(widths)}d" if padded and min(widths) > 1 else "%d"

@@ -20,7 +20,9 @@ from vidseg.source import is_photo
 
 
 class Painter(Protocol):
-    """Fills the planes of one output frame after another."""
+    """Fills the planes of one output frame after another. `notes` on what it was given are for the user."""
+
+    notes: list[str]
 
     def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
         """Fill `out`, writable planes in the layout that `open_painter` gave.
@@ -98,6 +100,7 @@ class ScenePainter:
         own_colours: bool,
         opacity: Floats | None = None,
     ) -> None:
+        self.notes = background.notes
         self._background = background
         self._settings = settings
         self._hide = hide
@@ -129,6 +132,7 @@ class CutoutPainter:
     """
 
     def __init__(self, settings: MatteSettings, black: Background | None) -> None:
+        self.notes: list[str] = []
         self.settings = settings
         self._black = black
 
@@ -159,6 +163,7 @@ class PairPainter:
     """The people's straight colours for one output, their matte for another."""
 
     def __init__(self, cutout: CutoutPainter, matte: "MattePainter") -> None:
+        self.notes: list[str] = []
         self._cutout = cutout
         self._matte = matte
 
@@ -178,6 +183,7 @@ class MattePainter:
     """The alpha as luma, white for people, with neutral chroma."""
 
     def __init__(self, settings: MatteSettings, *, invert: bool, full_range: bool) -> None:
+        self.notes: list[str] = []
         self._settings = settings
         self._invert = invert
         self._full_range = full_range
@@ -206,6 +212,7 @@ class PartsPainter:
     """The parts of people's bodies, each in its colour, on black."""
 
     def __init__(self, settings: MatteSettings) -> None:
+        self.notes: list[str] = []
         self._settings = settings
 
     def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,14 @@ _LAYOUT_TAGS = frozenset(
 """Numbers of the tags that describe a TIFF's samples, or hold its profile (TIFF 6.0 of 1992)."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Flat:
+    """A picture on black: uint8 [h, w, 3] in sRGB, and whether it is `transparent` in places."""
+
+    rgb: NDArray[np.uint8]
+    transparent: bool = False
+
+
 def read_picture(
     path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS, *, straight: bool = False
 ) -> NDArray[np.uint8] | None:
@@ -44,6 +53,14 @@ def read_picture(
     Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an animated WebP, a TIFF of 32
     bits, or of more than `most` pixels.
     """
+    flat = read_flat(path, kind, most, straight=straight)
+    return None if flat is None else flat.rgb
+
+
+def read_flat(
+    path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS, *, straight: bool = False
+) -> Flat | None:
+    """Return what `read_picture` does, and whether the picture is transparent anywhere."""
     check_source(path, kind)
     try:
         with _of_any_size(), Image.open(path, formats=_READABLE) as image:
@@ -73,20 +90,22 @@ def _of_any_size() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _srgb(image: Image.Image, *, straight: bool) -> NDArray[np.uint8]:
+def _srgb(image: Image.Image, *, straight: bool) -> Flat:
+    transparent = False
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):  # also PGM's 16 bits, which Pillow gives as 32
-        return np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+        return Flat(np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2))
     if _has_alpha(upright):
         upright = upright.convert("RGBA")
+        transparent = upright.getchannel("A").getextrema() != (255, 255)
         if straight:
             upright.putalpha(upright.getchannel("A").point(lambda opacity: 255 * (opacity > 0)))
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, (0, 0, 0, 255)), upright)
         upright = upright.convert("RGB")
     if profile and upright.mode in ("RGB", "CMYK"):
         upright = _by_profile(upright, profile)
-    return np.asarray(upright.convert("RGB"))
+    return Flat(np.asarray(upright.convert("RGB")), transparent)
 
 
 def _has_alpha(image: Image.Image) -> bool:

@@ -180,6 +180,7 @@ def open_chain(
         opening, frames = opened(settings, info, span, frames)
     painter, surfaces = open_painter(settings, info, opening.first, [sink.full_range for sink in sinks])
     stack.enter_context(closing(painter))
+    sinks[0].notes += painter.notes
     for sink, surface in zip(sinks, surfaces, strict=True):
         sink.start(surface.layout, surface.colour, opening.cut)
     if network is not None:

@@ -23,9 +23,11 @@ from vidseg.frames import StreamInfo, VideoInfo
 from vidseg.linear import DEEP_TIFF, is_linear
 from vidseg.settings import MOST_PIXELS
 from vidseg.side_data import (
+    alpha_is_beside,
     content_light_level,
     display_matrix,
     dynamic_hdr,
+    has_alpha,
     mastering_display,
     orientation_of,
 )
@@ -129,6 +131,7 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
         chapters=len(container.chapters()),
         interlaced=first.interlaced_frame or context.field_order not in (0, 1),
         free_clock=clock_jumps(container),
+        alpha=has_alpha(first.format) or alpha_is_beside(stream),
     )
 
 

@@ -275,14 +275,14 @@ def _within(
 def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
     """Write the outputs from the segments, and account for them."""
     settings, info = job.settings, job.info
-    since = time.perf_counter()
-    damage = Damage()
+    since, damage = time.perf_counter(), Damage()
     with ExitStack() as stack:
         with held_back():
             opened = (VideoSink(target, settings, info, job.store.folder) for target in settings.targets)
             sinks = [stack.enter_context(sink) for sink in opened]
         painter, surfaces = open_painter(settings, info, job.opening.first, [s.full_range for s in sinks])
         painter.close()
+        sinks[0].notes += painter.notes
         for index, (sink, surface) in enumerate(zip(sinks, surfaces, strict=True)):
             sink.start(surface.layout, surface.colour, job.opening.cut)
             accounts = _accounts(job, index)
@@ -366,9 +366,10 @@ def identity(settings: RenderSettings, segmenter: Segmenter | None = None) -> di
     chosen["timeline"] = settings.timeline is not None
     chosen["segment"]["network"] = settings.segment.model if segmenter is None else segmenter.name
     background = Path(settings.background)
+    there = background.is_file() or is_sequence(background)
     return {
         "source": _source_identity(settings.source),
-        "background file": _file_identity(background) if background.is_file() else None,
+        "background file": _source_identity(background) if there else None,
         "settings": chosen,
         "weights": fingerprint(settings.segment.model),
         "versions": {**library_versions(), "numpy": np.__version__, "opencv": cv2.__version__},
@@ -385,7 +386,7 @@ def _source_identity(path: Path) -> dict[str, Any]:
     for number in there:
         status = name_of(path, number).stat()
         digest.update(f"{number} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return {"pictures": len(there), "first": there[0], "listing": digest.hexdigest()[:32]}
+    return {"pictures": len(there), "first": there[:1], "listing": digest.hexdigest()[:32]}
 
 
 def _file_identity(path: Path) -> dict[str, Any]:

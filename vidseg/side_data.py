@@ -1,15 +1,22 @@
-"""What frames carry beside their picture: how it is turned, closed captions, HDR's static metadata."""
+"""What frames carry beside their picture: turns, alpha, closed captions, HDR's metadata."""
 
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
+from av.codec import CodecContext
+from av.video.codeccontext import VideoCodecContext
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from vidseg.frames import Orientation
+
+Decoder: TypeAlias = VideoStream | VideoCodecContext
+Dress: TypeAlias = Callable[[VideoFrame], VideoFrame]
 
 _TINY = 16
 """Side in pixels of the pictures that carry captions."""
@@ -120,7 +127,27 @@ def content_light_level(frame: VideoFrame) -> str | None:
     return f"{most},{average}"
 
 
-def captions_of(picture: VideoFrame, reformatter: VideoReformatter) -> VideoFrame | None:
+def has_alpha(layout: VideoFormat) -> bool:
+    """Whether a pixel format has an alpha channel, or a palette, whose colours may be transparent."""
+    return layout.has_palette or any(part.is_alpha for part in layout.components)
+
+
+def alpha_is_beside(stream: VideoStream) -> bool:
+    """Whether a stream says that its packets carry alpha beside the picture, as WebM's do."""
+    return any(name.lower() == "alpha_mode" and said == "1" for name, said in stream.metadata.items())
+
+
+def alpha_decoder(stream: VideoStream, codec: str) -> Decoder:
+    """Return what decodes a stream's packets with alpha: of WebM's, which rides beside, libvpx alone does."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(codec)
+    if name is None:
+        return stream
+    decoder = CodecContext.create(name, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    return decoder
+
+
+def captions_of(picture: VideoFrame) -> VideoFrame | None:
     """Return a tiny picture with the closed captions (ATSC A/53) of `picture`, `None` where it has none.
 
     PyAV puts no side data on frames; but a picture that is scaled keeps what the larger one carried.
@@ -128,7 +155,7 @@ def captions_of(picture: VideoFrame, reformatter: VideoReformatter) -> VideoFram
     if _side_data(picture, "A53_CC") is None:
         return None
     side = _TINY if (picture.width, picture.height) != (_TINY, _TINY) else 2 * _TINY
-    return _scaled(picture, side, side, picture.format.name, reformatter)
+    return _scaled(picture, side, side, picture.format.name, VideoReformatter())
 
 
 def captioned(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError
 from vidseg.frames import WORKING_FORMATS, Colour, Frame, Orientation, VideoInfo, as_plane, rgb_to_yuv_matrix
-from vidseg.numbered import is_numbered
+from vidseg.numbered import is_numbered, sequence_near
 from vidseg.probe import probe
 from vidseg.settings import MOST_PIXELS
 
@@ -34,7 +34,7 @@ def look(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> V
     place.
     """
     if rate is not None and not is_numbered(path):
-        raise InputError(f"{path}: --fps is for numbered pictures such as frames/%05d.png; leave it out")
+        raise InputError(f"{path}: --fps is for numbered pictures; {_instead(path)}")
     if path.suffix.lower() in _PHOTO_ENDINGS and not is_numbered(path):
         from vidseg.pictures import read_picture  # Pillow is for pictures only
 
@@ -42,6 +42,14 @@ def look(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> V
         if picture is not None:
             return _photo_info(path, *picture.shape[1::-1])
     return probe(path, rate=rate, most=most)
+
+
+def _instead(path: Path) -> str:
+    """Return what to say in place of a path that has a rate, but is no sequence."""
+    near = sequence_near(path)
+    if near is not None:
+        return f"name them as {near}"
+    return "leave it out" if path.is_file() else "name them as in frames/%05d.png"
 
 
 def is_photo(info: VideoInfo) -> bool:

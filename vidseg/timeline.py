@@ -17,7 +17,7 @@ from vidseg.decode import Damage, decode
 from vidseg.decode import Span as Everything
 from vidseg.errors import BackgroundError, OutputError
 from vidseg.frames import VideoInfo
-from vidseg.numbered import is_numbered, name_of, numbers
+from vidseg.numbered import is_numbered, is_sequence, name_of, numbers
 from vidseg.pictures import read_picture
 from vidseg.probe import probe
 from vidseg.settings import RenderSettings
@@ -74,6 +74,10 @@ def check(settings: RenderSettings, info: VideoInfo) -> None:
     sources = [settings.source, settings.output]
     if settings.background != "transparent":
         background = Path(settings.background)
+        if is_sequence(background):
+            raise OutputError(
+                f"{path}: a timeline can't name numbered pictures as a background; make a video of them"
+            )
         if background.exists():
             sources.append(background)
         coloured = not background.exists() and named_colour(settings.background) is not None
