@@ -69,8 +69,8 @@ def lost_captions(count: int, codec: str, *, kept: bool, content: Content) -> li
 
 def _shallow(chosen: Plan, info: VideoInfo, suffix: str, content: Content) -> str:
     """Return a note where samples lose bits, with what would keep more, else nothing."""
-    bits, kept = min(sample_bits(info.pix_fmt), _MOST_BITS), sample_bits(chosen.pix_fmt)
-    if kept >= bits:
+    bits, kept = sample_bits(info.pix_fmt), sample_bits(chosen.pix_fmt)
+    if kept >= min(bits, _MOST_BITS):
         return ""
     bands = ", in which HDR shows bands" if kept == 8 and is_hdr(info.colour) else ""
     return (

@@ -91,7 +91,7 @@ Examples:
 @click.option(
     "-b",
     "--background",
-    help="A picture, a video (looped), #RRGGBB or a colour's name, blur[:STRENGTH], transparent.",
+    help="A picture, video or bg/%05d.png (looped), #RRGGBB or a colour, blur[:STRENGTH], transparent.",
 )
 @click.option(
     "--pair",
