@@ -27,6 +27,7 @@ ONLY_IN = {
     "av": (
         "_av",
         "side_data",
+        "sequence",
         "probe",
         "decode",
         "codecs",

@@ -24,7 +24,7 @@ from vidseg.documents import to_be_exported
 from vidseg.errors import InputError, OutputError, VidsegError
 from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Plane, Planes, as_plane
 from vidseg.linear import is_linear, srgb_of
-from vidseg.numbered import first_number, is_numbered, pictures_near
+from vidseg.numbered import first_number, first_readable, is_numbered, pictures_near
 
 Packet: TypeAlias = "av.Packet[Any]"
 
@@ -209,7 +209,7 @@ def clock_jumps(container: InputContainer) -> bool:
 def _open_numbered(path: Path, kind: type[VidsegError], rate: Fraction) -> InputContainer:
     options = {
         "framerate": f"{rate.numerator}/{rate.denominator}",
-        "start_number": str(first_number(path, kind)),
+        "start_number": str(first_readable(path, first_number(path, kind))),
         "protocol_whitelist": "file",
     }
     try:

@@ -1,13 +1,14 @@
 """A path and a span → frames, each with its exact time; damage is tolerated, counted and never hidden."""
 
-import heapq
 import itertools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.codec.context import Flags
 from av.codec.hwaccel import hwdevices_available
 from av.container import InputContainer
 from av.filter import Graph
@@ -28,19 +29,21 @@ from vidseg._av import (
     to_working,
     working_format,
 )
+from vidseg.clock import Clock, has_decoding_times_only, usual_step
+from vidseg.cutting import within
 from vidseg.errors import InputError, SettingsError
+from vidseg.extent import is_indexed, listed_behind
 from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
-from vidseg.joints import Joints
+from vidseg.joints import Joints, from_near
+from vidseg.promised import ByTime, InOrder, Promised
+from vidseg.sequence import picture_packets
 from vidseg.settings import MOST_PIXELS
 from vidseg.side_data import Decoder, Dress, alpha_decoder, captions_of
 
 _MOST_ERRORS_IN_A_ROW = 1000
-_MOST_PACKETS_HELD = 5000
-_MOST_UNTIMED = 64
-"""How many pictures at the beginning may wait for the first that has a time; each is as large as a frame."""
 _SEEK_MARGIN_S = 1
-_DECODING_TIME_ONLY = ("avi", "mpegvideo", "h264", "hevc", "m4v")
-"""Containers that store no presentation times."""
+_NUMBERED = "image2"
+"""FFmpeg's name of the container that numbered pictures are to it."""
 
 
 @dataclass(slots=True)
@@ -49,22 +52,31 @@ class Damage:
 
     `packets` that would not decode, `corrupt_frames` that the decoder itself called damaged,
     `made_up_times` of frames whose container should have told their time but didn't, or told one that lies
-    before the last frame's, and `video_end`, the end of the last frame
-    in seconds of the source's clock.
+    before the last frame's, `unread` pictures that the container's index lists behind what could be read,
+    and `video_end`, the end of the last frame in seconds of the source's clock. `losing` tells when pictures
+    should have been shown that never came out of the decoder, in seconds of the source's clock, so far.
     """
 
     packets: int = 0
     corrupt_frames: int = 0
     made_up_times: int = 0
+    unread: int = 0
     video_end: Fraction | None = None
+    losing: Callable[[], list[Fraction]] = field(default=list, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A half-open stretch [start, end) of the source's clock, in seconds; `None`: no bound."""
+    """A half-open stretch [start, end) of the source's clock, in seconds; `None`: no bound.
+
+    `on_screen`: where no frame begins for long after `start`, the one that is shown then belongs to it, and
+    begins there. `sharp`: a frame that lasts long beyond `end` ends there.
+    """
 
     start: Fraction | None = None
     end: Fraction | None = None
+    on_screen: bool = False
+    sharp: bool = False
 
     def holds(self, time: Fraction) -> bool:
         """Whether `time` lies in the span."""
@@ -105,18 +117,25 @@ def decode(
     picture, with its alpha if any, and returns what is shown of it. Adds to `damage`. Raises `InputError`
     where the file can't be opened, its picture size changes on the way, or nothing in it decodes any more.
     """
-    path = Path(info.path)
-    with open_source(path, hwaccel=hwaccel, rate=info.average_rate) as container:
-        stream = container.streams[info.video_index]
-        assert isinstance(stream, VideoStream)  # probe chose it
-        stream.thread_type = "AUTO"
-        limit_pixels(stream, max(MOST_PIXELS, info.width * info.height))
-        seek_to = _seek(container, stream, span)
-        packets = _packets(container, stream, path, damage)
-        if clock_jumps(container) and span.start is not None:
-            packets = _from_near(packets, span.start - _SEEK_MARGIN_S)
+    with closing(_decoded(info, span, damage, hwaccel, dress, sought=True)) as frames:
+        step, sharp = usual_step(info), span.sharp
+        for frame in within(frames, span.start, span.end, step, on_screen=span.on_screen, sharp=sharp):
+            damage.video_end = frame.end
+            yield frame
+
+
+def _decoded(
+    info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None, dress: Dress | None, *, sought: bool
+) -> Generator[Frame, None, None]:
+    """Yield frames from before the span on, or, unless `sought`, from the beginning on."""
+    entered = span if sought else Span()
+    with _opened(info, hwaccel) as (container, stream):
+        seek_to = _seek(container, stream, entered)
+        packets = _entered(container, stream, info, entered, damage)
+        promised = _promised(info)
+        damage.losing = lambda: [t for each in promised.lost() if span.holds(t := each * info.time_base)]
         decoder = stream if dress is None or not info.alpha else alpha_decoder(stream, info.codec)
-        alike = _alike(_pictures(packets, decoder, info, damage), stream, info, span)
+        alike = _alike(_pictures(packets, decoder, info, damage, promised), stream, info, span)
         pictures = _timed(alike, info, damage)
         if info.interlaced:
             pictures = _deinterlaced(pictures, stream, info)
@@ -126,22 +145,39 @@ def decode(
             if seek_to is not None and span.start is not None and frame.time > span.start:
                 break  # the seek went past the start: the index lies, so read from the beginning instead
             seek_to = None
-            if span.end is not None and frame.time >= span.end:
-                return
-            if span.holds(frame.time):
-                damage.video_end = frame.end
-                yield frame
+            yield frame
         else:
             return
-    for frame in decode(info, Span(None, span.end), damage, hwaccel, dress):
-        if span.holds(frame.time):
-            damage.video_end = frame.end
-            yield frame
+    yield from _decoded(info, span, damage, hwaccel, dress, sought=False)
+
+
+def _promised(info: VideoInfo) -> Promised:
+    """Return a new account of what goes into the decoder and what comes out."""
+    if has_decoding_times_only(info.container):
+        return InOrder(info.codec, round(info.start / info.time_base))
+    return ByTime(info.codec, -1 if info.container == _NUMBERED else None)
+
+
+@contextmanager
+def _opened(
+    info: VideoInfo, hwaccel: str | None, *, threads: int = 0
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a source and set up the decoder of its video; `threads`: of the decoder, 0 for as many as fit."""
+    with open_source(Path(info.path), hwaccel=hwaccel, rate=info.average_rate) as container:
+        stream = container.streams[info.video_index]
+        assert isinstance(stream, VideoStream)  # probe chose it
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads
+        if info.codec == "hevc":
+            stream.codec_context.flags |= Flags.output_corrupt
+        limit_pixels(stream, max(MOST_PIXELS, info.width * info.height))
+        yield container, stream
 
 
 def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fraction | None:
     """Go to a key frame well before the span; return the time asked for, `None` without a seek."""
-    if span.start is None or stream.time_base is None or container.format.name in _DECODING_TIME_ONLY:
+    name = container.format.name
+    if span.start is None or stream.time_base is None or has_decoding_times_only(name) or name == _NUMBERED:
         return None
     if clock_jumps(container):  # what lies between would be unknown
         return None
@@ -155,12 +191,24 @@ def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fractio
     return target
 
 
+def _entered(
+    container: InputContainer, stream: VideoStream, info: VideoInfo, span: Span, damage: Damage
+) -> Iterator[Packet]:
+    """Yield the stream's packets from where `_seek` went on, or from near the span where it couldn't."""
+    near = None if span.start is None else span.start - _SEEK_MARGIN_S
+    if container.format.name == _NUMBERED:
+        yield from picture_packets(Path(info.path), info.time_base, near)
+        return
+    packets = _packets(container, stream, Path(info.path), damage)
+    yield from from_near(packets, near) if near is not None and clock_jumps(container) else packets
+
+
 def _packets(container: InputContainer, stream: VideoStream, path: Path, damage: Damage) -> Iterator[Packet]:
     """Yield the stream's packets, going on after damaged ones; the last one is empty and flushes.
 
     Where the container's clock may jump, their times are those of one clock that runs on.
     """
-    errors = 0
+    errors, last = 0, None
     joints = Joints() if clock_jumps(container) else None
     while errors < _MOST_ERRORS_IN_A_ROW:
         try:
@@ -169,64 +217,74 @@ def _packets(container: InputContainer, stream: VideoStream, path: Path, damage:
                 if joints is not None:
                     joints.move(packet)
                 if packet.stream_index == stream.index:
+                    last = last if packet.dts is None else packet.dts
                     yield packet
-            return
+            break
         except av.EOFError:
-            return
+            break
         except av.FFmpegError as error:
             damage.packets += 1
             errors += 1
-            last = error
-    raise InputError(f"{path}: reading it fails again and again ({reason(last)})")
-
-
-def _from_near(packets: Iterator[Packet], time: Fraction) -> Iterator[Packet]:
-    """Yield packets from the last key frame before `time` on, as a seek would, but without one."""
-    held: list[Packet] = []
-    for packet in packets:
-        if packet.is_keyframe:
-            held.clear()
-        held.append(packet)
-        ticks = packet.dts if packet.dts is not None else packet.pts
-        late = ticks is not None and ticks * packet.time_base >= time
-        if late or packet.size == 0 or len(held) > _MOST_PACKETS_HELD:
-            break
-    yield from held
-    yield from packets
+            told = reason(error)
+    else:
+        raise InputError(f"{path}: reading it fails again and again ({told})")
+    if last is not None and stream.frames and is_indexed(container.format.name):
+        damage.unread = listed_behind(stream.index_entries, last)
 
 
 def _pictures(
-    packets: Iterable[Packet], stream: Decoder, info: VideoInfo, damage: Damage
+    packets: Iterable[Packet], stream: Decoder, info: VideoInfo, damage: Damage, promised: Promised
 ) -> Iterator[VideoFrame]:
-    """Yield decoded pictures.
+    """Yield decoded pictures; behind the last one it is known which were lost.
 
-    Where the container stores decoding times only, each gets the earliest that is left: pictures leave the
-    decoder in the order in which they are shown, one for a packet.
+    Decoders of several threads take packets at once, and at the end of the stream give all that they hold.
+    Where there is an error among that, PyAV leaves what comes after it behind: see `_left_behind`.
     """
-    flushed = False
-    by_decoding_time = info.container in _DECODING_TIME_ONLY
-    waiting: list[int] = []
-    for packet in packets:
-        flushed = packet.size == 0
-        if by_decoding_time and packet.size and packet.dts is not None:
-            heapq.heappush(waiting, packet.dts)
+    begun = trouble_at_end = False
+    failed = 0
+    for packet in itertools.chain(packets, [None]):
+        at_end = packet is None or packet.size == 0
+        if packet is not None and not at_end:
+            promised.sent(packet)
         try:
             for picture in stream.decode(packet):
-                if by_decoding_time:
-                    picture.dts = heapq.heappop(waiting) if waiting else None
-                yield picture
-        except av.EOFError:
-            return
+                begun = begun or info.codec != "hevc" or not picture.is_corrupt
+                if begun:
+                    failed = 0
+                    promised.came(picture)
+                    yield picture
+        except av.EOFError:  # it was flushed before
+            continue
         except av.FFmpegError:
-            damage.packets += 1
-            if waiting and packet.dts in waiting:
-                waiting.remove(packet.dts)
-                heapq.heapify(waiting)
-    if not flushed:
-        try:
-            yield from stream.decode(None)
-        except av.FFmpegError:
-            return
+            trouble_at_end = at_end
+            damage.packets += not at_end
+            failed += not at_end
+            if packet is not None:
+                promised.failed(packet)
+    if promised.left():
+        damage.packets -= failed  # they will fail again
+        yield from _left_behind(info, damage, promised)
+    else:
+        damage.packets += trouble_at_end
+    promised.give_up()
+
+
+def _left_behind(info: VideoInfo, damage: Damage, promised: Promised) -> Iterator[VideoFrame]:
+    """Yield the pictures that a decoder didn't give, from one that takes a packet at a time."""
+    near, place = Span(promised.left()[0] * info.time_base), 0
+    with _opened(info, None, threads=1) as (container, stream):
+        _seek(container, stream, near)
+        for packet in itertools.chain(_entered(container, stream, info, near, Damage()), [None]):
+            try:
+                for picture in stream.decode(packet):
+                    if promised.awaits(picture, place):
+                        promised.came(picture)
+                        yield picture
+                    place += 1
+            except av.EOFError:
+                continue
+            except av.FFmpegError:
+                damage.packets += packet is not None and promised.failed(packet)
 
 
 def _alike(
@@ -259,74 +317,18 @@ def _alike(
 
 def _when(picture: VideoFrame, info: VideoInfo) -> str:
     """Say when a picture is shown on the player's clock, which `--end` is told on."""
-    if picture.time is None:
+    if picture.pts is None:
         return "on the way"
-    return f"at {float(picture.time) - float(info.container_start):.3f} s"
-
-
-class _Clock:
-    """Gives every picture a time, strictly increasing, in the stream's time base.
-
-    Trusts presentation times while they rise. Containers that only know decoding times (AVI, raw streams)
-    give them out of order or not at all: there decoding times are used, moved so that the first picture is
-    at the stream's start. What has neither follows its predecessor at the average rate. Of pictures with
-    one and the same time, the later are shown a tick later.
-    """
-
-    def __init__(self, info: VideoInfo) -> None:
-        self.by_decoding_time = info.container in _DECODING_TIME_ONLY
-        rate = info.average_rate or Fraction(25)
-        self.step = max(1, round(1 / rate / info.time_base))
-        self.start = round(info.start / info.time_base)
-        self.last: int | None = None
-        self.shift: int | None = None
-        self.made_up = 0
-
-    def time(self, picture: VideoFrame) -> int:
-        """Return the picture's presentation time in time-base units."""
-        raw = self.told(picture)
-        if self.by_decoding_time and raw is not None:
-            if self.shift is None:
-                self.shift = self.start - raw
-            raw += self.shift
-        if raw is None:
-            self.made_up += not self.by_decoding_time
-            raw = self.start if self.last is None else self.last + (picture.duration or self.step)
-        if self.last is not None and raw <= self.last:
-            self.made_up += raw < self.last
-            raw = self.last + 1
-        self.last = raw
-        return raw
-
-    def told(self, picture: VideoFrame) -> int | None:
-        """Return the time that the container tells, `None` where it doesn't."""
-        return picture.dts if self.by_decoding_time else picture.pts
+    return f"at {float(picture.pts * info.time_base - info.container_start):.3f} s"
 
 
 def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> Iterator[VideoFrame]:
-    clock = _Clock(info)
-    rest = iter(pictures)
-    for picture in itertools.chain(_beginning(rest, clock), rest):
+    clock = Clock(info)
+    for picture in clock.timed(pictures):
         damage.corrupt_frames += picture.is_corrupt
-        picture.pts = clock.time(picture)
-        picture.time_base = info.time_base
         damage.made_up_times = clock.made_up
+        picture.time_base = info.time_base
         yield picture
-
-
-def _beginning(pictures: Iterator[VideoFrame], clock: _Clock) -> Iterator[VideoFrame]:
-    """Yield the first pictures; those without a time are counted back from the first that has one."""
-    early: list[VideoFrame] = []
-    for picture in pictures:
-        early.append(picture)
-        if clock.by_decoding_time or picture.pts is not None or len(early) == _MOST_UNTIMED:
-            break
-    first = early[-1].pts if early else None
-    if first is not None:
-        for place, picture in enumerate(early[:-1]):
-            picture.pts = first - (len(early) - 1 - place) * clock.step
-            clock.made_up += 1
-    yield from early
 
 
 def _deinterlaced(

@@ -50,7 +50,7 @@ class Encoder:
         self.notes = self._size_notes()
         self._reformatter = VideoReformatter()
         self._captioner = VideoReformatter()  # of its own: blanks may be made in another thread
-        self._frames = 0
+        self._frames = self._packets = 0
         self._beside = beside.AlphaBeside(*self.coded_size) if chosen.alpha_beside else None
         self._format = "yuv420p" if chosen.alpha_beside else chosen.pix_fmt
         if chosen.name == "svt-av1":
@@ -131,15 +131,23 @@ class Encoder:
         frame.pts, frame.time_base, frame.duration = pts, time_base, duration
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
             self._frames += 1
-            return self._with_alpha(self.stream.encode(frame))
+            return self._counted(self._with_alpha(self.stream.encode(frame)))
 
     def flush(self) -> list[Packet]:
-        """Return the packets still inside the encoder."""
+        """Return the packets still inside the encoder. Raises `OutputError` where it lost a frame."""
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
-            packets = self._with_alpha(self.stream.encode(None))
+            packets = self._counted(self._with_alpha(self.stream.encode(None)))
+        if self._packets < self._frames:
+            raise OutputError(
+                f"{self.plan.name} made {self._packets} frames of {self._frames}; use another --codec"
+            )
         if self.plan.name == "x265" and self._frames <= _UNORDERED:
             for packet in packets:
                 packet.dts = packet.pts
+        return packets
+
+    def _counted(self, packets: list[Packet]) -> list[Packet]:
+        self._packets += len(packets)
         return packets
 
     def _with_alpha(self, packets: list[Packet]) -> list[Packet]:

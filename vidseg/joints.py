@@ -1,5 +1,6 @@
 """Where a recording's clock jumps, as where two were joined into one file: one clock that runs on. Pure."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -7,6 +8,8 @@ _BACK_S = Fraction(1, 2)
 """How far a stream may go back in time by mistake."""
 _AHEAD_S = Fraction(10)
 """How long a pause may be; FFmpeg's program takes longer ones for a jump of the clock, too."""
+
+_MOST_PACKETS_HELD = 5000
 
 
 class Joints:
@@ -62,3 +65,18 @@ class Joints:
     def _nearest(self, time: Fraction) -> int:
         epochs = range(len(self._offsets))
         return min(epochs, key=lambda epoch: abs(time + self._offsets[epoch] - self._latest))
+
+
+def from_near(packets: Iterator[Any], time: Fraction) -> Iterator[Any]:
+    """Yield packets of a stream from the last key frame before `time` on, as a seek would."""
+    held: list[Any] = []
+    for packet in packets:
+        if packet.is_keyframe:
+            held.clear()
+        held.append(packet)
+        ticks = packet.dts if packet.dts is not None else packet.pts
+        late = ticks is not None and ticks * packet.time_base >= time
+        if late or packet.size == 0 or len(held) > _MOST_PACKETS_HELD:
+            break
+    yield from held
+    yield from packets

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from vidseg.errors import InputError, VidsegError
@@ -117,3 +118,15 @@ def _place(digits: list[str]) -> str:
     widths = {len(each) for each in digits}
     padded = len(widths) == 1 or any(each.startswith("0") for each in digits)
     return f"%0{min(widths)}d" if padded and min(widths) > 1 else "%d"
+
+
+def first_readable(path: Path, number: int) -> int:
+    """Return the first number from `number` on whose picture isn't empty, `number` where all are."""
+    there = (each for each in numbers(path) if each >= number)
+    return next((each for each in there if _has_data(name_of(path, each))), number)
+
+
+def _has_data(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_file() and path.stat().st_size > 0
+    return False

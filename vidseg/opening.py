@@ -43,7 +43,8 @@ def opened(
 def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:
     """Return `start` and `end` of the player's clock, which begins with the earliest stream, as a span."""
     offset = info.container_start
-    return Span(start + offset if start else None, end + offset if end is not None else None)
+    begin, finish = start + offset if start else None, end + offset if end is not None else None
+    return Span(begin, finish, on_screen=True, sharp=True)
 
 
 def expected_frames(info: VideoInfo, span: Span) -> int | None:
@@ -71,7 +72,8 @@ def _cut(info: VideoInfo, span: Span, first: Frame) -> Cut:
     """Return the cut whose clock begins at the start asked for, on a tick of the video's time base.
 
     Where a frame begins within one frame of that instant, the clock begins with the frame, so that the
-    output's picture starts at once. Without a start asked for, it begins as a player's does.
+    output's picture starts at once; else it begins with the frame that is on screen then (see `Span`).
+    Without a start asked for, it begins as a player's does.
     """
     if span.start is None:
         return Cut(None, span.end, round(info.origin / first.time_base) * first.time_base)

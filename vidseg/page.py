@@ -31,7 +31,9 @@ _DAMAGE = {
     "packets": "packets that could not be read",
     "corrupt_frames": "frames that the decoder called damaged",
     "made_up_times": "frames that came without a usable time",
+    "lost_frames": "frames that should have been shown and never came",
     "missing_s": "seconds missing at the end",
+    "missing_bytes": "bytes by which the file is shorter than it says",
 }
 _MEANING = (
     ("Coverage", "The share of the picture that is people: the mean of the mask."),

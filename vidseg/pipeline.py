@@ -6,14 +6,17 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from vidseg._av import library_versions
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import VidsegError
+from vidseg.extent import is_indexed, missing_bytes
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.interrupts import held_back
+from vidseg.losses import told
 from vidseg.mask_source import TrackedSource
 from vidseg.mux import Cut
 from vidseg.opening import Opening, expected_frames, opened, player_span
@@ -173,7 +176,7 @@ def open_chain(
     span = player_span(info, settings.start, settings.end)
     if begin is not None and begin <= (info.start if span.start is None else span.start):
         begin = None
-    entered = span if begin is None else Span(begin - SHOT_LEAD_S, span.end)
+    entered = span if begin is None else Span(begin - SHOT_LEAD_S, span.end, sharp=True)
     decoded = watch.through("decode", frames_of(info, entered, damage, hwaccel))
     frames: Iterator[Frame] = stack.enter_context(leaving(prefetch(decoded, FRAMES_AHEAD, name="decode")))
     if opening is None:
@@ -336,12 +339,18 @@ def _account(
     if info.interlaced:
         report.notes.append("interlaced pictures are made progressive, each at its time")
     report.notes += [note for sink in sinks for note in sink.notes]
+    lost = sorted(damage.losing())
+    short = missing_bytes(Path(info.path), info.container) if span.end is None else 0
     report.damage = {
         "packets": damage.packets + sinks[0].broken_reads,
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
+        "lost_frames": len(lost) + damage.unread,
         "missing_s": float(_missing(info, span, damage, sinks[0])),
+        "missing_bytes": short,
     }
+    if note := told(info, lost, damage.unread, short):
+        report.notes.append(note)
 
 
 def _plain(stream: StreamInfo) -> dict[str, object]:
@@ -352,9 +361,11 @@ def _plain(stream: StreamInfo) -> dict[str, object]:
 def _missing(info: VideoInfo, span: Span, damage: Damage, sink: Sink) -> Fraction:
     """Return how many seconds the source ends before the end that its container claims.
 
-    Where it claims one for the file as a whole, all streams have to be read to tell.
+    Where it claims one for the file as a whole, all streams have to be read to tell. An index tells better
+    than the length of an MP4's track, which may or may not count what an edit list puts before it.
     """
-    if span.end is not None or info.duration is None or damage.video_end is None:
+    indexed = info.frame_count and is_indexed(info.container)
+    if indexed or span.end is not None or info.duration is None or damage.video_end is None:
         return Fraction(0)
     ends = damage.video_end
     if info.duration_of_file:

@@ -1,5 +1,7 @@
 """A path → what is known of the source, before any of it is rendered."""
 
+import itertools
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,6 +35,8 @@ from vidseg.side_data import (
 )
 
 _MOST_PACKETS_BEFORE_A_PICTURE = 2000
+_SUSPICIOUS_RATE = 1000
+_PACKETS_FOR_A_RATE = 60
 
 
 def probe(
@@ -104,6 +108,11 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
     context = stream.codec_context
     matrix = display_matrix(first)
     time_base = stream.time_base or Fraction(1, 1000)
+    known, rate = _rate(container, stream, time_base)
+    start = begin = (stream.start_time or 0) * time_base
+    if not known and first.pts is not None:
+        start = max(start, first.pts * time_base)
+    duration = _duration(container, stream, time_base)
     return VideoInfo(
         path=str(path),
         container=container.format.name,
@@ -113,10 +122,10 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
         pix_fmt=first.format.name,
         colour=colour_of(first),
         time_base=time_base,
-        average_rate=stream.guessed_rate or stream.average_rate,
-        start=(stream.start_time or 0) * time_base,
+        average_rate=rate,
+        start=start,
         container_start=_container_start(container),
-        duration=_duration(container, stream, time_base),
+        duration=None if duration is None else duration + begin - start,
         duration_of_file=not stream.duration,
         frame_count=stream.frames,
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
@@ -133,6 +142,36 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
         free_clock=clock_jumps(container),
         alpha=has_alpha(first.format) or alpha_is_beside(stream),
     )
+
+
+def _rate(
+    container: InputContainer, stream: VideoStream, time_base: Fraction
+) -> tuple[bool, Fraction | None]:
+    """Return whether FFmpeg knows the video's rate and times, and its frames per second, if known.
+
+    Where no picture came while it looked, as in a recording whose picture begins late, it knows neither: it
+    calls each tick of the clock a frame, and the file's beginning the video's. The next packets tell, then.
+    """
+    rate, average = stream.guessed_rate or stream.average_rate, stream.average_rate
+    if rate is None or rate < _SUSPICIOUS_RATE:
+        return True, rate
+    if average:
+        return True, average
+    times: list[int] = []
+    with suppress(av.FFmpegError):
+        packets = itertools.islice(demuxed(container, stream), _PACKETS_FOR_A_RATE)
+        times = [packet.pts for packet in packets if packet.pts is not None]
+    return False, _rate_of(times, time_base)
+
+
+def _rate_of(times: list[int], time_base: Fraction) -> Fraction | None:
+    """Return the rate of pictures at `times`, ticks in any order, gaps left out; `None` of one."""
+    steps = [later - sooner for sooner, later in itertools.pairwise(sorted(set(times)))]
+    if not steps:
+        return None
+    usual = sorted(steps)[len(steps) // 2]
+    near = [step for step in steps if 2 * step < 3 * usual]
+    return len(near) / (sum(near) * time_base)
 
 
 def _container_start(container: InputContainer) -> Fraction:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
-from fractions import Fraction
 from itertools import chain as row
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -42,7 +41,7 @@ from vidseg.pipeline import (
 )
 from vidseg.report import Report, Stopwatch
 from vidseg.segment_figures import SegmentFigures, read_figures
-from vidseg.segment_sink import SegmentSink
+from vidseg.segment_sink import SegmentSink, add_up
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.segments import Account, Store, missing
@@ -233,7 +232,7 @@ def render_stretch(
             for index, target in enumerate(settings.targets)
         ]
         for sink in sinks:
-            sink.begin(first, stop, damage, segmenter)
+            sink.begin(first, stop, damage, segmenter, opens=first == job.first)
         hwaccel = choose_hwaccel(settings, [])
         opened = open_chain(
             stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say,
@@ -291,7 +290,7 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
             if index == 0:
                 report = new_report(settings, info, _Named.of(accounts), sinks)
                 report.frames_out = sum(account.frames for account in accounts)
-                _add_up(damage, accounts)
+                add_up(damage, accounts)
                 figures = read_figures(job.store.folder, job.first, [a.frames for a in accounts])
         choose_hwaccel(settings, sinks[0].notes)
         if settings.report is not None and figures is None:
@@ -347,15 +346,6 @@ def _check_headers(sink: VideoSink, accounts: list[Account], job: Job) -> None:
                 f"{sink.codec} wrote another header for the part at {float(border(number)):g} s, which "
                 "can't be joined; run again, on machines with the same encoder"
             )
-
-
-def _add_up(damage: Damage, accounts: list[Account]) -> None:
-    for account in accounts:
-        damage.packets += account.damage["packets"]
-        damage.corrupt_frames += account.damage["corrupt_frames"]
-        damage.made_up_times += account.damage["made_up_times"]
-    if accounts[-1].video_end is not None:
-        damage.video_end = Fraction(accounts[-1].video_end)
 
 
 def identity(settings: RenderSettings, segmenter: Segmenter | None = None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Frames → the files of a stretch of segments."""
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from fractions import Fraction
@@ -54,6 +55,7 @@ class SegmentSink:
         self._writer: ParcelWriter | None = None
         self._number = 0
         self._stop: int | None = None
+        self._first = False
         self.last = True
         """Whether the clip ends with the stretch; to be set before `finish`."""
 
@@ -66,8 +68,12 @@ class SegmentSink:
         if self._writer is not None:
             self._writer.abandon()
 
-    def begin(self, first: int, stop: int | None, damage: Damage, by: Segmenter) -> None:
-        """Say which segments will come, where their damage is counted, and who finds the people."""
+    def begin(self, first: int, stop: int | None, damage: Damage, by: Segmenter, *, opens: bool) -> None:
+        """Say which segments will come, where their damage is counted, and who finds the people.
+
+        `opens`: whether the clip begins with the first.
+        """
+        self._first = opens
         self._number, self._stop, self._damage, self._by = first, stop, damage, by
         self._seen = _counts(damage)
 
@@ -138,12 +144,23 @@ class SegmentSink:
             model=self._by.name,
             device=self._by.device,
             captioned=self._captioned,
+            lost=[str(time) for time in self._damage.losing() if self._holds(time, last=last)],
         )
+        self._first = False
         self._seen = counts
         assert self._writer is not None
         self._writer.finish(asdict(account))
         self._writer = None
         self._container.close()
+
+    def _holds(self, time: Fraction, *, last: bool) -> bool:
+        """Whether a time lies in the segment under way, or beside all segments and next to this one."""
+        number = segment_at(time)
+        return (
+            number == self._number
+            or (self._first and number < self._number)
+            or (last and number > self._number)
+        )
 
 
 def repeatable(chosen: Plan) -> Plan:
@@ -177,4 +194,17 @@ def _counts(damage: Damage) -> dict[str, int]:
         "packets": damage.packets,
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
+        "unread": damage.unread,
     }
+
+
+def add_up(damage: Damage, accounts: Sequence[Account]) -> None:
+    """Add what was damaged in all segments of a clip."""
+    for account in accounts:
+        damage.packets += account.damage["packets"]
+        damage.corrupt_frames += account.damage["corrupt_frames"]
+        damage.made_up_times += account.damage["made_up_times"]
+        damage.unread += account.damage["unread"]
+    damage.losing = lambda: [Fraction(time) for account in accounts for time in account.lost]
+    if accounts[-1].video_end is not None:
+        damage.video_end = Fraction(accounts[-1].video_end)

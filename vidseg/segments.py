@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,12 @@ _MOST_TRIES = 100
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is known of a segment: its frames, how far its packets are reordered, what was damaged.
+    """What is known of a segment: its frames, how far its packets are reordered, what was damaged or lost.
 
     `last`: the clip ends with it, at `video_end` in seconds of the source's clock; `header`: checksum of
     what the encoder puts into the container's header, which all segments must share; `model` and `device`:
-    who found the people. `captioned`: how many frames have closed captions.
+    who found the people. `captioned`: how many frames have closed captions. `lost`: when pictures should have
+    been shown that are lost, in seconds, as fractions.
     """
 
     frames: int
@@ -38,6 +39,7 @@ class Account:
     model: str = ""
     device: str = ""
     captioned: int = 0
+    lost: list[str] = field(default_factory=list)
 
 
 class Store:

@@ -1,0 +1,58 @@
+"""Frames → those of a stretch of the clock, the one that is on screen where it begins among them. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from vidseg.frames import Frame
+
+
+def within(
+    frames: Iterable[Frame],
+    start: Fraction | None,
+    end: Fraction | None,
+    step: int,
+    *,
+    on_screen: bool,
+    sharp: bool,
+) -> Iterator[Frame]:
+    """Yield the frames that begin in [start, end), seconds of their clock; `None`: no bound.
+
+    With `on_screen`, the one before `start` begins there, if it stays for longer than the next one lasts, or
+    than two usual ones do. With `sharp`, one that lasts for more than a usual frame beyond `end` ends there.
+    `step`: how many ticks a frame usually lasts.
+    """
+    for frame in _begun(frames, start, end, step, on_screen=on_screen):
+        yield frame if end is None or not sharp else _ended(frame, end, step)
+
+
+def _begun(
+    frames: Iterable[Frame], start: Fraction | None, end: Fraction | None, step: int, *, on_screen: bool
+) -> Iterator[Frame]:
+    before: Frame | None = None
+    for frame in frames:
+        if start is not None and frame.time < start:
+            before = frame if on_screen else None
+            continue
+        if before is not None and start is not None:
+            yield from _later(before, start, frame.pts, min(frame.duration, 2 * step))
+            before = None
+        if end is not None and frame.time >= end:
+            return
+        yield frame
+    if before is not None and start is not None:
+        yield from _later(before, start, before.pts + before.duration, step)
+
+
+def _later(frame: Frame, start: Fraction, until: int, usual: int) -> Iterator[Frame]:
+    """Yield a frame that is shown until `until` as one that begins at `start`, if it stays beyond `usual`."""
+    pts = -(-start // frame.time_base)
+    if until - pts > usual:
+        yield replace(frame, pts=pts, duration=until - pts)
+
+
+def _ended(frame: Frame, end: Fraction, step: int) -> Frame:
+    """Return a frame that ends at `end`, seconds, if it would last for more than `step` ticks after it."""
+    last = -(-end // frame.time_base)
+    beyond = frame.pts + frame.duration - last
+    return replace(frame, duration=max(1, last - frame.pts)) if beyond > step else frame
