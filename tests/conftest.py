@@ -9,6 +9,7 @@ import pytest
 
 from tests.bucket import BucketServer, serving
 from tests.tfjs import write_bodypix
+from vidseg.errors import name_options
 from vidseg.models import MODELS
 from vidseg.settings import DEFAULT_MODEL
 
@@ -18,6 +19,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 def _test_data() -> Path:
     return Path(os.environ.get("VIDSEG_TEST_DATA", PROJECT.parent / "shared")).resolve()
 
+
+name_options()  # messages are matched as the command line gives them; `test_wording` has both ways
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in a shell's background, where programs, and those that they start, are deaf to Ctrl-C.

@@ -21,9 +21,10 @@ from tests.browser import browser, require_browser, resize
 from tests.media import Audio, write_clip
 from tests.planes import frame_of, info_of
 from tests.renders import rendered
+from vidseg.band import Alpha
 from vidseg.errors import OutputError
 from vidseg.figures import APART_S, Collected, Peaks
-from vidseg.frames import Box, Frame, Mask
+from vidseg.frames import Box, Frame, Mask, as_plane
 from vidseg.page import page, write
 from vidseg.quality import Quality
 from vidseg.report import Report
@@ -65,54 +66,71 @@ def still(number: int = 0) -> Frame:
     return frame_of(np.full((HEIGHT, WIDTH, 3), GREY, np.uint8), pts=number)
 
 
-def whole(person: NDArray[np.float32]) -> Mask:
-    """A mask over all of it."""
-    return Mask(person=person, box=Box(0, 0, WIDTH, HEIGHT))
+@dataclass(frozen=True)
+class Written:
+    """What is written of a frame: its alpha, in [0, 1]; whether a shot begins; its body parts."""
+
+    alpha: NDArray[np.float32]
+    cut: bool = False
+    parts: NDArray[np.uint8] | None = None
 
 
-def measured(masks: list[Mask], frames: list[Frame] | None = None) -> dict[str, Any]:
-    """Return the account of some masks, on a grey wall that stays the same."""
+def note(quality: Quality, frame: Frame, written: Written) -> None:
+    """Let `quality` see a frame and what is written of it."""
+    height, width = written.alpha.shape
+    mask = Mask(written.alpha, Box(0, 0, width, height), cut=written.cut, parts=written.parts)
+    plane = as_plane(np.rint(written.alpha * frame.format.peak).astype(frame.format.dtype))
+    quality.note(frame, mask, Alpha.of(plane, frame.format), None)
+
+
+def measured(written: list[Written], frames: list[Frame] | None = None) -> dict[str, Any]:
+    """Return the account of some alphas, of people before a grey wall that stays the same."""
     quality = Quality(info_of(WIDTH, HEIGHT), pictures=False)
-    for number, mask in enumerate(masks):
-        quality.note(frames[number] if frames else still(number), mask, None)
+    for number, each in enumerate(written):
+        note(quality, frames[number] if frames else still(number), each)
     return quality.collected().account()
 
 
 def test_coverage_is_the_share_of_the_whole_frame() -> None:
-    """A mask that is all people, over a quarter of the frame."""
-    mask = Mask(person=np.ones((20, 30), np.float32), box=Box(0, 0, WIDTH // 2, HEIGHT // 2))
-    assert measured([mask])["coverage_percent"]["mean"] == pytest.approx(25)
+    """People in a quarter of it, and in half of that half-transparent."""
+    alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+    alpha[: HEIGHT // 2, : WIDTH // 2] = 1
+    alpha[: HEIGHT // 4, : WIDTH // 2] = 0.4
+    assert measured([Written(alpha)])["coverage_percent"]["mean"] == pytest.approx(17.5)
 
 
 @pytest.mark.parametrize("angle", [0, 30, 45, 90])
 @pytest.mark.parametrize("width", [4.0, 12.0])
 def test_softness_is_the_width_of_the_doubtful_band(angle: int, width: float) -> None:
-    """A ramp that rises from 0.1 to 0.9 over `width` grid points of two pixels, at any angle.
+    """A ramp that rises from 0.1 to 0.9 over `width` pixels, at any angle.
 
     Four fifths of the ramp lie between. Crossings make a straight edge up to 1.27 times too long or short
     at some angles; a round person has all angles.
     """
-    y, x = (
-        np.mgrid[: HEIGHT // 2, : WIDTH // 2] - np.array([HEIGHT / 4 - 0.5, WIDTH / 4 - 0.5])[:, None, None]
-    )
+    y, x = np.mgrid[:HEIGHT, :WIDTH] - np.array([HEIGHT / 2 - 0.5, WIDTH / 2 - 0.5])[:, None, None]
     distance = x * math.cos(math.radians(angle)) + y * math.sin(math.radians(angle))
-    mask = whole(np.clip(distance * 0.8 / width + 0.5, 0, 1).astype(np.float32))
-    found = measured([mask])["softness_px"]["mean"]
-    assert 2 * width / 1.35 < found < 2 * width * 1.35
+    alpha = Written(np.clip(distance * 0.8 / width + 0.5, 0, 1).astype(np.float32))
+    found = measured([alpha])["softness_px"]["mean"]
+    assert width / 1.35 < found < width * 1.35
 
 
-def test_softness_of_a_disc_is_right() -> None:
-    y, x = (
-        np.mgrid[: HEIGHT // 2, : WIDTH // 2] - np.array([HEIGHT / 4 - 0.5, WIDTH / 4 - 0.5])[:, None, None]
-    )
-    mask = whole(np.clip((30 - np.hypot(x, y)) * 0.1 + 0.5, 0, 1).astype(np.float32))
-    assert measured([mask])["softness_px"]["mean"] == pytest.approx(16, rel=0.05)
+@pytest.mark.parametrize("scale", [1, 4])
+@pytest.mark.parametrize("layout", ["yuv420p", "yuv420p10le"])
+def test_softness_of_a_disc_is_right(scale: int, layout: str) -> None:
+    """Also of a large picture, whose edge is measured on a smaller one, and of 10 bits."""
+    width, height = scale * WIDTH, scale * HEIGHT
+    y, x = np.mgrid[:height, :width] - np.array([height / 2 - 0.5, width / 2 - 0.5])[:, None, None]
+    alpha = np.clip((60 * scale - np.hypot(x, y)) * 0.1 + 0.5, 0, 1).astype(np.float32)
+    quality = Quality(info_of(width, height), pictures=False)
+    note(quality, frame_of(np.full((height, width, 3), GREY, np.uint8), layout), Written(alpha))
+    found: Any = quality.collected().account()
+    assert found["softness_px"]["mean"] == pytest.approx(8, rel=0.06)
 
 
 def test_a_faint_guess_has_no_softness() -> None:
     """A ghost of probability 0.6 had an edge hundreds of pixels wide, and dwarfed all others in the plot."""
-    y, x = np.mgrid[:90, :160]
-    ghost = whole((0.6 * np.exp(-((x - 80) ** 2 + (y - 45) ** 2) / 800)).astype(np.float32))
+    y, x = np.mgrid[:HEIGHT, :WIDTH] / 2
+    ghost = Written((0.6 * np.exp(-((x - 80) ** 2 + (y - 45) ** 2) / 800)).astype(np.float32))
     assert measured([ghost])["softness_px"]["most"] is None
 
 
@@ -126,7 +144,7 @@ def test_flicker_is_what_comes_and_goes_without_the_picture() -> None:
     """A person of whom a quarter is missed for a frame; nothing else changes."""
     missed = person(120)
     missed[:, 180:200] = 0
-    account = measured([whole(person(120)), whole(missed), whole(person(120)), whole(person(120))])
+    account = measured([Written(person(120)), Written(missed), Written(person(120)), Written(person(120))])
     assert account["curve"]["flicker_percent"] == [None, *(pytest.approx(x, abs=1) for x in (25, 25, 0))]
 
 
@@ -137,12 +155,20 @@ def test_motion_is_no_flicker() -> None:
         picture = np.full((HEIGHT, WIDTH, 3), GREY, np.uint8)
         picture[60:, 100 + 8 * number : 180 + 8 * number] = GREEN
         frames.append(frame_of(picture, pts=number))
-    masks = [whole(person(100 + 8 * number)) for number in range(6)]
+    masks = [Written(person(100 + 8 * number)) for number in range(6)]
     assert measured(masks, frames)["flicker_percent"]["most"] < 1
 
 
+def test_a_body_part_that_becomes_another_flickers() -> None:
+    """Of a map of parts, where alpha stays and half of the person gets another colour."""
+    left, right = np.zeros((2, HEIGHT, WIDTH), np.uint8)
+    right[:, :160] = 1
+    account = measured([Written(person(120), parts=parts) for parts in (left, left, right)])
+    assert account["curve"]["flicker_percent"] == [None, pytest.approx(0, abs=1), pytest.approx(50, abs=4)]
+
+
 def test_a_cut_is_no_flicker() -> None:
-    masks = [whole(person(20)), Mask(person=person(200), box=Box(0, 0, WIDTH, HEIGHT), cut=True)]
+    masks = [Written(person(20)), Written(person(200), cut=True)]
     account = measured(masks)
     assert account["curve"]["flicker_percent"] == [None, None]
     assert account["cuts_s"] == [pytest.approx(1 / 30, abs=1e-5)]
@@ -150,7 +176,7 @@ def test_a_cut_is_no_flicker() -> None:
 
 def test_nobody_is_no_figure() -> None:
     """An empty mask has a coverage of 0, no edge, and no flicker."""
-    account = measured([whole(np.zeros((90, 160), np.float32))] * 3)
+    account = measured([Written(np.zeros((HEIGHT, WIDTH), np.float32))] * 3)
     assert account["coverage_percent"]["most"] == 0
     assert account["softness_px"]["mean"] is None
     assert account["flicker_percent"]["most"] == 0
@@ -159,9 +185,9 @@ def test_nobody_is_no_figure() -> None:
 def test_long_clips_have_a_bounded_account() -> None:
     quality = Quality(info_of(64, 36), pictures=True)
     frame = frame_of(np.full((36, 64, 3), GREY, np.uint8))
-    mask = Mask(person=np.zeros((9, 16), np.float32), box=Box(0, 0, 64, 36))
+    nobody = Written(np.zeros((36, 64), np.float32))
     for _ in range(4500):
-        quality.note(frame, mask, None)
+        note(quality, frame, nobody)
     account: Any = quality.collected().account()
     assert {len(values) for values in account["curve"].values()} == {1500}
     assert 4 <= len(quality.collected().moments()) <= 13
@@ -222,7 +248,7 @@ def test_the_worst_moment_is_the_worst(tmp_path: Path) -> None:
     for number in range(60):
         missed = person(120)
         missed[:, 200 - max(0, 40 - 2 * abs(number - 30)) * (number % 2) :] = 0
-        quality.note(still(number), whole(missed), None)
+        note(quality, still(number), Written(missed))
     collected = quality.collected()
     account: Any = collected.account()
     worst = max((m for m in collected.moments() if "flicker" in m.reasons), key=lambda m: m.figures.flicker)
@@ -235,7 +261,7 @@ def test_the_worst_moment_is_the_worst(tmp_path: Path) -> None:
 def test_figures_survive_a_file() -> None:
     quality = Quality(info_of(WIDTH, HEIGHT), pictures=True, part=True)
     for number in range(20):
-        quality.note(still(number), whole(person(120, there=number != 9)), None)
+        note(quality, still(number), Written(person(120, there=number != 9)))
     collected = quality.collected()
     again = Collected.from_json(json.loads(json.dumps(collected.as_json())))
     assert again.account() == collected.account()
@@ -315,13 +341,14 @@ def test_the_page_needs_nothing_else(run: tuple[Report, str, dict[str, Any]]) ->
 def test_a_report_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk left an empty page, in place of the one that had been there."""
 
-    def half(self: Path, text: str, *_: object, **__: object) -> int:
-        self.write_bytes(text.encode()[:7])
+    def half(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:7])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     path = tmp_path / "report.html"
     path.write_text("the last run's")
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OutputError, match="can't be written, the render is done: No space left"):
         write(Report(source="in.mp4", output="out.mp4", kind="picture"), path)
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]

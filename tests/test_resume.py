@@ -390,8 +390,8 @@ def test_parts_rendered_without_a_report_have_no_figures(clip: Path, tmp_path: P
     report, said = in_segments(settings(clip, tmp_path / "out.mp4", report=tmp_path / "report.html"))
     assert any("going on" in line for line in said)
     assert report.quality == {}
-    assert "no figures on the masks: parts were rendered without --report" in report.notes
-    assert "no figures on the masks" in (tmp_path / "report.html").read_text("utf-8")
+    assert "no figures on what is written: parts were rendered without --report" in report.notes
+    assert "no figures on what is written" in (tmp_path / "report.html").read_text("utf-8")
 
 
 def test_pictures_are_not_rendered_in_segments(clip: Path, tmp_path: Path) -> None:

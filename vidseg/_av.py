@@ -218,30 +218,21 @@ def _open_numbered(path: Path, kind: type[VidsegError], rate: Fraction) -> Input
         raise kind(f"{path}: can't be opened: {reason(error)}") from error
 
 
-def same_file(one: Path, other: Path) -> bool:
-    """Whether both names lead to one existing file."""
-    return one.exists() and other.exists() and one.samefile(other)
+def check_target(target: Path, *, overwrite: bool) -> None:
+    """Refuse an output name that can't be written; `vidseg.files` refuses those of what is read.
 
-
-def check_target(target: Path, sources: tuple[Path, ...], *, overwrite: bool) -> None:
-    """Refuse an output name that can't or mustn't be written.
-
-    Raises `OutputError` where the folder is missing, the name is a folder, it is one of `sources`, or it
-    exists and `overwrite` is off.
+    Raises `OutputError` where the folder is missing, the name is a folder, or it exists and `overwrite` is
+    off.
     """
     with av_errors(OutputError, f"{target}: can't be written"):  # a name too long, a folder that is closed
-        _check_target(target, sources, overwrite=overwrite)
+        _check_target(target, overwrite=overwrite)
 
 
-def _check_target(target: Path, sources: tuple[Path, ...], *, overwrite: bool) -> None:
+def _check_target(target: Path, *, overwrite: bool) -> None:
     if not target.parent.is_dir():
         raise OutputError(f"{target}: the folder {target.parent} doesn't exist; create it first")
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; give a file name")
-    if any(same_file(target, source) for source in sources):
-        raise OutputError(
-            f"{target}: is also an input; vidseg never writes over its sources, so name another file"
-        )
     if target.exists() and not target.is_file():
         raise OutputError(f"{target}: is a pipe or a device; give a file name")
     if (target.exists() or target.is_symlink()) and not overwrite:

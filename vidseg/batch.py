@@ -20,6 +20,7 @@ from vidseg.numbered import VIDEO_SUFFIXES, common_name, is_numbered, is_sequenc
 from vidseg.segmenters.base import Segmenter
 from vidseg.segments import Store
 from vidseg.settings import RenderSettings
+from vidseg.text import printable
 
 DEFAULT_NAME = "{stem}{suffix}"
 _FIELDS = ("stem", "suffix", "number")
@@ -115,7 +116,10 @@ def _distinct(clips: list[Clip], folder: Path) -> list[Clip]:
 
 
 def endings_for(settings: RenderSettings) -> tuple[str, ...]:
-    """Return the endings of files that hold what `settings` ask for, the most usual first."""
+    """Return the endings of files that hold what `settings` ask for, the most usual first.
+
+    Raises `SettingsError` where their codec has no alpha, and one is asked for.
+    """
     transparent = settings.kind == "picture" and settings.background == "transparent"
     codec = CODECS.get(settings.encode.codec)
     if codec is None:
@@ -124,12 +128,19 @@ def endings_for(settings: RenderSettings) -> tuple[str, ...]:
         return tuple(
             each for each in (_WITH_ALPHA if transparent else FORMATS) if not (named and each == ".webm")
         )
+    if transparent and not codec.alpha_containers:
+        others = ", ".join(name for name, each in CODECS.items() if each.alpha_containers)
+        raise SettingsError(
+            f"--codec {settings.encode.codec} holds no transparency; use one of {others}, or leave it out"
+        )
     return (codec.alpha_containers if transparent else codec.containers) or tuple(FORMATS)
 
 
 def is_done(clip: Clip) -> bool:
     """Whether a clip's result is there, and nothing is left to be tidied up."""
-    return clip.output.exists() and not Store(clip.output).made(clip.output)
+    with suppress(OSError):  # a name too long, which its render will tell
+        return clip.output.exists() and not Store(clip.output).made(clip.output)
+    return False
 
 
 def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -247,8 +258,9 @@ def table(clips: Sequence[Clip], outcomes: Sequence[Outcome], folder: Path) -> s
         name = (
             str(clip.output.relative_to(folder)) if clip.output.is_relative_to(folder) else str(clip.output)
         )
+        name, message = printable(name), printable(outcome.message)
         numbers = (str(outcome.frames or "-"), f"{outcome.seconds:.1f}" if outcome.seconds else "-")
-        rows.append((name, outcome.state, *numbers, outcome.message))
+        rows.append((name, outcome.state, *numbers, message))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     counts = {

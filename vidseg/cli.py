@@ -1,16 +1,13 @@
 """The command line: arguments → settings → call → exit code."""
 
 import errno
-import json
 import os
 import signal
 import sys
 import time
-import traceback
 from contextlib import suppress
 from dataclasses import asdict
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,14 +22,16 @@ from vidseg.cli_options import (
     addresses_option,
     background_options,
     fps_option,
+    max_pixels_option,
     output_option,
     render_options,
     settings_of,
     source_argument,
 )
 from vidseg.cli_preview import preview
-from vidseg.errors import SettingsError, VidsegError
+from vidseg.errors import SettingsError, VidsegError, name_options
 from vidseg.settings import RenderSettings
+from vidseg.terminal import show, show_json, tell, tell_beside, tell_misuse, tell_traceback
 
 if TYPE_CHECKING:
     from vidseg.report import Report
@@ -47,7 +46,8 @@ def _show_versions(context: click.Context, _: click.Parameter, wanted: bool) -> 
     if wanted and not context.resilient_parsing:
         from vidseg.versions import described
 
-        click.echo(described())
+        for line in described().splitlines():
+            show(line)
         context.exit()
 
 
@@ -145,27 +145,28 @@ def matte(invert: bool, parts_map: bool, **options: Any) -> None:
 @source_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @fps_option
+@max_pixels_option
 @addresses_option
-def probe(source: str, as_json: bool, fps: Fraction | None, allow_urls: bool) -> None:
+def probe(source: str, as_json: bool, fps: Fraction | None, max_pixels: int, allow_urls: bool) -> None:
     """Show what is known of INPUT."""
     from vidseg.source import is_photo, look
 
-    with fetched([source], allowed=allow_urls, say=partial(click.echo, err=True)) as (path,):
-        info = look(Path(path), fps)
+    with fetched([source], allowed=allow_urls, say=tell) as (path,):
+        info = look(Path(path), fps, max_pixels)
         photo = is_photo(info)
     if as_json:
-        click.echo(json.dumps(asdict(info), default=str, indent=2, ensure_ascii=False))
+        show_json(asdict(info))
         return
     width, height = info.shown_size
     rate = f"{float(info.average_rate):.3f} fps" if info.average_rate else "unknown rate"
     length = f"{float(info.duration):.3f} s" if info.duration is not None else "unknown length"
     times = "" if photo else f", {length}, starts at {float(info.start):.3f} s"
-    click.echo(f"{info.path}: {info.container}{times}")
+    show(f"{info.path}: {info.container}{times}")
     size, pace = f"{info.width}x{info.height}", "" if photo else f", {rate}"
-    click.echo(f"  picture: {info.codec} {size} {info.pix_fmt}{pace}, shown at {width}x{height}")
+    show(f"  picture: {info.codec} {size} {info.pix_fmt}{pace}, shown at {width}x{height}")
     for stream in info.streams:
         words = (stream.kind, stream.codec, stream.detail, stream.language or "", stream.title or "")
-        click.echo(f"  stream {stream.index}: " + " ".join(word for word in words if word))
+        show(f"  stream {stream.index}: " + " ".join(word for word in words if word))
 
 
 def _run(options: dict[str, Any], **given: Any) -> None:
@@ -257,24 +258,8 @@ class _ProgressLine:
 
     def say(self, line: str) -> None:
         """Print a line beside the bar."""
-        if self._quiet:
-            return
-        if self._bar is None:
-            tell(line)
-            return
-        with suppress(OSError):
-            self._bar.write(one_line(line), file=sys.stderr)
-
-
-def tell(line: object) -> None:
-    """Print a line on standard error, where it can be written to: a terminal that is gone ends no render."""
-    with suppress(OSError):
-        click.echo(one_line(line), err=True)
-
-
-def one_line(text: object) -> str:
-    """Return what a message says in one line, whatever control characters a file's name brings into it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+        if not self._quiet:
+            tell_beside(self._bar, line)
 
 
 def _terminated(_: int, __: FrameType | None) -> None:
@@ -297,6 +282,7 @@ def _open_standard_streams() -> None:
 def main() -> None:
     """Run the command line; errors become one line and an exit code."""
     _open_standard_streams()
+    name_options()
     signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` has it ignored
         signal.signal(signal.SIGHUP, _terminated)
@@ -306,14 +292,14 @@ def main() -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        tell_misuse(error)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         tell("vidseg: interrupted; nothing was written")
         sys.exit(EXIT_INTERRUPTED)
     except VidsegError as error:
         if verbose:
-            traceback.print_exc()
+            tell_traceback()
         tell(f"vidseg: {error}")
         sys.exit(EXIT_ERROR)
     except OSError as error:
@@ -328,7 +314,7 @@ def main() -> None:
 def _report_bug(error: Exception, *, verbose: bool) -> NoReturn:
     """Leave after a bug of ours: still one line, with the way to the rest."""
     if verbose:
-        traceback.print_exc()
+        tell_traceback()
     told = f"{type(error).__name__}: {error}"
     tell(f"vidseg: internal error, {told}; please report it, with what -v shows")
     sys.exit(EXIT_ERROR)

@@ -1,6 +1,5 @@
 """``vidseg batch``: a folder of clips in one command."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +19,8 @@ from vidseg.cli_options import (
 )
 from vidseg.errors import OutputError
 from vidseg.settings import RenderSettings
+from vidseg.terminal import show, tell, tell_beside
+from vidseg.text import as_json
 
 EXIT_SOME_FAILED, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
 
@@ -59,6 +60,7 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
     """Render every clip of SOURCE...: files, folders with all below them, patterns."""
     from vidseg._av import av_errors
     from vidseg.batch import Outcome, endings_for, find_clips, is_done, settings_for, table
+    from vidseg.files import check_batch
 
     folder: Path = options["output"]
     if folder.exists() and not folder.is_dir():
@@ -70,25 +72,29 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
     _check_report(options["report"])
     common = _common(options, Path("source"), folder)
     clips = find_clips(sources, folder, options["name"], endings_for(common))
+    runs = [settings_for(clip, common) for clip in clips]
+    # Without --overwrite, results that a shell's pattern names along with the clips are left as they are.
+    check_batch(runs, options["report"], [Path(each) for each in sources if common.overwrite])
     outcomes: list[Outcome | None] = [
         Outcome("skipped") if is_done(clip) and not common.overwrite else None for clip in clips
     ]
     todo = [number for number, outcome in enumerate(outcomes) if outcome is None]
     folder.mkdir(parents=True, exist_ok=True)
     with _Progress(len(clips), len(clips) - len(todo), options["quiet"]) as progress, _interruptible():
-        for place, outcome in _outcomes([settings_for(clips[n], common) for n in todo], options, progress):
+        for place, outcome in _outcomes([runs[number] for number in todo], options, progress):
             outcomes[todo[place]] = outcome
             line = f"{clips[todo[place]].output}: {_in_words(outcome)}"
             progress.ended(place, line, failed=outcome.state == "failed")
     ended = [outcome for outcome in outcomes if outcome is not None]
     if not options["quiet"]:
-        click.echo(table(clips, ended, folder))
+        for line in table(clips, ended, folder).splitlines():
+            show(line)
     if options["report"] is not None:
         from vidseg.report import write_whole
 
         rows = [{**asdict(c), **asdict(o)} for c, o in zip(clips, ended, strict=True)]
         with av_errors(OutputError, f"{options['report']}: the report can't be written, the batch is done"):
-            write_whole(options["report"], json.dumps(rows, indent=2, default=str, ensure_ascii=False) + "\n")
+            write_whole(options["report"], as_json(rows) + "\n")
     states = {outcome.state for outcome in ended}
     if states & {"failed", "damaged"}:
         sys.exit(EXIT_SOME_FAILED if "failed" in states else EXIT_DAMAGED)
@@ -148,8 +154,7 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        with suppress(OSError):
-            click.echo("vidseg: interrupted; the same command goes on from here", err=True)
+        tell("vidseg: interrupted; the same command goes on from here")
         sys.exit(EXIT_INTERRUPTED)
 
 
@@ -189,16 +194,9 @@ class _Progress:
         """Show that a clip is done, or has failed, which is told even when quiet."""
         self.share(place, 1.0)
         if failed or not self._quiet:
-            self._print(line)
+            tell_beside(self._bar, line)
 
     def say(self, line: str) -> None:
         """Print a line beside the bar."""
         if not self._quiet:
-            self._print(line)
-
-    def _print(self, line: str) -> None:
-        with suppress(OSError):
-            if self._bar is not None:
-                self._bar.write(line, file=sys.stderr)
-            else:
-                click.echo(line, err=True)
+            tell_beside(self._bar, line)

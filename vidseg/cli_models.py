@@ -6,6 +6,7 @@ import click
 
 from vidseg.errors import ModelError
 from vidseg.settings import DEFAULT_MODEL
+from vidseg.terminal import show, tell
 
 if TYPE_CHECKING:
     from vidseg.models import Model
@@ -27,7 +28,7 @@ def list_models() -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        show("  ".join(cells).rstrip())
 
 
 @models.command("fetch", epilog="Example: vidseg models fetch bodypix-050-s8")
@@ -38,13 +39,13 @@ def fetch_model(name: str, parts: bool) -> None:
     from vidseg.models import ensure_converted, locate, model_named, read_tfjs
 
     model = model_named(name)
-    path = locate(model, say=_say)
+    path = locate(model, say=tell)
     if model.is_bodypix:
         source = read_tfjs(path)
-        ensure_converted(source, name=name, parts=False, say=_say)
+        ensure_converted(source, name=name, parts=False, say=tell)
         if parts:
-            ensure_converted(source, name=name, parts=True, say=_say)
-    click.echo(f"{name}: {_state(model)}, {path}")
+            ensure_converted(source, name=name, parts=True, say=tell)
+    show(f"{name}: {_state(model)}, {path}")
 
 
 @models.command("show", epilog="Example: vidseg models show selfie")
@@ -66,7 +67,7 @@ def show_model(name: str) -> None:
         "file": str(found[1]) if found else "-",
     }
     for key, value in facts.items():
-        click.echo(f"{key + ':':12}{value}")
+        show(f"{key + ':':12}{value}")
 
 
 def _row(model: "Model") -> tuple[str, ...]:
@@ -75,10 +76,6 @@ def _row(model: "Model") -> tuple[str, ...]:
     except ModelError as error:  # one bad file must not hide the others; `show` tells more
         size, state = "-", f"unusable: {error}"
     return model.name, size, "yes" if model.has_parts else "no", model.licence, state
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _size(model: "Model") -> str:

@@ -107,16 +107,17 @@ _range_option = click.option(
     help="Code values of a matte; auto: full for FFV1, PNG, Animation and pictures, else video.",
 )
 fps_option = click.option("--fps", type=Rate(), help="Frame rate, where INPUT is pictures (frames/%05d.png).")
+max_pixels_option = with_default(
+    "--max-pixels",
+    MOST_PIXELS,
+    "Refuse larger pictures (width times height), which could take all memory.",
+)
 run_options = grouped(
     fps_option,
     click.option("--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."),
     click.option("--start", type=Seconds(), help="Begin here: seconds or [HH:]MM:SS."),
     click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
-    with_default(
-        "--max-pixels",
-        MOST_PIXELS,
-        "Refuse larger pictures (width times height), which could take all memory.",
-    ),
+    max_pixels_option,
     click.option("--overwrite", is_flag=True, help="Replace the output if it exists."),
     click.option(
         "--resumable", is_flag=True, help="Render in segments; the same command goes on after a crash."

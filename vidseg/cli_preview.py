@@ -1,7 +1,6 @@
 """``vidseg preview``: a contact sheet to judge a clip, a model and a background by."""
 
 import time
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from vidseg.cli_options import (
     fps_option,
     matte_of,
     matte_options,
+    max_pixels_option,
     output_option,
     segment_of,
     segment_options,
@@ -23,6 +23,7 @@ from vidseg.cli_options import (
     with_default,
 )
 from vidseg.settings import PreviewSettings
+from vidseg.terminal import tell
 
 
 class Times(click.ParamType[tuple[Fraction, ...]]):
@@ -38,6 +39,9 @@ class Times(click.ParamType[tuple[Fraction, ...]]):
             return value
         return tuple(Seconds().convert(word, param, ctx) for word in str(value).split(",") if word.strip())
 
+
+_SAME = ("output", "fit", "rows", "at", "width", "max_pixels", "overwrite")
+"""Settings that are called like their option."""
 
 _DEFAULTS = PreviewSettings(source=Path(), output=Path())
 
@@ -69,6 +73,7 @@ Examples:
 @segment_options
 @matte_options
 @fps_option
+@max_pixels_option
 @addresses_option
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -79,8 +84,7 @@ def preview(*, source: str, background: str, quiet: bool, verbose: bool, **optio
 
     def say(line: str) -> None:
         if not quiet:
-            with suppress(OSError):
-                click.echo(line, err=True)
+            tell(line)
 
     begun = time.monotonic()
     with fetched([source, background], allowed=options["allow_urls"], say=say) as (source, background):
@@ -90,7 +94,7 @@ def preview(*, source: str, background: str, quiet: bool, verbose: bool, **optio
             segment=segment_of(options),
             matte=matte_of(options),
             frame_rate=options["fps"],
-            **{name: options[name] for name in ("output", "fit", "rows", "at", "width", "overwrite")},
+            **{name: options[name] for name in _SAME},
         )
         done = draw(settings)
     say(f"{done}, {time.monotonic() - begun:.1f} s")

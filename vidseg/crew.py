@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from vidseg.batch import Outcome, Tell, cores, render_clip
 from vidseg.dispatch import Answer, Died, Dispatcher, Event, Progress, Ready
-from vidseg.errors import ModelError, VidsegError
+from vidseg.errors import ModelError, VidsegError, name_options
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import RenderSettings, SegmentSettings
@@ -149,6 +149,7 @@ def _work(pipe: "Connection[Any, Any]", settings: SegmentSettings, opener: Opene
     with suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets Ctrl-C too, and says when to end
         signal.signal(signal.SIGTERM, _terminated)
+        name_options()
         _serve(pipe, settings, opener)
     os._exit(0)  # nothing is left to do, and libraries' threads may hang at exit
 

@@ -21,7 +21,7 @@ from vidseg.batch import Outcome, Tell, absolute, render_clip
 from vidseg.borders import SEGMENT_S
 from vidseg.crew import CORES_PER_WORKER, Opener
 from vidseg.dispatch import Answer, Died, Dispatcher, Event, Ready
-from vidseg.errors import DeviceError, OutputError, SettingsError, VidsegError
+from vidseg.errors import DeviceError, OutputError, SettingsError, VidsegError, name_options
 from vidseg.pipeline import Progress
 from vidseg.report import Report
 from vidseg.resume import Job, Stretch, open_job, remaining, render_stretch
@@ -66,6 +66,7 @@ class _Renderer:
 
     def __init__(self, settings: SegmentSettings, opener: Opener, environment: dict[str, str]) -> None:
         os.environ.update(environment)
+        name_options()
         self._segmenter = opener(settings)
         self._job: Job | None = None
 

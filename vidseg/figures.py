@@ -14,8 +14,22 @@ from numpy.typing import NDArray
 APART_S = 0.5
 """A peak is higher than all that is closer to it than this."""
 
-PEAKS = {"flicker": (6, 0.5), "softness": (3, 2.0)}
-"""Figures whose peaks are looked at: how many at most, and the least value that is worth it."""
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Which peaks of a figure deserve a look: `most` at most, of `least` or more, `above` times the median.
+
+    Found by eye, on half of some clips, and checked on the others: what flickers less than this nobody sees
+    in a picture, and an edge as soft as it always is tells nothing.
+    """
+
+    most: int
+    least: float
+    above: float
+
+
+PEAKS = {"flicker": Limits(6, 1.0, 0.0), "softness": Limits(3, 2.0, 1.4)}
+"""Figures whose peaks are looked at."""
 
 _LOW = 4
 """A peak this many times lower than the highest is left out."""
@@ -140,17 +154,20 @@ class Collected:
         Peaks of which no picture was taken are left out.
         """
         reasons: dict[float, list[str]] = {}
-        for name, (most, least) in PEAKS.items():
-            for time in self.peaks(name, most, least):
+        for name, limits in PEAKS.items():
+            for time in self.peaks(name, limits):
                 reasons.setdefault(time, []).append(name)
         taken = {moment.time: moment for moment in self.pictures}
         worst = [replace(taken[t], reasons=tuple(names)) for t, names in reasons.items() if t in taken]
         even = [m for m in self.pictures if not m.reasons and m.time not in reasons]
         return sorted([*worst, *thinned(even, _MOST_EVEN)], key=lambda moment: moment.time)
 
-    def peaks(self, name: str, most: int, least: float) -> list[float]:
+    def peaks(self, name: str, limits: Limits) -> list[float]:
         """Return the times of a figure's highest peaks, the highest first, without those far lower."""
-        peaks: Peaks[_At] = Peaks(most, least)
+        values = np.asarray(self.columns[name], np.float64)
+        known = values[~np.isnan(values)]
+        usual = float(np.median(known)) if known.size else 0.0
+        peaks: Peaks[_At] = Peaks(limits.most, max(limits.least, limits.above * usual))
         for time, value in zip(self.times, self.columns[name], strict=True):
             if peaks.meets(value, time):
                 peaks.keep(value, _At(time, value))

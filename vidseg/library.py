@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vidseg import pipeline
 from vidseg.decode import Damage, Span
-from vidseg.errors import InputError, SettingsError
+from vidseg.errors import InputError, SettingsError, worded
 from vidseg.frames import Frame, VideoInfo
 from vidseg.mask_source import Layer, TrackedSource, refined
 from vidseg.opening import player_span
@@ -20,7 +20,14 @@ from vidseg.planes import small_rgb
 from vidseg.prefetch import prefetch
 from vidseg.report import Report
 from vidseg.segmenters import Segmenter, open_segmenter
-from vidseg.settings import EncodeSettings, Fit, MatteSettings, RenderSettings, SegmentSettings
+from vidseg.settings import (
+    MOST_PIXELS,
+    EncodeSettings,
+    Fit,
+    MatteSettings,
+    RenderSettings,
+    SegmentSettings,
+)
 from vidseg.source import frame_of, frames_of, look
 
 AnyPath: TypeAlias = str | PathLike[str]
@@ -109,7 +116,11 @@ def run(
 
     See `render` for the rest.
     """
-    return pipeline.render(settings, segmenter=segmenter, progress=progress, say=say)
+
+    def told(line: str) -> None:
+        say(worded(line))
+
+    return pipeline.render(settings, segmenter=segmenter, progress=progress, say=told)
 
 
 def masks(
@@ -118,6 +129,7 @@ def masks(
     start: Seconds | None = None,
     end: Seconds | None = None,
     frame_rate: Seconds | None = None,
+    max_pixels: int = MOST_PIXELS,
     segment: SegmentSettings = _SEGMENT,
     matte: MatteSettings = _MATTE,
     segmenter: Segmenter | None = None,
@@ -126,11 +138,12 @@ def masks(
 
     Both are as coded: where a phone's clip is turned on its side, ``look(source).orientation.upright``
     turns either as it is shown. `rgb_of` makes a picture of a frame. `frame_rate` must be given for
-    numbered pictures, and only there. A few frames are read ahead in threads; close the iterator where it
-    is not used up. Raises `InputError` at once where the source can't be read.
+    numbered pictures, and only there; pictures of more than `max_pixels` are refused. A few frames are
+    read ahead in threads; close the iterator where it is not used up. Raises `InputError` at once where
+    the source can't be read.
     """
     span_of = (_exact("start", start), _exact("end", end))
-    info = look(Path(source), _exact("frame_rate", frame_rate))
+    info = look(Path(source), _exact("frame_rate", frame_rate), max_pixels)
     span = player_span(info, *span_of)
     return _masks(info, span, segment, matte, segmenter)
 

@@ -43,6 +43,14 @@ def _digits(place: re.Match[str], number: int) -> str:
     return f"{number:0{width}d}" if place[1] else f"{number:{width}d}"
 
 
+def holds(path: Path, picture: Path) -> bool:
+    """Whether the name of a picture is one of the sequence's, whatever its number."""
+    if path.parent.resolve() != picture.parent.resolve():
+        return False
+    found = _pattern(path).fullmatch(picture.name)
+    return found is not None and name_of(path, int(found[1])).name == picture.name
+
+
 def common_name(path: Path) -> str:
     """Return what the names of a sequence's pictures share, for a clip made of them: their folder's at least.
 
@@ -55,12 +63,16 @@ def numbers(path: Path) -> list[int]:
     """Return the numbers of the sequence's pictures that exist, rising; none without a folder."""
     if not path.parent.is_dir():
         return []
+    pattern = _pattern(path)
+    found = (pattern.fullmatch(entry.name) for entry in path.parent.iterdir())
+    return sorted(int(m[1]) for m in found if m and name_of(path, int(m[1])).name == m[0])
+
+
+def _pattern(path: Path) -> re.Pattern[str]:
     place = _PLACE.search(path.name)
     assert place is not None, "asked of a sequence only"
     before, after = path.name[: place.start()], path.name[place.end() :]
-    pattern = re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
-    found = (pattern.fullmatch(entry.name) for entry in path.parent.iterdir())
-    return sorted(int(m[1]) for m in found if m and name_of(path, int(m[1])).name == m[0])
+    return re.compile(f"{re.escape(before)}(\\d+){re.escape(after)}")
 
 
 def first_number(path: Path, kind: type[VidsegError]) -> int:

@@ -17,6 +17,7 @@ from vidseg.quality import PAGES
 from vidseg.report import Report, write_whole
 from vidseg.settings import RenderSettings
 from vidseg.sheet import clock
+from vidseg.text import printable
 
 _STAGES = {
     "decode": "Decoding",
@@ -36,30 +37,26 @@ _DAMAGE = {
     "missing_bytes": "bytes by which the file is shorter than it says",
 }
 _MEANING = (
-    ("Coverage", "The share of the picture that is people: the mean of the mask."),
+    ("Coverage", "The share of the picture that is people: the mean of their alpha."),
     (
         "Edge softness",
-        "How wide the band is along the people's edge in which the network doubts, in pixels of the source. "
-        "It says how fuzzy the mask is before its edge is refined. A peak often means motion blur, hair, or "
-        "a background of the same colours.",
+        "How wide the band is along the people's edge in which they are half transparent, in pixels of the "
+        "source. A peak often means motion blur, hair, or a background of the same colours.",
     ),
     (
         "Flicker",
         "The share of the people that appears or vanishes from one frame to the next where the picture stays "
-        "the same. A calm mask has less than 1 %. A peak means that something was lost or wrongly found.",
+        "the same. Below 1 % hardly anybody sees it. A peak means that something was lost or wrongly found.",
     ),
 )
 
 
 def check(settings: RenderSettings) -> None:
-    """Raise `OutputError` where the report that `settings` ask for, if any, can't or mustn't be written."""
+    """Raise `OutputError` where the report that `settings` ask for, if any, can't be written."""
     path = settings.report
     if path is None:
         return
-    check_target(path, (settings.source, Path(settings.background)), overwrite=settings.overwrite)
-    made = [settings.timeline, *(target.path for target in settings.targets)]
-    if any(other is not None and other.resolve() == path.resolve() for other in made):
-        raise OutputError(f"--report {path}: is written by the render itself; name another file")
+    check_target(path, overwrite=settings.overwrite)
 
 
 def write(report: Report, path: Path, moments: Sequence[Moment] = ()) -> None:
@@ -74,12 +71,17 @@ def write(report: Report, path: Path, moments: Sequence[Moment] = ()) -> None:
             report.write(path)
 
 
+def _shown(text: str) -> str:
+    """Return text as HTML shows it; of a file's name, what can't be printed is escaped."""
+    return escape(printable(text))
+
+
 def page(report: Report, moments: Sequence[Moment] = ()) -> str:
     """Return the page of a report; `moments` are those that its `quality` lists, with their pictures."""
     values = {
-        "title": escape(f"{Path(report.source).name} - vidseg"),
-        "heading": escape(Path(report.source).name),
-        "made": f"→ {escape(report.output)}",
+        "title": _shown(f"{Path(report.source).name} - vidseg"),
+        "heading": _shown(Path(report.source).name),
+        "made": f"→ {_shown(report.output)}",
         "tiles": "".join(_tiles(report)),
         "state": _state(report),
         "plot": _plot(report),
@@ -88,7 +90,7 @@ def page(report: Report, moments: Sequence[Moment] = ()) -> str:
         "timings": _timings(report),
         "meaning": _meaning(report),
         "facts": "".join(
-            f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in _facts(report)
+            f"<dt>{_shown(name)}</dt><dd>{_shown(value)}</dd>" for name, value in _facts(report)
         ),
         "json": _for_script(asdict(report)),
     }
@@ -131,8 +133,8 @@ def _tiles(report: Report) -> Iterable[str]:
             tiles.append((title, _number(_figure(report, name, "mean"), unit), f"at most {most}"))
         tiles.append(("Scene cuts", str(len(cuts)), ""))
     for title, value, more in tiles:
-        small = f"<small>{escape(more)}</small>" if more else ""
-        yield f"<div><dt>{escape(title)}</dt><dd>{escape(value)}{small}</dd></div>"
+        small = f"<small>{_shown(more)}</small>" if more else ""
+        yield f"<div><dt>{_shown(title)}</dt><dd>{_shown(value)}{small}</dd></div>"
 
 
 def _state(report: Report) -> str:
@@ -154,7 +156,7 @@ def _state(report: Report) -> str:
 
 
 def _list(lines: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+    return "<ul>" + "".join(f"<li>{_shown(line)}</li>" for line in lines) + "</ul>"
 
 
 def _plot(report: Report) -> str:
@@ -226,10 +228,10 @@ def _streams(report: Report) -> str:
         named = " ".join(str(stream[key]) for key in ("language", "title") if stream.get(key))
         what = " ".join(str(stream[key]) for key in ("codec", "detail") if stream.get(key))
         rows += (
-            f"<tr><td>{escape(str(stream.get('index', '')))}</td>"
-            f"<td>{escape(str(stream.get('kind', '')))}</td>"
-            f"<td>{escape(what)}{f' ({escape(named)})' if named else ''}</td>"
-            f'<td class="fate">{escape(str(stream.get("fate", "")))}</td></tr>'
+            f"<tr><td>{_shown(str(stream.get('index', '')))}</td>"
+            f"<td>{_shown(str(stream.get('kind', '')))}</td>"
+            f"<td>{_shown(what)}{f' ({_shown(named)})' if named else ''}</td>"
+            f'<td class="fate">{_shown(str(stream.get("fate", "")))}</td></tr>'
         )
     head = "<thead><tr><th>No.</th><th>Kind</th><th>What</th><th>What became of it</th></tr></thead>"
     return f'<table class="stack">{head}<tbody>{rows}</tbody></table>'
@@ -242,7 +244,7 @@ def _timings(report: Report) -> str:
     rows = ""
     for name, seconds in stages.items():
         rows += (
-            f'<tr><td>{escape(_STAGES.get(name, name))}</td><td class="number">{seconds:.1f} s</td>'
+            f'<tr><td>{_shown(_STAGES.get(name, name))}</td><td class="number">{seconds:.1f} s</td>'
             f'<td class="bar"><span style="width:{100 * seconds / most:.1f}%"></span></td></tr>'
         )
     return (
@@ -255,7 +257,7 @@ def _timings(report: Report) -> str:
 def _meaning(report: Report) -> str:
     if not report.quality:
         return ""
-    terms = "".join(f"<dt><strong>{name}</strong></dt><dd>{escape(text)}</dd>" for name, text in _MEANING)
+    terms = "".join(f"<dt><strong>{name}</strong></dt><dd>{_shown(text)}</dd>" for name, text in _MEANING)
     return f"<section><details><summary>What the figures mean</summary><dl>{terms}</dl></details></section>"
 
 

@@ -24,8 +24,8 @@ class Painter(Protocol):
 
     notes: list[str]
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
-        """Fill `out`, writable planes in the layout that `open_painter` gave.
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+        """Fill `out`, writable planes in the layout that `open_painter` gave; return the people's alpha.
 
         Alpha is the fourth plane of a cut-out. Where a render writes two outputs, the planes of the first
         are followed by those of the second.
@@ -107,17 +107,17 @@ class ScenePainter:
         self._own_colours = own_colours
         self._opacity = opacity
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
-        """Composite the frame over its background."""
-        alpha = refine(frame, mask, self._settings)
-        if self._hide:
-            alpha = alpha.complement
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+        """Composite the frame over its background; return the alpha of those who are kept, or hidden."""
+        shown = refine(frame, mask, self._settings)
+        alpha = shown.complement if self._hide else shown
         people, edge = _people(frame, alpha, own_colours=self._own_colours)
         if self._opacity is not None:  # colours first: what is thin isn't mixed with the old room
             people = people if edge is None else with_edge(frame, alpha, edge)
             edge, thin = None, np.rint(alpha.plane * self._opacity)
             alpha = Alpha.of(as_plane(thin.astype(frame.format.dtype)), frame.format)
         composite(people, alpha, self._background.planes(frame, alpha.plane), out, edge)
+        return shown if self._hide else alpha
 
     def close(self) -> None:
         """Close the background."""
@@ -136,11 +136,12 @@ class CutoutPainter:
         self.settings = settings
         self._black = black
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
         """Write colours and, as the last plane, alpha."""
         alpha = refine(frame, mask, self.settings)
         self.paint_with(frame, alpha, out[:3])
         out[3][:] = alpha.plane
+        return alpha
 
     def paint_with(self, frame: Frame, alpha: Alpha, out: Planes) -> None:
         """Write the colours that belong to `alpha`."""
@@ -167,11 +168,12 @@ class PairPainter:
         self._cutout = cutout
         self._matte = matte
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
         """Write the first three planes with colours, the next with the matte."""
         alpha = refine(frame, mask, self._cutout.settings)
         self._cutout.paint_with(frame, alpha, out[:3])
         self._matte.paint_with(frame, alpha, out[3:])
+        return alpha
 
     def close(self) -> None:
         """Close both."""
@@ -188,9 +190,11 @@ class MattePainter:
         self._invert = invert
         self._full_range = full_range
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
         """Write the matte of the frame."""
-        self.paint_with(frame, refine(frame, mask, self._settings), out)
+        alpha = refine(frame, mask, self._settings)
+        self.paint_with(frame, alpha, out)
+        return alpha
 
     def paint_with(self, frame: Frame, alpha: Alpha, out: Planes) -> None:
         """Write `alpha`."""
@@ -215,11 +219,12 @@ class PartsPainter:
         self.notes: list[str] = []
         self._settings = settings
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> None:
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
         """Write the map of the frame, in `vidseg.partmap.LAYOUT`."""
         assert mask.parts is not None, "settings of this kind ask for parts"
         alpha = refine(frame, mask, self._settings)
         partmap.paint(mask.parts, mask, alpha.plane, frame.format.peak, out)
+        return alpha
 
     def close(self) -> None:
         """Nothing is held open."""

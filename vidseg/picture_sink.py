@@ -153,15 +153,12 @@ class PictureSink:
 
     def _check(self) -> None:
         """Refuse a target that can't or mustn't be written."""
-        source = Path(self._info.path)
         if not self._sequence:
-            check_target(self._path, (source,), overwrite=self._overwrite)
+            check_target(self._path, overwrite=self._overwrite)
             return
         folder = self._path.parent
         if not (folder if folder.exists() else folder.parent).is_dir():
             raise OutputError(f"{self._path}: the folder {folder.parent} doesn't exist; create it first")
-        if folder.resolve() == source.parent.resolve() and self._path.name == source.name:
-            raise OutputError(f"{self._path}: is also the input; vidseg never writes over its sources")
         if not self._overwrite and (there := self._present()):
             raise OutputError(
                 f"{self._path}: {there[0].name} exists already; use --overwrite to replace the sequence"

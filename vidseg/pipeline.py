@@ -9,10 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from vidseg import files
 from vidseg._av import library_versions
+from vidseg.band import Alpha
 from vidseg.borders import SHOT_LEAD_S
 from vidseg.decode import Damage, Span, hardware_trouble
-from vidseg.errors import VidsegError
+from vidseg.errors import VidsegError, worded
 from vidseg.extent import is_indexed, missing_bytes
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.interrupts import held_back
@@ -68,6 +70,7 @@ def render(
     """
     begun = time.perf_counter()
     watch, damage = Stopwatch(), Damage()
+    files.check(settings)
     info = look(settings.source, settings.frame_rate, settings.max_pixels)
     check_beside(settings, info)
     with ExitStack() as stack:
@@ -133,12 +136,13 @@ class Named(Protocol):
 class Painted:
     """What waits to be written: `blanks`, one for each sink, and the `frame` that they were painted for.
 
-    Where masks are measured, `mask` is the frame's; else only the frame's times are kept, not its picture.
+    Where it is measured, `mask` and `alpha` are the frame's; else only its times are kept, not its picture.
     """
 
     frame: Frame
     blanks: list[Blank]
     mask: Mask | None = None
+    alpha: Alpha | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -282,16 +286,17 @@ def painted(
 ) -> Generator[Painted, None, None]:
     """Yield what was painted of every frame for each sink, made in a thread of its own.
 
-    `measured`: whether what is yielded will be, so that it comes with all of the frame, and its mask.
+    `measured`: whether what is yielded will be, so that it comes with all of the frame, its mask and alpha.
     """
 
     def paint() -> Iterator[Painted]:
         for frame, mask in pairs:
             since = time.perf_counter()
             blanks = [sink.blank(frame) for sink in sinks]
-            chain.painter.paint(frame, mask, tuple(itertools.chain.from_iterable(b.planes for b in blanks)))
+            planes = tuple(itertools.chain.from_iterable(blank.planes for blank in blanks))
+            alpha = chain.painter.paint(frame, mask, planes)
             watch.add("paint", since)
-            yield Painted(frame, blanks, mask) if measured else Painted(frame.without_picture, blanks)
+            yield Painted(frame, blanks, mask, alpha) if measured else Painted(frame.without_picture, blanks)
 
     first = chain.opening.first
     ahead = _PAINTED_AHEAD if first.width * first.height < _LARGE else _LARGE_AHEAD
@@ -301,10 +306,10 @@ def painted(
 def write_one(
     one: Painted, sinks: Sequence[Sink], watch: Stopwatch, quality: "Quality | None" = None
 ) -> None:
-    """Measure a painted frame's mask, and write it to every sink."""
-    if quality is not None and one.mask is not None:
+    """Measure what was painted of a frame, and write it to every sink."""
+    if quality is not None and one.mask is not None and one.alpha is not None:
         since = time.perf_counter()
-        quality.note(one.frame, one.mask, one.blanks[0].planes)
+        quality.note(one.frame, one.mask, one.alpha, one.blanks[0].planes)
         watch.add("measure", since)
     for sink, blank in zip(sinks, one.blanks, strict=True):
         sink.write(one.frame, blank, watch)
@@ -338,7 +343,7 @@ def _account(
     report.streams = [{**_plain(s), "fate": fates.get(s.index, "rendered")} for s in info.streams]
     if info.interlaced:
         report.notes.append("interlaced pictures are made progressive, each at its time")
-    report.notes += [note for sink in sinks for note in sink.notes]
+    report.notes += [worded(note) for sink in sinks for note in sink.notes]
     lost = sorted(damage.losing())
     short = missing_bytes(Path(info.path), info.container) if span.end is None else 0
     report.damage = {

@@ -1,7 +1,6 @@
 """A contact sheet of a clip: what it shows, the mask, the result; a few moments of it, nothing between."""
 
 import itertools
-import os
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vidseg import files, hidden
 from vidseg._av import av_errors, check_target
 from vidseg.background import Background, Canvas, Still, open_background
 from vidseg.decode import Damage, Span
@@ -22,6 +22,7 @@ from vidseg.segmenters.base import Segmenter
 from vidseg.settings import PreviewSettings
 from vidseg.sheet import Row, clock, sheet
 from vidseg.source import frames_of, is_photo, look
+from vidseg.text import printable
 from vidseg.thumbs import alpha_of, checkerboard, fitted_size, picture_of
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -49,15 +50,16 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     output = settings.output
     if output.suffix.lower() not in FORMATS:
         raise OutputError(f"{output}: can't tell a picture from its ending; use {', '.join(FORMATS)}")
-    check_target(output, (settings.source,), overwrite=settings.overwrite)
-    info = look(settings.source, settings.frame_rate)
+    files.check(settings)
+    check_target(output, overwrite=settings.overwrite)
+    info = look(settings.source, settings.frame_rate, settings.max_pixels)
     with ExitStack() as stack:
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(settings.segment)))
         rows = moments(settings, info, segmenter)
     described = f"{_described(info)} · {segmenter.name} on {segmenter.device}"
     columns = ("Original", "Mask", f"Result · {_name_of(settings.background)}")
-    _save(sheet(settings.source.name, described, columns, rows), output)
+    _save(sheet(printable(settings.source.name), described, columns, rows), output)
     return f"{output}: {len(rows)} moments, {segmenter.name} on {segmenter.device}"
 
 
@@ -198,7 +200,7 @@ def _name_of(background: str) -> str:
 
 def _save(picture: Image.Image, output: Path) -> None:
     """Write the sheet under a temporary name and move it to its own when it is whole."""
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
+    temporary = hidden.temporary(output)
     try:
         with av_errors(OutputError, f"{output}: can't be written"):
             picture.save(temporary, FORMATS[output.suffix.lower()])

@@ -1,12 +1,12 @@
 """What a run did: read, written, copied, converted, dropped, damaged, and how long it took."""
 
-import json
-import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+from vidseg import hidden, text
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Report:
     wall_s: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     quality: dict[str, object] = field(default_factory=dict)
-    """Figures on the masks, see `vidseg.quality`; empty where none were taken."""
+    """Figures on what is written, see `vidseg.quality`; empty where none were taken."""
 
     @property
     def damaged(self) -> bool:
@@ -51,18 +51,21 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, UTF-8, indented."""
-        write_whole(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        write_whole(path, text.as_json(asdict(self)) + "\n")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file, UTF-8, that appears under its name when it is whole, or not at all."""
+def write_whole(path: Path, content: str) -> None:
+    """Write a text file that appears under its name when it is whole, or not at all.
+
+    It is UTF-8, see `vidseg.text.encoded`.
+    """
     if path.exists() and not path.is_file():  # a device, which a rename would replace
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(text.encoded(content))
         return
     path = path.resolve()  # a link stays one, /dev/stdout among them
-    temporary = path.with_name(f".{path.stem[:40]}.{os.urandom(6).hex()}.part")
+    temporary = hidden.temporary(path)
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encoded(content))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import cv2
 import numpy as np
 
+from vidseg import files
 from vidseg._av import Packet, check_target, library_versions
 from vidseg.borders import MOST_SEGMENTS, border, restart_before, segment_at
 from vidseg.decode import Damage
@@ -103,7 +104,7 @@ def _admitted(job: Job, who: dict[str, Any]) -> Job:
     settings, ours = job.settings, False
     for target in settings.targets:
         mine = job.store.made(target.path, who)
-        check_target(target.path, (settings.source,), overwrite=settings.overwrite or mine)
+        check_target(target.path, overwrite=settings.overwrite or mine)
         ours = ours or mine
     job = replace(job, settings=replace(settings, overwrite=True)) if ours else job
     check_beside(job.settings, job.info)
@@ -126,11 +127,12 @@ def render(
     """
     begun = time.perf_counter()
     watch = Stopwatch()
+    files.check(settings)
     job = open_job(settings)
     who = identity(settings, segmenter)
     outputs = [target.path for target in settings.targets]
     for output in outputs:
-        check_target(output, (settings.source,), overwrite=True)
+        check_target(output, overwrite=True)
     job.store.claim()
     try:
         job = _admitted(job, who)
@@ -294,7 +296,7 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
                 figures = read_figures(job.store.folder, job.first, [a.frames for a in accounts])
         choose_hwaccel(settings, sinks[0].notes)
         if settings.report is not None and figures is None:
-            sinks[0].notes.append("no figures on the masks: parts were rendered without --report")
+            sinks[0].notes.append("no figures on what is written: parts were rendered without --report")
         job.store.joining()
         for sink in sinks:
             sink.finish()

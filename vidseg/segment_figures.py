@@ -11,6 +11,7 @@ from vidseg.figures import Collected, joined
 from vidseg.frames import Frame, Mask, VideoInfo
 from vidseg.paint import Surface
 from vidseg.quality import Meter, Quality
+from vidseg.refine import refine
 from vidseg.settings import RenderSettings
 
 
@@ -25,16 +26,21 @@ class SegmentFigures:
         self._folder, self._settings, self._info, self._surface = folder, settings, info, surface
         self._meter = Meter()
         self._number: int | None = None
+        self._passed: tuple[Frame, Mask] | None = None
         self.quality: Quality | None = None
         """What takes the figures of the segment under way."""
 
     def pass_by(self, frame: Frame, mask: Mask) -> None:
         """See a frame before the stretch: the first one in it is compared to the last of these."""
         if self._settings.report is not None:
-            self._meter.measure(frame, mask)
+            self._passed = frame, mask
 
     def turn(self, time: Fraction) -> None:
         """Get ready for the frame of that time, which may begin a segment."""
+        if self._passed is not None:
+            frame, mask = self._passed
+            self._meter.measure(frame, mask, refine(frame, mask, self._settings.matte))
+            self._passed = None
         number = segment_at(time)
         if number != self._number:
             self.finish()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vidseg import hidden
 from vidseg._av import av_errors
 from vidseg.errors import OutputError
 from vidseg.mux import account_of, last_words
@@ -50,7 +51,7 @@ class Store:
     """
 
     def __init__(self, output: Path) -> None:
-        self.folder = output.with_name(f".{output.name}.segments")
+        self.folder = hidden.beside(output, "segments")
         self._lock: int | None = None
 
     def claim(self) -> None:

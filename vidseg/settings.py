@@ -41,6 +41,11 @@ def _check_background(background: str) -> None:
         raise SettingsError("-b is empty; give a picture, a video, a colour, blur or transparent")
 
 
+def _check_pixels(most: int) -> None:
+    if most < 1:
+        raise SettingsError(f"--max-pixels must be at least 1, got {most}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentSettings:
     """Which network finds the people, where it runs, and on what size of picture."""
@@ -190,8 +195,7 @@ class RenderSettings:
             _check_range("fps", float(self.frame_rate), 0.01, 1000)
         if self.timeline is not None:
             self._check_timeline(self.timeline)
-        if self.max_pixels < 1:
-            raise SettingsError(f"--max-pixels must be at least 1, got {self.max_pixels}")
+        _check_pixels(self.max_pixels)
         _check_background(self.background)
         if self.pair and self.background != "transparent":
             raise SettingsError(
@@ -255,6 +259,8 @@ class PreviewSettings:
     """Frames per second of a source that is a sequence of pictures; must be given there, and only there."""
     width: int = 400
     """Longer side of each picture in pixels."""
+    max_pixels: int = MOST_PIXELS
+    """Width times height above which a source is refused, before memory is taken for it."""
     overwrite: bool = False
     segment: SegmentSettings = field(default_factory=SegmentSettings)
     matte: MatteSettings = field(default_factory=MatteSettings)
@@ -264,6 +270,7 @@ class PreviewSettings:
         _check_choice("--fit", self.fit, Fit)
         _check_range("rows", self.rows, 1, 100)
         _check_range("width", self.width, 64, 4096, " pixels")
+        _check_pixels(self.max_pixels)
         if len(self.at) > 100:
             raise SettingsError(f"--at takes 100 times at most, got {len(self.at)}")
         if self.at and min(self.at) < 0:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Box, Frame, Mask, Plane, VideoInfo
+from vidseg.frames import Box, Frame, Plane, VideoInfo
 from vidseg.planes import reduced, small_rgb
 from vidseg.transfer import is_hdr, sdr_from
 
@@ -34,17 +34,6 @@ def alpha_of(alpha: Plane, peak: int, info: VideoInfo, size: tuple[int, int]) ->
     """Return an alpha [H, W], 0 to `peak`, as grey RGB at `size` (width, height)."""
     small = reduced(alpha, *_coded(info, size)).astype(np.float32) * (255 / peak)
     return _grey(np.rint(small).astype(np.uint8), info)
-
-
-def mask_of(mask: Mask, info: VideoInfo, size: tuple[int, int]) -> Rgb:
-    """Return a small mask, before refinement, as grey RGB at `size` (width, height)."""
-    width, height = _coded(info, size)
-    left, right = mask.box.left * width // info.width, -(-mask.box.right * width // info.width)
-    top, bottom = mask.box.top * height // info.height, -(-mask.box.bottom * height // info.height)
-    whole = np.zeros((height, width), np.uint8)
-    inside = cv2.resize(mask.person, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    whole[top:bottom, left:right] = np.rint(np.clip(inside, 0, 1) * 255)
-    return _grey(whole, info)
 
 
 def checkerboard(width: int, height: int, square: int) -> Rgb:

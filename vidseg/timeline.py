@@ -20,8 +20,10 @@ from vidseg.frames import VideoInfo
 from vidseg.numbered import is_numbered, is_sequence, name_of, numbers
 from vidseg.pictures import read_picture
 from vidseg.probe import probe
+from vidseg.report import write_whole
 from vidseg.settings import RenderSettings
 from vidseg.source import is_photo
+from vidseg.text import printable
 
 _FCPXML_RATES = (24, 25, 30, 50, 60)
 """Frame rates that the adapter for Final Cut Pro writes and reads without loss."""
@@ -71,19 +73,16 @@ def check(settings: RenderSettings, info: VideoInfo) -> None:
         return
     if is_photo(info):
         raise OutputError(f"{path}: a timeline is for clips, {info.path} is a photo; leave out --otio")
-    sources = [settings.source, settings.output]
     if settings.background != "transparent":
         background = Path(settings.background)
         if is_sequence(background):
             raise OutputError(
                 f"{path}: a timeline can't name numbered pictures as a background; make a video of them"
             )
-        if background.exists():
-            sources.append(background)
         coloured = not background.exists() and named_colour(settings.background) is not None
         if not coloured and read_picture(background, BackgroundError) is None:
             probe(background, BackgroundError)
-    check_target(path, tuple(sources), overwrite=settings.overwrite)
+    check_target(path, overwrite=settings.overwrite)
     _otio(path)
     if path.suffix.lower() == ".fcpxml":
         _check_fcpxml(path, settings, info)
@@ -119,18 +118,16 @@ def write(settings: RenderSettings, info: VideoInfo, span: Span, frames: int) ->
         )
     rows = list(rows_of(settings, info, span, rate if frame_based else None))
     made = _timeline(otio, settings, rows, rate, info)
-    temporary = path.with_name(f".{path.stem}.part{path.suffix.lower()}")
     try:
-        otio.adapters.write_to_file(made, str(temporary))
+        adapter = otio.adapters.from_filepath(f"timeline{path.suffix.lower()}").name
+        text = otio.adapters.write_to_string(made, adapter)  # to a file, it takes no name but UTF-8
         if frame_based:
-            _verify(otio, temporary, made)
-        temporary.replace(path)
+            _verify(otio, text, adapter, made)
+        write_whole(path, text)
     except OutputError as error:
         raise OutputError(f"{path}: {error}; the render is done, use .otio") from error
     except Exception as error:  # adapters raise whatever they like
         raise OutputError(f"{path}: the timeline can't be written: {error}; the render is done") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def rows_of(
@@ -226,8 +223,8 @@ def _timeline(
     otio: Any, settings: RenderSettings, rows: Sequence[Row], rate: Fraction | None, info: VideoInfo
 ) -> Any:
     clock = _Clock(otio, rate, info.time_base)
-    made = otio.schema.Timeline(settings.output.stem, global_start_time=clock.time(Fraction(0)))
-    made.metadata["vidseg"] = {"source": str(settings.source.resolve()), "version": vidseg.__version__}
+    made = otio.schema.Timeline(printable(settings.output.stem), global_start_time=clock.time(Fraction(0)))
+    made.metadata["vidseg"] = {"source": printable(settings.source.resolve()), "version": vidseg.__version__}
     for row in rows:
         kind = otio.schema.TrackKind.Audio if row.sound else otio.schema.TrackKind.Video
         track = otio.schema.Track(row.name, kind=kind)
@@ -250,8 +247,8 @@ def _item(otio: Any, clock: "_Clock", piece: Piece) -> Any:
         reference = _sequence(otio, path, clock, available)
     else:
         reference = otio.schema.ExternalReference(path.as_uri(), available)
-        reference.name = path.name
-    return otio.schema.Clip(path.stem, reference, source)
+        reference.name = printable(path.name)
+    return otio.schema.Clip(printable(path.stem), reference, source)
 
 
 def _sequence(otio: Any, path: Path, clock: "_Clock", available: Any) -> Any:
@@ -263,8 +260,8 @@ def _sequence(otio: Any, path: Path, clock: "_Clock", available: Any) -> Any:
     digits = shown[place : len(shown) - len(after)]
     return otio.schema.ImageSequenceReference(
         target_url_base=path.parent.as_uri() + "/",
-        name_prefix=path.name[:place],
-        name_suffix=after,
+        name_prefix=printable(path.name[:place]),
+        name_suffix=printable(after),
         start_frame=first,
         frame_step=1,
         rate=available.duration.rate,
@@ -308,9 +305,9 @@ def _otio(path: Path) -> Any:
     return otio
 
 
-def _verify(otio: Any, path: Path, made: Any) -> None:
+def _verify(otio: Any, text: str, adapter: str, made: Any) -> None:
     """Raise `OutputError` where what was written doesn't read back as it was meant."""
-    found = otio.adapters.read_from_file(str(path))
+    found = otio.adapters.read_from_string(text, adapter)
     timelines = [found] if isinstance(found, otio.schema.Timeline) else list(found.find_children(
         descended_from_type=otio.schema.Timeline
     ))  # fmt: skip

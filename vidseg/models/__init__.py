@@ -4,7 +4,7 @@ from vidseg.models.catalogue import MODELS, Model, model_named
 from vidseg.models.converted import Converted, ensure_converted, is_converted
 from vidseg.models.download import Say
 from vidseg.models.fingerprint import fingerprint
-from vidseg.models.store import cache_dir, find, local_size, locate, published_at
+from vidseg.models.store import cache_dir, find, local_size, locate, places, published_at
 from vidseg.models.tfjs import TfjsModel, find_json, read_tfjs
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "local_size",
     "locate",
     "model_named",
+    "places",
     "published_at",
     "read_tfjs",
 ]

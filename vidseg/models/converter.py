@@ -27,7 +27,8 @@ def made(source: Path, folder: Path, name: str, *, parts: bool, say: Say | None)
     if _converter_version() is None:
         raise ModelError(
             f"{name} has to be converted first, but tfjs-graph-converter is not installed: set "
-            "VIDSEG_CACHE_DIR to a cache where another machine has done it, or use --model selfie"
+            "VIDSEG_CACHE_DIR to a cache where another machine has done it, or take another model, such as "
+            "selfie"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     what = f"{name} with body parts" if parts else name
@@ -85,7 +86,8 @@ def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, 
     if "missing" in result:
         raise ModelError(
             f"{source}: has to be converted first, for which TensorFlow and tfjs-graph-converter must be "
-            f"installed ({result['missing']}): install vidseg with all it depends on, or use --model selfie"
+            f"installed ({result['missing']}): install vidseg with all it depends on, or take another model, "
+            "such as selfie"
         )
     if "error" in result:
         reason = " ".join(str(result["error"]).split())

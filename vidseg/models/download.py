@@ -22,7 +22,7 @@ RECORD_SUFFIX = ".sha256"
 
 BODYPIX_WAYS_OUT = (
     "set VIDSEG_MODEL_URL to a mirror, or VIDSEG_MODEL_DIR to a folder laid out like the bucket, "
-    "or use --model selfie"
+    "or take another model, such as selfie"
 )
 
 

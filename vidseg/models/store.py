@@ -61,6 +61,12 @@ def find(model: Model) -> tuple[Place, Path] | None:
     return ("cache", path) if _is_cached(path, model) else None
 
 
+def places(model: Model) -> list[Path]:
+    """Return where the json or .tflite file of `model` may lie here, in the order in which they count."""
+    folder = model_dir()
+    return [*([] if folder is None else _in_folder_of_user(folder, model)), _cache_path(model)]
+
+
 def locate(model: Model, *, say: Say | None = None) -> Path:
     """Return the path of the model's json or .tflite file, fetching it first where it is nowhere yet.
 
@@ -91,18 +97,20 @@ def local_size(model: Model) -> int | None:
 
 
 def _in_folder(folder: Path, model: Model) -> Path | None:
-    candidates = [folder / model.source]
-    if not model.is_bodypix:
-        candidates.insert(0, folder / model.file_name)
-    for path in candidates:
+    for path in _in_folder_of_user(folder, model):
         if path.is_file():
             if model.sha256 is not None and sha256_of(path) != model.sha256:
                 raise ModelError(
                     f"{path}: not the file that {model.name} stands for (another checksum): "
-                    f"give its path to --model to use it all the same"
+                    f"name it by its path to use it all the same"
                 )
             return path
     return None
+
+
+def _in_folder_of_user(folder: Path, model: Model) -> list[Path]:
+    named = [] if model.is_bodypix else [folder / model.file_name]
+    return [*named, folder / model.source]
 
 
 def _cache_path(model: Model) -> Path:

@@ -27,7 +27,7 @@ _INDEX_NAMES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 
 WAYS_OUT = (
     "set PIP_INDEX_URL to a mirror of PyPI, or VIDSEG_MODEL_DIR to a folder that holds the .tflite file, or "
-    "use --model bodypix-050-s16"
+    "take another model, such as bodypix-050-s16"
 )
 
 

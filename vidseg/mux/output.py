@@ -14,6 +14,7 @@ import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
+from vidseg import hidden
 from vidseg._av import (
     MICROSECOND,
     Packet,
@@ -80,7 +81,7 @@ class Output:
         self._info = info
         self._audio = audio
         self._overwrite = overwrite
-        check_target(target, (Path(info.path),), overwrite=overwrite)
+        check_target(target, overwrite=overwrite)
         self.format = FORMATS[target.suffix.lower()]
         self._tracks: dict[int, Track] = {}
         self._cut = Cut(None, None, Fraction(0))
@@ -169,7 +170,7 @@ class Output:
         """Make an empty hidden file in `folder`, on the target's disk, so that the last step is a rename."""
         with av_errors(OutputError, f"{self.target}: its folder can't be written to"):
             handle, name = tempfile.mkstemp(
-                prefix=f".{self.target.stem[:40]}.",
+                prefix=hidden.prefix(self.target),
                 suffix=f".part{self.target.suffix}",
                 dir=folder,
             )
