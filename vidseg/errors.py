@@ -5,7 +5,7 @@ Messages are written in the words of the command line, which a program is told a
 
 import re
 
-_OPTION = re.compile(r"(?<![\w./-])(--[a-z][a-z-]*[a-z]|-[bo])(?![\w-])")
+_OPTION = re.compile(r"(?<![\w./-])(--[a-z][a-z-]*[a-z]|-[bo])(?![\w-]|\.\w)")
 
 _OTHERWISE = {"-b": "background", "-o": "output", "--fps": "frame_rate", "--otio": "timeline"}
 """Options that aren't called like the setting."""

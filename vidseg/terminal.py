@@ -4,7 +4,7 @@ import io
 import sys
 import traceback
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -14,7 +14,7 @@ from vidseg.text import as_json, printable
 def tell(line: object) -> None:
     """Print a line on standard error, where it can be written to: a terminal that is gone ends no render."""
     with suppress(OSError):
-        click.echo(printable(line), err=True)
+        click.echo(_fitting(line, sys.stderr), err=True)
 
 
 def tell_beside(bar: Any, line: object) -> None:
@@ -23,7 +23,7 @@ def tell_beside(bar: Any, line: object) -> None:
         tell(line)
         return
     with suppress(OSError):
-        bar.write(printable(line), file=sys.stderr)
+        bar.write(_fitting(line, sys.stderr), file=sys.stderr)
 
 
 def tell_misuse(error: click.ClickException) -> None:
@@ -42,14 +42,20 @@ def tell_traceback() -> None:
 
 def show(line: object) -> None:
     """Print a line on standard output: what was asked for."""
-    click.echo(printable(line))
+    click.echo(_fitting(line, sys.stdout))
+
+
+def _fitting(line: object, stream: TextIO | None) -> str:
+    """Return a line as a stream can take it: what its encoding hasn't is escaped as well."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return printable(line).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def show_json(value: Any) -> None:
     """Print JSON on standard output, in ASCII where that can't take all of it."""
     text = as_json(value)
     try:
-        text.encode(sys.stdout.encoding or "ascii")
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         text = as_json(value, ascii_only=True)
     click.echo(text)
