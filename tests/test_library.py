@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 import vidseg
 from tests.media import person_mask, person_picture, read_frames, write_clip, write_picture
+from vidseg.errors import name_options, name_settings
 from vidseg.segmenters.fake import FakeSegmenter
 
 SIZE = (96, 64)
@@ -23,6 +25,14 @@ PUBLIC = {
     "matte", "open_segmenter", "render", "rgb_of", "run",
 }  # fmt: skip
 """Names that others rely on: to take one away is to break their programs."""
+
+
+@pytest.fixture(autouse=True)
+def _as_programs_read_them() -> Iterator[None]:
+    """Let messages be what a program is told."""
+    name_settings()
+    yield
+    name_options()
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -118,10 +128,10 @@ def test_paths_may_be_text_or_paths(tmp_path: Path) -> None:
         (
             vidseg.EncodeSettings,
             {"audio": "loud"},
-            "--audio must be one of copy, transcode, none, got 'loud'",
+            "audio must be one of copy, transcode, none, got 'loud'",
         ),
-        (vidseg.EncodeSettings, {"range": "pc"}, "--range must be one of auto, full, video"),
-        (vidseg.RenderSettings, {"fit": "zoom"}, "--fit must be one of cover, contain, stretch"),
+        (vidseg.EncodeSettings, {"range": "pc"}, "range must be one of auto, full, video"),
+        (vidseg.RenderSettings, {"fit": "zoom"}, "fit must be one of cover, contain, stretch"),
         (vidseg.RenderSettings, {"kind": "map"}, "kind must be one of picture, matte, parts"),
         (vidseg.SegmentSettings, {"parts": "face"}, r"parts must be a tuple of names, such as \('face',\)"),
     ],
@@ -214,6 +224,7 @@ _WITHOUT_TENSORFLOW = """
 import sys
 sys.modules["tensorflow"] = None
 import vidseg
+from vidseg.errors import name_options, name_settings
 from vidseg.segmenters.fake import FakeSegmenter
 vidseg.render({clip!r}, {output!r}, "navy", end=0.1, segmenter=FakeSegmenter())
 try:

@@ -97,6 +97,28 @@ def outer(number: int, *names: str) -> NDArray[np.bool_]:
 BODY = ("left_face", "torso_front", "left_upper_leg_front")
 
 
+# -- figures -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"kind": "parts"}, BODY),
+        ({"kind": "parts", "parts": "face"}, BODY[:1]),
+        ({"background": "blur:60", "parts": "face"}, BODY[:1]),  # of those who are hidden
+        ({"parts": "face,legs"}, BODY[::2]),
+    ],
+)
+def test_figures_are_those_of_the_parts_in_question(
+    tmp_path: Path, given: dict[str, Any], shown: tuple[str, ...]
+) -> None:
+    quality: Any = run(clip(tmp_path), tmp_path / "out.mkv", report=tmp_path / "r.html", **given).quality
+    numbers = [PARTS.index(name) for name in shown]
+    share = 100 * np.mean([np.isin(truth(number), numbers) for number in range(4)])
+    assert quality["coverage_percent"]["mean"] == pytest.approx(share, rel=0.08)
+    assert quality["frames"] == 4
+
+
 # -- hidden and kept ---------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -53,6 +54,32 @@ def test_a_man_who_leaves_and_returns(media_file: MediaFile, tmp_path: Path) -> 
     assert sum(share > 0 for share in found[40:100]) < 5, "things that blur past may pass for him briefly"
     assert max(found[40:100]) < 0.03
     assert min(found[122:140]) > 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "worst"),
+    [
+        ("carphone_pristine.mp4", 2, []),  # a talker who keeps still
+        ("mdn_chromakey_video.mp4", 1, []),
+        ("intel_asl_walk.mkv", 3, [2.53]),  # the hem of her pullover vanishes
+        ("androidx_sample_rotate_and_reflect.mp4", 1, [0.67]),  # a hole opens in his forehead
+    ],
+)
+def test_the_worst_moments_are_those_that_one_sees(
+    media_file: MediaFile, tmp_path: Path, name: str, seconds: int, worst: list[float]
+) -> None:
+    """They were the network's looks, every 8th or 12th frame: figures were taken from unrefined masks."""
+    source = media_file(name)
+    settings = RenderSettings(
+        source=source,
+        output=tmp_path / "matte.mkv",
+        kind="matte",
+        end=Fraction(seconds),
+        report=tmp_path / "report.html",
+        encode=EncodeSettings(codec="ffv1", audio="none"),
+    )
+    found: Any = render(settings).quality["moments"]
+    assert [moment["time_s"] for moment in found if moment["reasons"]] == pytest.approx(worst, abs=0.1)
 
 
 def test_a_room_without_people_is_all_background(media_file: MediaFile, tmp_path: Path) -> None:
