@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from tests.media import read_frames, write_clip
@@ -24,6 +25,7 @@ NAMES = ["n" * 251, "é" * 125 + "n", "漢" * 83 + "nn", "😀" * 62 + "nnn"]
 named = pytest.mark.parametrize("stem", NAMES, ids=["ascii", "two bytes", "three bytes", "four bytes"])
 
 
+@examples(deadline=None)
 @given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=255))
 def test_hidden_names_fit_and_stay(name: str) -> None:
     path = Path("nowhere-at-all") / f"x{name}.mp4"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -260,6 +260,7 @@ def true_peaks(values: list[float], times: list[float], most: int, least: float 
     return sorted(found, key=lambda point: (-point.value, point.time))[:most]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.one_of(st.integers(0, 9).map(float), st.just(math.nan)), st.integers(1, 9)),
