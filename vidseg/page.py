@@ -32,6 +32,7 @@ _DAMAGE = {
     "corrupt_frames": "frames that the decoder called damaged",
     "made_up_times": "frames that came without a usable time",
     "missing_s": "seconds missing at the end",
+    "missing_sound_s": "seconds of sound missing",
 }
 _MEANING = (
     ("Coverage", "The share of the picture that is people: the mean of the mask."),

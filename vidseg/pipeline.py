@@ -341,6 +341,7 @@ def _account(
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
         "missing_s": float(_missing(info, span, damage, sinks[0])),
+        "missing_sound_s": float(sinks[0].missing_sound_s),
     }
 
 

@@ -40,6 +40,7 @@ class SegmentSink:
 
     copied_end = Fraction(0)
     broken_reads = 0
+    missing_sound_s = Fraction(0)
 
     def __init__(
         self, target: Target, index: int, settings: RenderSettings, info: VideoInfo, store: Store
