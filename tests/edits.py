@@ -9,7 +9,7 @@ PAUSE = None
 
 
 def set_edits(path: Path, edits: Sequence[tuple[float, float | None]]) -> Path:
-    """Let every track of a file play these edits: (length, its beginning in the track or `PAUSE`), in seconds.
+    """Let every track of a file play these edits: (length, begin in the track or `PAUSE`), in seconds.
 
     The index of the file has to be its last box, as it is without ``faststart``.
     """

@@ -139,13 +139,20 @@ class CopiedTrack:
             self._hold(packet, times, cut)
             return []
         preroll = self._released(times, cut)
-        if times is not None and not cut.overlaps(*times):
+        if (times is not None and not cut.overlaps(*times)) or self._is_pause(packet):
             return []
         if times is not None and self.source.type == "subtitle":
             if cut.start is not None and times[0] < cut.start:
                 clip_start(packet, cut.start)
             clip_end(packet, cut.end)
         return [self._placed(each, cut) for each in (*preroll, packet)]
+
+    def _is_pause(self, packet: Packet) -> bool:
+        """Whether a packet is MP4's text of nothing, which the muxer writes where nothing is shown.
+
+        Those of a file with an edit list last into the next text, which would be shown behind them.
+        """
+        return self.source.type == "subtitle" and packet.size == 2 and not any(bytes(packet))
 
     def _hold(self, packet: Packet, times: Times | None, cut: Cut) -> None:
         """Hold back what the source's edit list cuts away, where the output's may do the same.
