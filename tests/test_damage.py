@@ -21,7 +21,7 @@ def test_a_sound_source_has_no_damage(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio()])
     report = rendered(source, tmp_path / "out.mp4")
     assert not report.damaged
-    counted = {"packets", "corrupt_frames", "made_up_times", "missing_s", "missing_sound_s"}
+    counted = {"packets", "corrupt_frames", "made_up_times", "missing_s", "late_streams", "missing_sound_s"}
     assert set(report.damage) == counted
 
 

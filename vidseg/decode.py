@@ -31,6 +31,7 @@ from vidseg._av import (
 from vidseg.errors import InputError, SettingsError
 from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
 from vidseg.joints import Joints
+from vidseg.late import count_unlisted
 from vidseg.settings import MOST_PIXELS
 from vidseg.side_data import Decoder, Dress, alpha_decoder, captions_of
 
@@ -49,13 +50,14 @@ class Damage:
 
     `packets` that would not decode, `corrupt_frames` that the decoder itself called damaged,
     `made_up_times` of frames whose container should have told their time but didn't, or told one that lies
-    before the last frame's, and `video_end`, the end of the last frame
-    in seconds of the source's clock.
+    before the last frame's, `late_streams` that began after the file was opened and so are in no list, and
+    `video_end`, the end of the last frame in seconds of the source's clock.
     """
 
     packets: int = 0
     corrupt_frames: int = 0
     made_up_times: int = 0
+    late_streams: int = 0
     video_end: Fraction | None = None
 
 
@@ -127,11 +129,13 @@ def decode(
                 break  # the seek went past the start: the index lies, so read from the beginning instead
             seek_to = None
             if span.end is not None and frame.time >= span.end:
+                damage.late_streams = count_unlisted(container)
                 return
             if span.holds(frame.time):
                 damage.video_end = frame.end
                 yield frame
         else:
+            damage.late_streams = count_unlisted(container)
             return
     for frame in decode(info, Span(None, span.end), damage, hwaccel, dress):
         if span.holds(frame.time):

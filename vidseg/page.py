@@ -32,6 +32,7 @@ _DAMAGE = {
     "corrupt_frames": "frames that the decoder called damaged",
     "made_up_times": "frames that came without a usable time",
     "missing_s": "seconds missing at the end",
+    "late_streams": "streams left out that begin late",
     "missing_sound_s": "seconds of sound missing",
 }
 _MEANING = (

@@ -336,13 +336,24 @@ def _account(
     if info.interlaced:
         report.notes.append("interlaced pictures are made progressive, each at its time")
     report.notes += [note for sink in sinks for note in sink.notes]
+    if damage.late_streams:
+        report.notes.append(_late(info))
     report.damage = {
         "packets": damage.packets + sinks[0].broken_reads,
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
         "missing_s": float(_missing(info, span, damage, sinks[0])),
+        "late_streams": damage.late_streams,
         "missing_sound_s": float(sinks[0].missing_sound_s),
     }
+
+
+def _late(info: VideoInfo) -> str:
+    """Say that streams are left out which no list had, and how to have them listed."""
+    return (
+        "sound, subtitles or a second video begin so late in the file that they are left out; to have them, "
+        f"run ffmpeg -probesize 2G -analyzeduration 2G -i {info.path} -map 0 -c copy new.mkv before"
+    )
 
 
 def _plain(stream: StreamInfo) -> dict[str, object]:

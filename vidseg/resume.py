@@ -354,6 +354,7 @@ def _add_up(damage: Damage, accounts: list[Account]) -> None:
         damage.packets += account.damage["packets"]
         damage.corrupt_frames += account.damage["corrupt_frames"]
         damage.made_up_times += account.damage["made_up_times"]
+        damage.late_streams = max(damage.late_streams, account.damage["late_streams"])
     if accounts[-1].video_end is not None:
         damage.video_end = Fraction(accounts[-1].video_end)
 

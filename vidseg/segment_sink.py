@@ -178,4 +178,5 @@ def _counts(damage: Damage) -> dict[str, int]:
         "packets": damage.packets,
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
+        "late_streams": damage.late_streams,
     }

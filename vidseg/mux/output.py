@@ -27,13 +27,14 @@ from vidseg._av import (
 from vidseg.errors import OutputError
 from vidseg.frames import VideoInfo
 from vidseg.joints import Joints
+from vidseg.late import is_described, open_described
 from vidseg.mux.accounts import Account
 from vidseg.mux.cut import Cut
 from vidseg.mux.description import copy_description
 from vidseg.mux.places import Places
 from vidseg.mux.timecode import moved_timecode
 from vidseg.mux.tracks import CopiedCover, Dropped, Track, audio_track, subtitle_track, takes
-from vidseg.mux.transcoded import TranscodedAudio, is_unknown
+from vidseg.mux.transcoded import TranscodedAudio
 from vidseg.settings import AudioMode
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -103,7 +104,7 @@ class Output:
         self._cut = cut
         self._places = Places(self.format, self._info, cut)
         video_index = self._info.video_index if lists_streams(self._info.container) else None
-        self._source = open_source(Path(self._info.path), unseen=video_index)
+        self._source = open_described(Path(self._info.path), unseen=video_index)
         container, source = self.container, self._source
         container.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS})
         copy_description(source.streams[self._info.video_index], video)
@@ -251,7 +252,7 @@ class Output:
         """Say why a stream isn't copied, behind what is done instead."""
         if track.source.type == "audio" and self._audio == "transcode":
             return ", as --audio transcode asks"
-        if isinstance(track, TranscodedAudio) and is_unknown(track.source):
+        if not is_described(track.source):
             return ": it begins so late that its rate and channels are not known before"
         return f": {self.target.suffix} files don't take it as it is"
 

@@ -12,9 +12,10 @@ from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
 from vidseg._av import Packet, reason
+from vidseg.late import is_described
 from vidseg.mux.cut import Cut, Times, clip_end, clip_start, move, times_of
 from vidseg.mux.description import copy_description
-from vidseg.mux.transcoded import TranscodedAudio, is_unknown
+from vidseg.mux.transcoded import TranscodedAudio
 from vidseg.settings import AudioMode
 
 EDIT_LISTS = ("mp4", "mov")
@@ -95,7 +96,7 @@ def audio_track(container: OutputContainer, stream: AudioStream, mode: AudioMode
     """Add the output's stream for an audio stream: copied where the container takes it and `mode` allows."""
     if stream.codec_context is None:
         return Dropped(stream, "this FFmpeg doesn't know its codec")
-    if mode == "copy" and not is_unknown(stream) and takes(container.format.name, stream):
+    if mode == "copy" and is_described(stream) and takes(container.format.name, stream):
         return CopiedTrack(container, stream)
     try:
         return TranscodedAudio(container, stream, _AUDIO_ENCODERS[container.format.name])

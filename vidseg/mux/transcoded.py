@@ -20,11 +20,6 @@ _LAYOUTS = {3: ("2.1", "3.0"), 4: ("4.0", "quad"), 5: ("5.0",), 6: ("5.1",), 7: 
 """Layouts of more than two channels, FFmpeg's own choice for those that nobody gave a place first."""
 
 
-def is_unknown(stream: AudioStream) -> bool:
-    """Whether nothing of the sound was found that tells how many samples and channels it has."""
-    return not (stream.codec_context.sample_rate and stream.codec_context.layout.nb_channels)
-
-
 def _rate(encoder: str, rate: int) -> int:
     """Return the rate to encode at, in Hz: of those that the encoder has, the nearest that loses nothing.
 
