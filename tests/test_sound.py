@@ -265,10 +265,10 @@ def test_sound_that_its_decoder_swallows_is_missing(tmp_path: Path, monkeypatch:
     assert any("that could not be decoded" in note for note in report.notes)
 
 
-@pytest.mark.parametrize("codec", ["aac", "libmp3lame", "libopus", "flac"])
+@pytest.mark.parametrize("codec", ["aac", "libopus", "tta"])
 @pytest.mark.parametrize(("start", "end"), [(None, None), ("0.51", "1.2")])
 def test_whole_sound_lacks_nothing(tmp_path: Path, codec: str, start: str | None, end: str | None) -> None:
-    """Priming, padding and cuts are no loss."""
+    """Priming, padding and cuts are no loss, nor is a last packet of TTA, which claims a second as all do."""
     source = write_clip(tmp_path / "in.mkv", frames=60, audio=[Audio(codec=codec)])
     cut = {name: Fraction(value) for name, value in (("start", start), ("end", end)) if value}
     for suffix, audio in ((".mp4", "transcode"), (".mkv", "copy")):

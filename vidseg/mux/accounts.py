@@ -14,7 +14,10 @@ _SKIPS = struct.Struct("<II")
 _LEAST_MISSING_S = Fraction(1, 4)
 """How much earlier than its container claims a stream may end before it counts as truncated."""
 _LEAST_UNDECODED_S = Fraction(1, 10)
-"""How much shorter than its packets sound may be that is coded anew: some decoders begin late."""
+"""How much shorter than its packets sound may be that is coded anew: some decoders begin late.
+
+Where packets are longer, it may be as much as one of them: the last one may hold less than it says.
+"""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class Account:
     unwritten: int = 0
     due_s: Fraction = Fraction(0)
     written_s: Fraction = Fraction(0)
+    longest_s: Fraction = Fraction(0)
     end: Fraction | None = None
 
     @property
@@ -50,6 +54,7 @@ class Account:
             self.end = max(times[1], self.end or times[1])
             if not cut.overlaps(*times) or times[1] <= cut.origin:
                 return False
+            self.longest_s = max(self.longest_s, times[1] - times[0])
             self.due_s += max(Fraction(0), _within(cut, *times) - self._skipped(packet))
         self.corrupt += packet.is_corrupt
         return True
@@ -69,7 +74,7 @@ class Account:
     def undecoded_s(self) -> Fraction:
         """Return how many seconds of sound went into the decoder and never came to the output."""
         lost = self.due_s - self.written_s
-        return lost if self.recoded and lost > _LEAST_UNDECODED_S else Fraction(0)
+        return lost if self.recoded and lost > max(_LEAST_UNDECODED_S, self.longest_s) else Fraction(0)
 
     def truncated_s(self, cut: Cut) -> Fraction:
         """Return how many seconds before the end that its container claims the stream ends, in the cut."""
