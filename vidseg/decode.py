@@ -137,10 +137,8 @@ def decode(
         else:
             damage.late_streams = count_unlisted(container)
             return
-    for frame in decode(info, Span(None, span.end), damage, hwaccel, dress):
-        if span.holds(frame.time):
-            damage.video_end = frame.end
-            yield frame
+    again = decode(info, Span(None, span.end), damage, hwaccel, dress)
+    yield from (frame for frame in again if span.holds(frame.time))
 
 
 def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fraction | None:
