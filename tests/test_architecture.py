@@ -18,6 +18,7 @@ SAME_LEVEL = {
     ("parts", "errors"),
     ("numbered", "errors"),
     ("frames", "colours"),
+    ("late", "_av"),
     ("pictures", "samples"),
     ("planes", "frames"),
     ("segmenters", "models"),
@@ -26,6 +27,7 @@ SAME_LEVEL = {
 ONLY_IN = {
     "av": (
         "_av",
+        "late",
         "side_data",
         "sequence",
         "probe",

@@ -23,6 +23,7 @@ def test_a_sound_source_has_no_damage(tmp_path: Path) -> None:
     assert not report.damaged
     assert set(report.damage) == {
         *("packets", "corrupt_frames", "made_up_times", "lost_frames", "missing_s", "missing_bytes"),
+        *("late_streams", "missing_sound_s"),
     }
 
 

@@ -26,7 +26,7 @@ from vidseg._av import open_source
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError, OutputError
 from vidseg.frames import Box, Colour
-from vidseg.mux.tracks import _samples
+from vidseg.mux.transcoded import _samples
 from vidseg.planes import small_rgb
 from vidseg.probe import probe
 from vidseg.settings import EncodeSettings, MatteSettings

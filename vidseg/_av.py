@@ -74,10 +74,12 @@ def open_source(
     hwaccel: str | None = None,
     rate: Fraction | None = None,
     unseen: int | None = None,
+    look: dict[str, str] | None = None,
 ) -> InputContainer:
     """Open a local media file for reading. The caller closes it, in the thread that opened it.
 
     Of the stream `unseen`, a video whose packets are not wanted, FFmpeg decodes no picture to describe it.
+    `look`: FFmpeg's options that say how much of the file to look at for that.
 
     A numbered name (``frames/%05d.png``) opens a sequence of pictures, shown at `rate` per second.
     Only the file itself is read: playlists and protocol names inside it can't reach further.
@@ -91,7 +93,7 @@ def open_source(
         return av.open(  # type: ignore[call-overload,no-any-return]  # the stubs take a stream's options for a str
             f"file:{path}",
             "r",
-            options={"protocol_whitelist": "file", "format_whitelist": _self_contained()},
+            options={"protocol_whitelist": "file", "format_whitelist": _self_contained(), **(look or {})},
             stream_options=_passing_over(unseen),
             metadata_errors="replace",
             hwaccel=None if hwaccel is None else HWAccel(hwaccel, allow_software_fallback=False),

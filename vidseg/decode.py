@@ -35,6 +35,7 @@ from vidseg.errors import InputError, SettingsError
 from vidseg.extent import is_indexed, listed_behind
 from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
 from vidseg.joints import Joints, from_near
+from vidseg.late import count_unlisted
 from vidseg.promised import ByTime, InOrder, Promised
 from vidseg.sequence import picture_packets
 from vidseg.settings import MOST_PIXELS
@@ -53,14 +54,16 @@ class Damage:
     `packets` that would not decode, `corrupt_frames` that the decoder itself called damaged,
     `made_up_times` of frames whose container should have told their time but didn't, or told one that lies
     before the last frame's, `unread` pictures that the container's index lists behind what could be read,
-    and `video_end`, the end of the last frame in seconds of the source's clock. `losing` tells when pictures
-    should have been shown that never came out of the decoder, in seconds of the source's clock, so far.
+    `late_streams` that began after the file was opened and so are in no list, and `video_end`, the end of
+    the last frame in seconds of the source's clock. `losing` tells when pictures should have been shown
+    that never came out of the decoder, in seconds of the source's clock, so far.
     """
 
     packets: int = 0
     corrupt_frames: int = 0
     made_up_times: int = 0
     unread: int = 0
+    late_streams: int = 0
     video_end: Fraction | None = None
     losing: Callable[[], list[Fraction]] = field(default=list, repr=False)
 
@@ -141,13 +144,16 @@ def _decoded(
             pictures = _deinterlaced(pictures, stream, info)
         if dress is not None:
             pictures = map(dress, pictures)
-        for frame in _frames(pictures, info):
-            if seek_to is not None and span.start is not None and frame.time > span.start:
-                break  # the seek went past the start: the index lies, so read from the beginning instead
-            seek_to = None
-            yield frame
-        else:
-            return
+        try:
+            for frame in _frames(pictures, info):
+                if seek_to is not None and span.start is not None and frame.time > span.start:
+                    break  # past the start: the index lies, so read from the beginning instead
+                seek_to = None
+                yield frame
+            else:
+                return
+        finally:
+            damage.late_streams = count_unlisted(container)
     yield from _decoded(info, span, damage, hwaccel, dress, sought=False)
 
 

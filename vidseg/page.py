@@ -35,6 +35,8 @@ _DAMAGE = {
     "lost_frames": "frames that should have been shown and never came",
     "missing_s": "seconds missing at the end",
     "missing_bytes": "bytes by which the file is shorter than it says",
+    "late_streams": "streams left out that begin late",
+    "missing_sound_s": "seconds of sound missing",
 }
 _MEANING = (
     ("Coverage", "The share of the picture that is people: the mean of their alpha."),

@@ -38,6 +38,7 @@ class PictureSink:
     full_range = True
     copied_end = Fraction(0)
     broken_reads = 0
+    missing_sound_s = Fraction(0)
 
     def __init__(
         self, target: Target, settings: RenderSettings, info: VideoInfo, *, source_bits: int, photo: bool

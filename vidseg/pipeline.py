@@ -346,6 +346,8 @@ def _account(
     report.notes += [worded(note) for sink in sinks for note in sink.notes]
     lost = sorted(damage.losing())
     short = missing_bytes(Path(info.path), info.container) if span.end is None else 0
+    if damage.late_streams:
+        report.notes.append(worded(_late(info)))
     report.damage = {
         "packets": damage.packets + sinks[0].broken_reads,
         "corrupt_frames": damage.corrupt_frames,
@@ -353,9 +355,19 @@ def _account(
         "lost_frames": len(lost) + damage.unread,
         "missing_s": float(_missing(info, span, damage, sinks[0])),
         "missing_bytes": short,
+        "late_streams": damage.late_streams,
+        "missing_sound_s": float(sinks[0].missing_sound_s),
     }
     if note := told(info, lost, damage.unread, short):
         report.notes.append(note)
+
+
+def _late(info: VideoInfo) -> str:
+    """Say that streams are left out which no list had, and how to have them listed."""
+    return (
+        "sound, subtitles or a second video begin so late in the file that they are left out; to have them, "
+        f"run ffmpeg -probesize 2G -analyzeduration 2G -i {info.path} -map 0 -c copy new.mkv before"
+    )
 
 
 def _plain(stream: StreamInfo) -> dict[str, object]:

@@ -18,10 +18,10 @@ from vidseg._av import (
     colour_of,
     demuxed,
     limit_pixels,
-    open_source,
 )
 from vidseg.errors import InputError, VidsegError
 from vidseg.frames import StreamInfo, VideoInfo
+from vidseg.late import open_described
 from vidseg.linear import DEEP_TIFF, is_linear
 from vidseg.settings import MOST_PIXELS
 from vidseg.side_data import (
@@ -52,7 +52,7 @@ def probe(
     picture of it can be decoded, which is not tried where it has more than `most` pixels. `rate`: frames per
     second, which numbered pictures need to be told.
     """
-    with open_source(path, kind, rate=rate) as container:
+    with open_described(path, kind, rate=rate) as container:
         if container.format.name == "image2" and rate is None:
             raise kind(f"{path}: pictures have no frame rate; say it, such as --fps 24")
         stream = main_video(container, path, kind)

@@ -41,6 +41,7 @@ class SegmentSink:
 
     copied_end = Fraction(0)
     broken_reads = 0
+    missing_sound_s = Fraction(0)
 
     def __init__(
         self, target: Target, index: int, settings: RenderSettings, info: VideoInfo, store: Store
@@ -195,6 +196,7 @@ def _counts(damage: Damage) -> dict[str, int]:
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
         "unread": damage.unread,
+        "late_streams": damage.late_streams,
     }
 
 
@@ -205,6 +207,7 @@ def add_up(damage: Damage, accounts: Sequence[Account]) -> None:
         damage.corrupt_frames += account.damage["corrupt_frames"]
         damage.made_up_times += account.damage["made_up_times"]
         damage.unread += account.damage["unread"]
+        damage.late_streams = max(damage.late_streams, account.damage["late_streams"])
     damage.losing = lambda: [Fraction(time) for account in accounts for time in account.lost]
     if accounts[-1].video_end is not None:
         damage.video_end = Fraction(accounts[-1].video_end)

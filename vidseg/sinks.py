@@ -26,7 +26,8 @@ class Sink(Protocol):
     """One output being written, as a context manager; left without `finish`, nothing of it remains.
 
     `notes` and `fates` (stream index, what became of it) are for the report; `copied_end` is the end of
-    the last copied packet in seconds of the source, `broken_reads` counts failed reads of such packets.
+    the last copied packet in seconds of the source, `broken_reads` counts failed reads of such packets, and
+    `missing_sound_s` seconds of sound that were promised and are not in the output.
     `full_range`: whether a matte uses all code values.
     """
 
@@ -43,6 +44,10 @@ class Sink(Protocol):
     @property
     def broken_reads(self) -> int:
         """How many reads of copied streams failed."""
+
+    @property
+    def missing_sound_s(self) -> Fraction:
+        """How many seconds of sound the source promised that are not in the output."""
 
     def __enter__(self) -> Self: ...
 
@@ -123,6 +128,11 @@ class VideoSink:
     def broken_reads(self) -> int:
         """How many reads of copied streams failed."""
         return self._output.broken_reads
+
+    @property
+    def missing_sound_s(self) -> Fraction:
+        """How many seconds of sound the source promised that are not in the output."""
+        return self._output.missing_sound_s
 
     def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
         """Open the encoder and write the file's header."""

@@ -28,19 +28,14 @@ from vidseg._av import (
 from vidseg.errors import OutputError
 from vidseg.frames import VideoInfo
 from vidseg.joints import Joints
+from vidseg.late import is_described, open_described
+from vidseg.mux.accounts import Account
+from vidseg.mux.cut import Cut
+from vidseg.mux.description import copy_description
+from vidseg.mux.places import Places
 from vidseg.mux.timecode import moved_timecode
-from vidseg.mux.tracks import (
-    EDIT_LISTS,
-    CopiedCover,
-    Cut,
-    Dropped,
-    Track,
-    TranscodedAudio,
-    audio_track,
-    copy_description,
-    subtitle_track,
-    takes,
-)
+from vidseg.mux.tracks import CopiedCover, Dropped, Track, audio_track, subtitle_track, takes
+from vidseg.mux.transcoded import TranscodedAudio
 from vidseg.settings import AudioMode
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
@@ -50,9 +45,6 @@ _OWN_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "du
 """Container tags that describe the old file, not the recording."""
 
 _LEAST_MOVIE_TIMESCALE = 48_000
-
-_EQUAL_TIMES = ("matroska", "webm")
-"""Containers in which two packets of a stream may have one decoding time."""
 
 
 class Output:
@@ -78,6 +70,7 @@ class Output:
         self.fates: list[tuple[int, str]] = []
         self.copied_end = Fraction(0)
         self.broken_reads = 0
+        self.missing_sound_s = Fraction(0)
         self._info = info
         self._audio = audio
         self._overwrite = overwrite
@@ -89,7 +82,7 @@ class Output:
         self._feed: Iterator[Packet] = iter(())
         self._fed_until: Fraction | None = None
         self._joints: Joints | None = None
-        self._last_dts: dict[int, int] = {}
+        self._accounts: dict[int, Account] = {}
         self._finished = False
         self._temporary = self._temporary_name(scratch or target.parent)
         self.container = self._open()
@@ -110,8 +103,9 @@ class Output:
         can't be written.
         """
         self._cut = cut
+        self._places = Places(self.format, self._info, cut)
         video_index = self._info.video_index if lists_streams(self._info.container) else None
-        self._source = open_source(Path(self._info.path), unseen=video_index)
+        self._source = open_described(Path(self._info.path), unseen=video_index)
         container, source = self.container, self._source
         container.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS})
         copy_description(source.streams[self._info.video_index], video)
@@ -144,10 +138,9 @@ class Output:
         with av_errors(OutputError, f"{self.target}: writing failed"):
             for index, track in self._tracks.items():
                 for packet in track.flush():
-                    self._keep_rising(packet, index)
-                    self.container.mux_one(packet)
+                    self._put(packet, index)
             self.container.close()
-        self.broken_reads += sum(track.lost_packets for track in self._tracks.values())
+        self._account()
         if self._source is not None:
             self._source.close()
         with av_errors(OutputError, f"{self.target}: can't be put in place"):
@@ -155,6 +148,19 @@ class Output:
                 raise OutputError(f"{self.target}: appeared meanwhile; use --overwrite to replace it")
             self._temporary.replace(self.target)
         self._finished = True
+
+    def _account(self) -> None:
+        """Add up what the other streams lost, and note what of their sound is missing."""
+        for index, track in self._tracks.items():
+            account = self._accounts[index]
+            self.broken_reads += track.lost_packets + account.lost_packets
+            for seconds, where in (
+                (account.truncated_s(self._cut), "at its end, though the file claims to hold it"),
+                (account.undecoded_s(), "that could not be decoded"),
+            ):
+                if seconds:
+                    self.missing_sound_s += seconds
+                    self.notes.append(f"audio stream {index} lacks {float(seconds):.2f} s {where}")
 
     def _move_timecode(self, video: Stream) -> None:
         """Let the timecode, wherever the source keeps it, count from the cut."""
@@ -237,13 +243,19 @@ class Output:
             self._drop(track.source, f"{name} is dropped: {track.why}")
             return
         self._tracks[track.source.index] = track
+        recoded = isinstance(track, TranscodedAudio)
+        self._accounts[track.source.index] = Account(track.source, recoded)
         self.fates.append((track.source.index, track.fate))
         if track.fate != "copied":
-            asked = track.source.type == "audio" and self._audio == "transcode"
-            why = (
-                "as --audio transcode asks" if asked else f"{self.target.suffix} files don't take it as it is"
-            )
-            self.notes.append(f"{name} is {track.fate}{', ' if asked else ': '}{why}")
+            self.notes.append(f"{name} is {track.fate}{self._reason(track)}")
+
+    def _reason(self, track: Track) -> str:
+        """Say why a stream isn't copied, behind what is done instead."""
+        if track.source.type == "audio" and self._audio == "transcode":
+            return ", as --audio transcode asks"
+        if not is_described(track.source):
+            return ": it begins so late that its rate and channels are not known before"
+        return f": {self.target.suffix} files don't take it as it is"
 
     def _drop(self, stream: Stream, note: str) -> None:
         self.fates.append((stream.index, "dropped"))
@@ -328,47 +340,31 @@ class Output:
                 self._fed_until = max(seconds - self._cut.origin, self._fed_until or Fraction(-1))
                 if self._past_cut(seconds):
                     continue
-            index = packet.stream_index  # `feed` gives a packet that is copied its place in the output
-            for new in self._tracks[index].feed(packet, self._cut):
-                self._put(new, index)
+            self._carry(packet)
 
-    def _put(self, packet: Packet, track: int) -> None:
-        """Write a packet of a copied stream; one that the container refuses is counted and left out."""
-        if self._is_before_everything(packet, track):
-            return
-        self._keep_rising(packet, track)
+    def _carry(self, packet: Packet) -> None:
+        """Write what a packet of another stream gives, and account for it."""
+        index = packet.stream_index  # `feed` gives a packet that is copied its place in the output
+        account = self._accounts[index]
+        due = account.read(packet, self._cut)
+        written = [self._put(new, index) for new in self._tracks[index].feed(packet, self._cut)]
+        account.unwritten += due and not account.recoded and not any(written)
+
+    def _put(self, packet: Packet, track: int) -> bool:
+        """Write a packet of another stream; whether it has a place in the output.
+
+        One that the container refuses is counted and left out.
+        """
+        if not self._places.place(packet, self._tracks[track]):
+            return False
+        account = self._accounts[track]
+        account.wrote(packet)
         with av_errors(OutputError, f"{self.target}: writing failed"):
             try:
                 self.container.mux_one(packet)
             except (av.InvalidDataError, av.ArgumentError):
-                self.broken_reads += 1
-
-    def _is_before_everything(self, packet: Packet, track: int) -> bool:
-        """Whether a packet holds sound from before time 0 that its container hid by an edit list.
-
-        A container without edit lists would move everything else to make room for it. Packets of Opus, and
-        those of another Matroska file, stay: there it is stored how much of them is priming.
-        """
-        stream = self._tracks[track].source
-        if stream.type != "audio" or self.format in EDIT_LISTS or packet.pts is None:
-            return False
-        if isinstance(self._tracks[track], TranscodedAudio):  # whose priming is the new file's own
-            return (packet.pts + (packet.duration or 0)) * packet.time_base <= 0
-        told = stream.codec_context is not None and stream.codec_context.name == "opus"
-        told = told or self._info.container.startswith("matroska")
-        floor = min(Fraction(0), self._info.start - self._cut.origin)
-        return packet.pts * packet.time_base < floor and not told
-
-    def _keep_rising(self, packet: Packet, track: int) -> None:
-        """Make decoding times rise, which muxers insist on and damaged or fragmented files don't keep to."""
-        if packet.dts is None:
-            return
-        last = self._last_dts.get(track)
-        least = None if last is None else last + (self.format not in _EQUAL_TIMES)
-        if least is not None and packet.dts < least:
-            packet.dts = least
-            packet.pts = None if packet.pts is None else max(packet.pts, least)
-        self._last_dts[track] = packet.dts
+                account.refused += 1
+        return True
 
     def _past_cut(self, seconds: Fraction) -> bool:
         """Whether this and all later packets lie well behind the cut; then reading stops."""
