@@ -26,18 +26,8 @@ SAME_LEVEL = {
 """Imports between modules of one level that are meant."""
 ONLY_IN = {
     "av": (
-        "_av",
-        "late",
-        "side_data",
-        "sequence",
-        "probe",
-        "decode",
-        "codecs",
-        "beside",
-        "flatten",
-        "encode",
-        "mux/",
-        "background",
+        *("_av", "late", "side_data", "sequence", "deinterlace", "pixel_shape", "track_header", "probe"),
+        *("decode", "codecs", "beside", "flatten", "encode", "mux/", "background"),
     ),
     "tensorflow": ("segmenters/savedmodel", "models/convert"),
     "tensorflowjs": ("models/convert",),

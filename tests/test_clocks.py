@@ -215,20 +215,6 @@ def test_colours_that_change_on_the_way_stay_the_same_colours(tmp_path: Path) ->
     assert np.abs(means[0] - means[1]).max() < 4, "luma of the two ranges lies 14 apart"
 
 
-def test_a_change_of_pixel_shape_is_an_error_not_a_stretch(tmp_path: Path) -> None:
-    from vidseg.errors import InputError
-
-    pieces = [
-        write_clip(tmp_path / f"{n}.ts", frames=12, sample_aspect_ratio=shape)
-        for n, shape in enumerate((Fraction(1), Fraction(4, 3)))
-    ]
-    both = tmp_path / "both.ts"
-    both.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
-    with pytest.raises(InputError, match="the shape of its pixels changes from 1 to 4/3 at"):
-        rendered(both, tmp_path / "out.mp4")
-    assert not (tmp_path / "out.mp4").exists()
-
-
 def test_two_frames_of_one_time_are_both_kept(tmp_path: Path) -> None:
     source = tmp_path / "in.mkv"
     with av.open(str(source), "w") as out:

@@ -1,7 +1,6 @@
 """Truncated, corrupt and lying sources: what can be read is rendered, what is lost is counted."""
 
 import os
-import re
 import subprocess
 import sys
 from fractions import Fraction
@@ -94,19 +93,6 @@ def test_flipped_bytes_never_stop_the_render_and_are_counted(tmp_path: Path) -> 
 def test_audio_longer_than_the_picture_is_no_damage(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mkv", frames=15, audio=[Audio(seconds=3)])
     assert not rendered(source, tmp_path / "out.mp4").damaged
-
-
-def test_a_change_of_size_is_an_error_not_a_stretch(tmp_path: Path) -> None:
-    first = write_clip(tmp_path / "a.ts", frames=30, width=96, height=64)
-    second = write_clip(tmp_path / "b.ts", frames=30, width=128, height=96)
-    both = tmp_path / "both.ts"
-    both.write_bytes(first.read_bytes() + second.read_bytes())
-    with pytest.raises(InputError, match="the picture size changes from 96x64 to 128x96 at") as caught:
-        rendered(both, tmp_path / "out.mp4")
-    assert not (tmp_path / "out.mp4").exists()
-    told = re.search(r" at (\S+) s; end there", str(caught.value))  # which was a time of the file's own clock
-    assert told is not None
-    assert rendered(both, tmp_path / "out.mp4", end=Fraction(told[1])).frames_out == 30
 
 
 def test_seeking_gives_the_same_frames_as_reading_from_the_beginning(tmp_path: Path) -> None:

@@ -64,14 +64,6 @@ def test_gaps_are_named(tmp_path: Path) -> None:
     assert names(tmp_path) == ["in"]
 
 
-def test_a_size_that_changes_is_told(tmp_path: Path) -> None:
-    source = write_pictures(tmp_path / "in", range(3))
-    Image.fromarray(person_picture(3, 128, 72)).save(tmp_path / "in" / "shot.0003.png")
-    with pytest.raises(InputError, match="size changes from 96x64 to 128x72 at 0"):
-        rendered(source, tmp_path / "out.mp4", frame_rate=Fraction(24))
-    assert names(tmp_path) == ["in"]
-
-
 def test_pictures_that_are_stored_differently_make_one_clip(tmp_path: Path) -> None:
     """A grey and a transparent picture among RGB ones."""
     source = write_pictures(tmp_path / "in", range(4))

@@ -349,16 +349,19 @@ def _displayed(frame: VideoFrame) -> VideoFrame:
     return new
 
 
-def recoloured(frame: VideoFrame, colour: Colour, reformatter: VideoReformatter) -> VideoFrame:
-    """Return `frame` in the range and matrix of `colour`; its transfer and primaries stay what they are."""
+def recoloured(frame: VideoFrame, colour: Colour, reformatter: VideoReformatter, height: int) -> VideoFrame:
+    """Return `frame` in the range and matrix of `colour`; its transfer and primaries stay what they are.
+
+    `height`: of the pictures that are of `colour`, by which a matrix is guessed where none is named.
+    """
     own = colour_of(frame)
-    if own.full_range == colour.full_range and own.weights(frame.height) == colour.weights(frame.height):
+    if own.full_range == colour.full_range and own.weights(frame.height) == colour.weights(height):
         return frame
     new = reformatter.reformat(
         frame,
         format=frame.format.name,
         src_colorspace=sws_matrix(own, frame.height),
-        dst_colorspace=sws_matrix(colour, frame.height),
+        dst_colorspace=sws_matrix(colour, height),
         src_color_range=_RANGE_FULL if own.full_range else _RANGE_VIDEO,
         dst_color_range=_RANGE_FULL if colour.full_range else _RANGE_VIDEO,
     )

@@ -1,21 +1,37 @@
 """Frames → those of a stretch of the clock, the one that is on screen where it begins among them. Pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TypeVar
 
-from vidseg.frames import Frame
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Lasting:
+    """What is shown from `pts` on, for `duration` ticks of `time_base` seconds."""
+
+    pts: int
+    time_base: Fraction
+    duration: int
+
+    @property
+    def time(self) -> Fraction:
+        """When it begins, in seconds, exact."""
+        return self.pts * self.time_base
+
+
+Shown = TypeVar("Shown", bound=Lasting)
 
 
 def within(
-    frames: Iterable[Frame],
+    frames: Iterable[Shown],
     start: Fraction | None,
     end: Fraction | None,
     step: int,
     *,
     on_screen: bool,
     sharp: bool,
-) -> Iterator[Frame]:
+) -> Iterator[Shown]:
     """Yield the frames that begin in [start, end), seconds of their clock; `None`: no bound.
 
     With `on_screen`, the one before `start` begins there, if it stays for longer than the next one lasts, or
@@ -27,9 +43,9 @@ def within(
 
 
 def _begun(
-    frames: Iterable[Frame], start: Fraction | None, end: Fraction | None, step: int, *, on_screen: bool
-) -> Iterator[Frame]:
-    before: Frame | None = None
+    frames: Iterable[Shown], start: Fraction | None, end: Fraction | None, step: int, *, on_screen: bool
+) -> Iterator[Shown]:
+    before: Shown | None = None
     for frame in frames:
         if start is not None and frame.time < start:
             before = frame if on_screen else None
@@ -44,14 +60,14 @@ def _begun(
         yield from _later(before, start, before.pts + before.duration, step)
 
 
-def _later(frame: Frame, start: Fraction, until: int, usual: int) -> Iterator[Frame]:
+def _later(frame: Shown, start: Fraction, until: int, usual: int) -> Iterator[Shown]:
     """Yield a frame that is shown until `until` as one that begins at `start`, if it stays beyond `usual`."""
     pts = -(-start // frame.time_base)
     if until - pts > usual:
         yield replace(frame, pts=pts, duration=until - pts)
 
 
-def _ended(frame: Frame, end: Fraction, step: int) -> Frame:
+def _ended(frame: Shown, end: Fraction, step: int) -> Shown:
     """Return a frame that ends at `end`, seconds, if it would last for more than `step` ticks after it."""
     last = -(-end // frame.time_base)
     beyond = frame.pts + frame.duration - last

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import av
 from av.codec.context import Flags
 from av.codec.hwaccel import hwdevices_available
 from av.container import InputContainer
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -29,17 +28,21 @@ from vidseg._av import (
     to_working,
     working_format,
 )
+from vidseg.boxing import boxed, cut_out
 from vidseg.clock import Clock, has_decoding_times_only, usual_step
-from vidseg.cutting import within
+from vidseg.cutting import Lasting, within
+from vidseg.deinterlace import deinterlaced
 from vidseg.errors import InputError, SettingsError
 from vidseg.extent import is_indexed, listed_behind
-from vidseg.frames import Colour, Frame, PixelFormat, VideoInfo
+from vidseg.frames import Box, Frame, Shape, VideoInfo
 from vidseg.joints import Joints, from_near
 from vidseg.late import count_unlisted
+from vidseg.pixel_shape import PixelShapes
 from vidseg.promised import ByTime, InOrder, Promised
 from vidseg.sequence import picture_packets
 from vidseg.settings import MOST_PIXELS
 from vidseg.side_data import Decoder, Dress, alpha_decoder, captions_of
+from vidseg.track_header import TrackHeader, header_of
 
 _MOST_ERRORS_IN_A_ROW = 1000
 _SEEK_MARGIN_S = 1
@@ -110,51 +113,56 @@ def hardware_trouble(path: Path, hwaccel: str) -> str | None:
 
 
 def decode(
-    info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = None, dress: Dress | None = None
+    info: VideoInfo,
+    span: Span,
+    damage: Damage,
+    hwaccel: str | None = None,
+    dress: Dress | None = None,
+    *,
+    settle: bool = False,
 ) -> Iterator[Frame]:
     """Yield the frames of `info.path` whose presentation time lies in `span`, in order.
 
     Frames are in the working format nearest to the source's (see `vidseg._av.working_format`), in coded
-    orientation, with strictly increasing `pts` in `info.time_base`. Interlaced material is deinterlaced by
-    bwdif, one frame for one frame. `hwaccel` decodes in hardware (see `hardware_trouble`). `dress` gets each
-    picture, with its alpha if any, and returns what is shown of it. Adds to `damage`. Raises `InputError`
-    where the file can't be opened, its picture size changes on the way, or nothing in it decodes any more.
+    orientation, with strictly increasing `pts` in `info.time_base`. Interlaced pictures are deinterlaced by
+    bwdif, one frame for one frame. All have the size and shape of `info`, or with `settle` those of the first
+    frame in the span; where these change on the way, see `vidseg.boxing`. `hwaccel` decodes in hardware (see
+    `hardware_trouble`). `dress` gets each picture, with its alpha if any, and returns what is shown of it.
+    Adds to `damage`. Raises `InputError` where the file can't be opened, or nothing in it decodes any more.
     """
-    with closing(_decoded(info, span, damage, hwaccel, dress, sought=True)) as frames:
+    maker = _Maker(info, dress, settle=settle)
+    with closing(_decoded(info, span, damage, hwaccel, maker, sought=True)) as pictures:
         step, sharp = usual_step(info), span.sharp
-        for frame in within(frames, span.start, span.end, step, on_screen=span.on_screen, sharp=sharp):
+        for picture in within(pictures, span.start, span.end, step, on_screen=span.on_screen, sharp=sharp):
+            frame = maker.frame(picture)
             damage.video_end = frame.end
             yield frame
 
 
 def _decoded(
-    info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None, dress: Dress | None, *, sought: bool
-) -> Generator[Frame, None, None]:
-    """Yield frames from before the span on, or, unless `sought`, from the beginning on."""
+    info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None, maker: "_Maker", *, sought: bool
+) -> Generator["_Picture", None, None]:
+    """Yield pictures from before the span on, or, unless `sought`, from the beginning on."""
     entered = span if sought else Span()
     with _opened(info, hwaccel) as (container, stream):
+        maker.look_at(stream)
         seek_to = _seek(container, stream, entered)
         packets = _entered(container, stream, info, entered, damage)
         promised = _promised(info)
         damage.losing = lambda: [t for each in promised.lost() if span.holds(t := each * info.time_base)]
-        decoder = stream if dress is None or not info.alpha else alpha_decoder(stream, info.codec)
-        alike = _alike(_pictures(packets, decoder, info, damage, promised), stream, info, span)
-        pictures = _timed(alike, info, damage)
-        if info.interlaced:
-            pictures = _deinterlaced(pictures, stream, info)
-        if dress is not None:
-            pictures = map(dress, pictures)
+        decoder = alpha_decoder(stream, info.codec) if maker.wants_alpha else stream
+        timed = _timed(_pictures(packets, decoder, info, damage, promised), info, damage)
         try:
-            for frame in _frames(pictures, info):
-                if seek_to is not None and span.start is not None and frame.time > span.start:
+            for picture in _lasting(timed, stream, info):
+                if seek_to is not None and span.start is not None and picture.time > span.start:
                     break  # past the start: the index lies, so read from the beginning instead
                 seek_to = None
-                yield frame
+                yield picture
             else:
                 return
         finally:
             damage.late_streams = count_unlisted(container)
-    yield from _decoded(info, span, damage, hwaccel, dress, sought=False)
+    yield from _decoded(info, span, damage, hwaccel, maker, sought=False)
 
 
 def _promised(info: VideoInfo) -> Promised:
@@ -293,41 +301,6 @@ def _left_behind(info: VideoInfo, damage: Damage, promised: Promised) -> Iterato
                 damage.packets += packet is not None and promised.failed(packet)
 
 
-def _alike(
-    pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo, span: Span
-) -> Iterator[VideoFrame]:
-    """Yield pictures of one size and one shape of pixels.
-
-    Raises `InputError` where these change, unless that is behind the span.
-    """
-    shape: Fraction | None = None
-    for picture in pictures:
-        same_size = (picture.width, picture.height) == (info.width, info.height)
-        now = stream.codec_context.sample_aspect_ratio or shape
-        if same_size and shape in (None, now):
-            shape = now
-            yield picture
-            continue
-        if span.end is not None and picture.pts is not None and picture.pts * info.time_base >= span.end:
-            return
-        if same_size:
-            change = f"the shape of its pixels changes from {shape} to {now}"
-        else:
-            sizes = (f"{each.width}x{each.height}" for each in (info, picture))
-            change = f"the picture size changes from {' to '.join(sizes)}"
-        raise InputError(
-            f"{info.path}: {change} {_when(picture, info)}; end there with --end, and make a file of its own "
-            "of the rest"
-        )
-
-
-def _when(picture: VideoFrame, info: VideoInfo) -> str:
-    """Say when a picture is shown on the player's clock, which `--end` is told on."""
-    if picture.pts is None:
-        return "on the way"
-    return f"at {float(picture.pts * info.time_base - info.container_start):.3f} s"
-
-
 def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> Iterator[VideoFrame]:
     clock = Clock(info)
     for picture in clock.timed(pictures):
@@ -337,70 +310,83 @@ def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> I
         yield picture
 
 
-def _deinterlaced(
-    pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo
-) -> Iterator[VideoFrame]:
-    """Yield as many pictures at the same times, with the interlaced ones made progressive by bwdif."""
-    graph = Graph()
-    source = graph.add_buffer(template=stream, time_base=info.time_base)
-    filtered = graph.add("bwdif", "mode=send_frame:deint=interlaced")
-    sink = graph.add("buffersink")
-    source.link_to(filtered)
-    filtered.link_to(sink)
-    graph.configure()
-    for picture in pictures:
-        source.push(picture)
-        yield from _pulled(graph, info)
-    source.push(None)
-    yield from _pulled(graph, info)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Picture(Lasting):
+    """A decoded picture, how wide its pixels are for their height, and whether it came in two fields."""
+
+    picture: VideoFrame
+    sample_aspect_ratio: Fraction
+    deinterlaced: bool
 
 
-def _pulled(graph: Graph, info: VideoInfo) -> Iterator[VideoFrame]:
-    while True:
-        try:
-            picture = graph.pull()
-        except (av.BlockingIOError, av.EOFError):
-            return
-        assert isinstance(picture, VideoFrame)
-        if picture.pts is not None and picture.time_base is not None:
-            picture.pts = round(picture.pts * picture.time_base / info.time_base)
-            picture.duration = 0
-        picture.time_base = info.time_base
-        yield picture
-
-
-def _frames(pictures: Iterable[VideoFrame], info: VideoInfo) -> Iterator[Frame]:
-    """Yield frames with durations, each held back until the next one's time is known.
-
-    All have the format and the colours of the first; where these change on the way, they are converted.
-    """
-    target = working_format(info.pix_fmt)
-    reformatter = VideoReformatter()
-    held: VideoFrame | None = None
-    step = max(1, round(1 / (info.average_rate or Fraction(25)) / info.time_base))
-    colour: Colour | None = None
-    for picture in pictures:
-        picture = to_working(picture, target, reformatter)
-        colour = colour_of(picture) if colour is None else colour
-        picture = recoloured(picture, colour, reformatter)
+def _lasting(pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo) -> Iterator[_Picture]:
+    """Yield pictures, progressive, with durations, each held back until the next one's time is known."""
+    shapes = PixelShapes(stream)
+    held: _Picture | None = None
+    step = usual_step(info)
+    for picture, was_interlaced in deinterlaced(pictures):
+        assert picture.pts is not None, "_timed gave it one"
+        new = _Picture(
+            pts=picture.pts,
+            time_base=info.time_base,
+            duration=picture.duration or 0,
+            picture=picture,
+            sample_aspect_ratio=shapes.of(picture),
+            deinterlaced=was_interlaced,
+        )
         if held is not None:
-            step = int(picture.pts) - int(held.pts)  # type: ignore[arg-type]  # _timed gave both a time
-            yield _frame(held, step, target, colour)
-        held = picture
-    if held is not None and colour is not None:
-        yield _frame(held, held.duration or step, target, colour)
+            step = new.pts - held.pts
+            yield replace(held, duration=step)
+        held = new
+    if held is not None:
+        yield replace(held, duration=held.duration or step)
 
 
-def _frame(picture: VideoFrame, duration: int, target: PixelFormat, colour: Colour) -> Frame:
-    assert picture.pts is not None
-    assert picture.time_base is not None
-    return Frame(
-        planes=planes_of(picture, target.dtype),
-        pts=picture.pts,
-        time_base=picture.time_base,
-        duration=duration,
-        format=target,
-        colour=colour,
-        key=picture.key_frame,
-        captions=captions_of(picture),
-    )
+class _Maker:
+    """Makes frames of pictures, all in the format, colours, size and shape of the first, or of `info`."""
+
+    def __init__(self, info: VideoInfo, dress: Dress | None, *, settle: bool) -> None:
+        self.wants_alpha = dress is not None and info.alpha
+        self._dress = dress
+        self._format = working_format(info.pix_fmt)
+        self._reformatter = VideoReformatter()
+        self._colour = info.frame_colour
+        self._shape = None if settle else info.shape
+        self._before: Shape | None = None
+
+    def look_at(self, stream: VideoStream) -> None:
+        """Learn what is told of the stream that pictures will come from."""
+        self._header = header_of(stream)
+        self._described = (stream.codec_context.width, stream.codec_context.height)
+
+    def frame(self, picture: _Picture) -> Frame:
+        """Return the frame that shows a picture."""
+        box = self._kept(picture.picture)
+        shape = Shape(box.width, box.height, picture.sample_aspect_ratio)
+        self._shape = self._shape or shape
+        made = picture.picture if self._dress is None else self._dress(picture.picture)
+        made = to_working(made, self._format, self._reformatter)
+        self._colour = self._colour or colour_of(made)
+        made = recoloured(made, self._colour, self._reformatter, self._shape.height)
+        frame = Frame(
+            planes=planes_of(made, self._format.dtype),
+            pts=picture.pts,
+            time_base=picture.time_base,
+            duration=picture.duration,
+            format=self._format,
+            colour=self._colour,
+            key=picture.picture.key_frame,
+            captions=captions_of(picture.picture),
+            shape=shape,
+            changed_from=self._before if self._before != shape else None,
+            deinterlaced=picture.deinterlaced,
+        )
+        self._before = shape
+        if (box.width, box.height) != (made.width, made.height):
+            frame = cut_out(frame, box)
+        return boxed(frame, self._shape)
+
+    def _kept(self, picture: VideoFrame) -> Box:
+        """Return what of a picture is to be shown: all, but for what the container crops of its size."""
+        size = picture.width, picture.height
+        return (self._header if size == self._described else TrackHeader()).kept(*size)

@@ -57,7 +57,8 @@ class Encoder:
             os.environ.setdefault("SVT_LOG", "1")  # errors only: the library prints its settings otherwise
         with av_errors(OutputError, f"the encoder {chosen.library} can't be had"):
             rate = info.average_rate or Fraction(25)
-            stream = container.add_stream(chosen.library, rate=_sane_rate(rate), options=chosen.options)
+            options = {**chosen.options, **_siting(info, layout, chosen.pix_fmt)}
+            stream = container.add_stream(chosen.library, rate=_sane_rate(rate), options=options)
         assert isinstance(stream, VideoStream)
         self.stream = stream
         context = stream.codec_context
@@ -264,6 +265,12 @@ def _coded_size(size: tuple[int, int], chosen: Plan) -> tuple[int, int]:
     chroma = parts[1]
     width, height = size
     return width + (width % 2 if chroma.width < 16 else 0), height + (height % 2 if chroma.height < 16 else 0)
+
+
+def _siting(info: VideoInfo, layout: PixelFormat, pix_fmt: str) -> dict[str, str]:
+    """Return an encoder's option that keeps where the source's chroma lies, where 4:2:0 stays what it is."""
+    kept = info.chroma_location is not None and "420" in layout.name and "420" in pix_fmt
+    return {"chroma_sample_location": str(info.chroma_location)} if kept else {}
 
 
 def _sane_rate(rate: Fraction) -> Fraction:

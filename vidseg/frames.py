@@ -108,6 +108,19 @@ class Orientation:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """Size of a picture in pixels, and how wide one of these is for its height."""
+
+    width: int
+    height: int
+    sample_aspect_ratio: Fraction = Fraction(1)
+
+    def __str__(self) -> str:
+        size, ratio = f"{self.width}x{self.height}", self.sample_aspect_ratio
+        return size if ratio == 1 else f"{size} with pixels of {ratio.numerator}:{ratio.denominator}"
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """A half-open region [left, right) x [top, bottom), in pixels of the coded picture."""
 
@@ -144,6 +157,10 @@ class Frame:
     `duration` count `time_base` units; `duration` is 0 where unknown. `owner` is the library's frame
     that holds the memory; only the encoder looks at it. `key` marks a key frame. `captions`: the library's
     tiny frame that carries the picture's closed captions (see `vidseg.side_data`), `None` without any.
+    `changed_from`: the shape that the source had just before, where it is another one from this frame on;
+    `shape`: the source's, which that of the planes may differ from (see `vidseg.boxing`).
+    `window`: where in the planes the picture is shown, where black bars are around it.
+    `deinterlaced`: the source holds it in two fields.
     """
 
     planes: Planes
@@ -155,6 +172,10 @@ class Frame:
     owner: object = None
     key: bool = False
     captions: object = None
+    shape: Shape | None = None
+    changed_from: Shape | None = None
+    window: Box | None = None
+    deinterlaced: bool = False
 
     @property
     def width(self) -> int:
@@ -309,12 +330,21 @@ class VideoInfo:
     """Whether `duration` reaches to the end of the longest stream: the container tells the file's only."""
     free_clock: bool = False
     """Whether the clock begins anywhere, as in transport streams; players count from its first time."""
+    chroma_location: str | None = None
+    """Where chroma samples lie, in FFmpeg's words such as ``topleft``; `None`: nothing says so."""
+    frame_colour: Colour | None = None
+    """The colour that all frames are brought to, as soon as a render has one; `None`: that of the first."""
 
     @property
     def origin(self) -> Fraction:
         """What is time 0 to a player, in seconds of the source's clock."""
         priming = -1 < self.container_start < 0  # what an encoder of sound puts before the first sample
         return self.container_start if self.free_clock and not priming else Fraction(0)
+
+    @property
+    def shape(self) -> Shape:
+        """Size and shape of pixels that all frames are brought to."""
+        return Shape(self.width, self.height, self.sample_aspect_ratio)
 
     @property
     def shown_size(self) -> tuple[int, int]:

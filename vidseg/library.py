@@ -136,11 +136,11 @@ def masks(
 ) -> Generator[tuple[Frame, AlphaPlane], None, None]:
     """Return an iterator over the frames of a clip with their alphas, float32 [h, w] in [0, 1].
 
-    Both are as coded: where a phone's clip is turned on its side, ``look(source).orientation.upright``
-    turns either as it is shown. `rgb_of` makes a picture of a frame. `frame_rate` must be given for
-    numbered pictures, and only there; pictures of more than `max_pixels` are refused. A few frames are
-    read ahead in threads; close the iterator where it is not used up. Raises `InputError` at once where
-    the source can't be read.
+    Both are as coded, and of the first frame's size: where that changes on the way, the others lie between
+    black bars. Where a phone's clip is turned on its side, ``look(source).orientation.upright`` turns either
+    as it is shown. `rgb_of` makes a picture of a frame. `frame_rate` must be given for numbered pictures, and
+    only there; pictures of more than `max_pixels` are refused. A few frames are read ahead in threads; close
+    the iterator where it is not used up. Raises `InputError` at once where the source can't be read.
     """
     span_of = (_exact("start", start), _exact("end", end))
     info = look(Path(source), _exact("frame_rate", frame_rate), max_pixels)
@@ -158,7 +158,7 @@ def _masks(
     with ExitStack() as stack:
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(segment)))
-        decoded = frames_of(info, span, Damage())
+        decoded = frames_of(info, span, Damage(), settle=True)
         frames = stack.enter_context(closing(prefetch(decoded, pipeline.FRAMES_AHEAD, name="decode")))
         people = TrackedSource(segmenter, segment, matte, info.orientation)
         pairs = prefetch(people.follow(frames), pipeline.FRAMES_AHEAD, name="segmentation")

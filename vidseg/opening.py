@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from vidseg.decode import Damage, Span
@@ -17,27 +17,45 @@ from vidseg.source import frames_of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opening:
-    """What the beginning of a clip settles for all of it: its first frame and the cut that it makes."""
+    """What the beginning of a clip settles for all of it: its first frame and the cut that it makes.
+
+    `info`: what is known of the source, with the size, shape and colour that all frames are brought to.
+    """
 
     first: Frame
     cut: Cut
+    info: VideoInfo
 
 
 def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:
     """Return what the beginning of the clip settles; decodes its first frame."""
     span = player_span(info, settings.start, settings.end)
-    with closing(prefetch(frames_of(info, span, Damage()), 1, name="decode")) as frames:
+    with closing(prefetch(frames_of(info, span, Damage(), settle=True), 1, name="decode")) as frames:
         return opened(settings, info, span, frames)[0]
 
 
 def opened(
     settings: RenderSettings, info: VideoInfo, span: Span, frames: Iterator[Frame]
 ) -> tuple[Opening, Iterator[Frame]]:
-    """Return the opening, and all frames, the first again among them."""
+    """Return the opening, and all frames, the first again among them; they settle their shape."""
     first = next(frames, None)
     if first is None:
         raise InputError(f"{info.path}: there are no frames {_between(settings)}")
-    return Opening(first, _cut(info, span, first)), itertools.chain([first], frames)
+    return Opening(first, _cut(info, span, first), _settled(info, first)), itertools.chain([first], frames)
+
+
+def _settled(info: VideoInfo, first: Frame) -> VideoInfo:
+    """Return what is known of a source whose frames are to be as the first of what is rendered."""
+    if first.shape is None:
+        return info
+    shape = first.shape
+    return replace(
+        info,
+        width=shape.width,
+        height=shape.height,
+        sample_aspect_ratio=shape.sample_aspect_ratio,
+        frame_colour=first.colour,
+    )
 
 
 def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:

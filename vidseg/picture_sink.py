@@ -74,9 +74,14 @@ class PictureSink:
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
-        """Get ready for frames in `layout` and `colour`."""
-        self._layout, self._colour = layout, colour
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
+        """Get ready for frames in `layout` and `colour`, of the size that `info` tells."""
+        self._layout, self._colour, self._info = layout, colour, info
+        if (ratio := info.sample_aspect_ratio) != 1:
+            self.notes.append(
+                f"the source's pixels are {ratio.numerator}:{ratio.denominator} oblong, which pictures can't "
+                "tell; say so where they are imported"
+            )
         by_number = self._info.container == "image2"
         self._first = first_number(Path(self._info.path), OutputError) if by_number else None
 
@@ -193,12 +198,6 @@ class PictureSink:
 
     def _warnings(self) -> list[str]:
         notes = linear_light(self._info, self._content)
-        if self._info.sample_aspect_ratio != 1:
-            ratio = self._info.sample_aspect_ratio
-            notes.append(
-                f"the source's pixels are {ratio.numerator}:{ratio.denominator} oblong, which pictures can't "
-                "tell; say so where they are imported"
-            )
         if is_hdr(self._info.colour) and self._content not in ("matte", "parts"):
             notes.append("pictures get the clip's HDR code values as they are, which viewers take for SDR")
         if self._associated and self._plan.name != "tiff":

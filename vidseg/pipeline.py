@@ -13,6 +13,7 @@ from vidseg import files
 from vidseg._av import library_versions
 from vidseg.band import Alpha
 from vidseg.borders import SHOT_LEAD_S
+from vidseg.course import Course
 from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import VidsegError, worded
 from vidseg.extent import is_indexed, missing_bytes
@@ -69,7 +70,7 @@ def render(
     Raises a `VidsegError` for whatever can't be done; no file is left under the output's name then.
     """
     begun = time.perf_counter()
-    watch, damage = Stopwatch(), Damage()
+    watch, damage, course = Stopwatch(), Damage(), Course()
     files.check(settings)
     info = look(settings.source, settings.frame_rate, settings.max_pixels)
     check_beside(settings, info)
@@ -78,12 +79,14 @@ def render(
             sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
         hwaccel = choose_hwaccel(settings, sinks[0].notes)
         chain = open_chain(stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say)
+        info = chain.opening.info
         report = new_report(settings, info, chain.segmenter, sinks)
         quality = _quality(settings, info, chain.surfaces[0])
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
         frames = painted(chain, chain.pairs, sinks, watch, measured=quality is not None)
         for one in stack.enter_context(closing(frames)):
             write_one(one, sinks, watch, quality)
+            course.pass_by(one.frame, info)
             report.frames_out += 1
             if progress is not None:
                 progress(report.frames_out, expected)
@@ -92,7 +95,7 @@ def render(
             sink.finish()
         watch.add("mux", since)
     figures = None if quality is None else quality.collected()
-    conclude(report, settings, info, sinks, damage, chain.opening, watch, begun, say, figures)
+    conclude(report, settings, info, sinks, damage, course, chain.opening, watch, begun, say, figures)
     return report
 
 
@@ -181,15 +184,17 @@ def open_chain(
     if begin is not None and begin <= (info.start if span.start is None else span.start):
         begin = None
     entered = span if begin is None else Span(begin - SHOT_LEAD_S, span.end, sharp=True)
-    decoded = watch.through("decode", frames_of(info, entered, damage, hwaccel))
+    source = frames_of(info, entered, damage, hwaccel, settle=opening is None)
+    decoded = watch.through("decode", source)
     frames: Iterator[Frame] = stack.enter_context(leaving(prefetch(decoded, FRAMES_AHEAD, name="decode")))
     if opening is None:
         opening, frames = opened(settings, info, span, frames)
+    info = opening.info
     painter, surfaces = open_painter(settings, info, opening.first, [sink.full_range for sink in sinks])
     stack.enter_context(closing(painter))
     sinks[0].notes += painter.notes
     for sink, surface in zip(sinks, surfaces, strict=True):
-        sink.start(surface.layout, surface.colour, opening.cut)
+        sink.start(surface.layout, surface.colour, opening.cut, info)
     if network is not None:
         segmenter = stack.enter_context(closing(_opened_network(network, settings, say)))
     assert segmenter is not None, "given, or opened"
@@ -226,6 +231,7 @@ def conclude(
     info: VideoInfo,
     sinks: Sequence[Sink],
     damage: Damage,
+    course: Course,
     opening: Opening,
     watch: Stopwatch,
     begun: float,
@@ -233,12 +239,13 @@ def conclude(
     figures: "Collected | None" = None,
 ) -> None:
     """Complete the report, tell its notes, and write it where `settings` ask for that."""
-    _account(report, sinks, damage, info, player_span(info, settings.start, settings.end), opening.cut)
+    span = player_span(info, settings.start, settings.end)
+    _account(report, sinks, damage, course, info, span, opening.cut)
     if settings.timeline is not None:
         from vidseg import timeline
 
-        span = timeline.Span(opening.first.time, damage.video_end or Fraction(0), opening.cut.start)
-        timeline.write(settings, info, span, report.frames_out)
+        kept = timeline.Span(opening.first.time, damage.video_end or Fraction(0), opening.cut.start)
+        timeline.write(settings, info, kept, report.frames_out)
     report.stage_s = {name: round(seconds, 3) for name, seconds in watch.seconds.items()}
     report.wall_s = round(time.perf_counter() - begun, 3)
     for note in report.notes:
@@ -334,15 +341,20 @@ def new_report(settings: RenderSettings, info: VideoInfo, segmenter: Named, sink
 
 
 def _account(
-    report: Report, sinks: Sequence[Sink], damage: Damage, info: VideoInfo, span: Span, cut: Cut
+    report: Report,
+    sinks: Sequence[Sink],
+    damage: Damage,
+    course: Course,
+    info: VideoInfo,
+    span: Span,
+    cut: Cut,
 ) -> None:
     fates = dict(sinks[0].fates)
     report.frames_in = report.frames_out
     report.start_s = float(cut.origin)
     report.end_s = float(damage.video_end or 0)
     report.streams = [{**_plain(s), "fate": fates.get(s.index, "rendered")} for s in info.streams]
-    if info.interlaced:
-        report.notes.append("interlaced pictures are made progressive, each at its time")
+    report.notes += course.notes(info)
     report.notes += [worded(note) for sink in sinks for note in sink.notes]
     lost = sorted(damage.losing())
     short = missing_bytes(Path(info.path), info.container) if span.end is None else 0

@@ -33,6 +33,7 @@ from vidseg.side_data import (
     mastering_display,
     orientation_of,
 )
+from vidseg.track_header import header_of
 
 _MOST_PACKETS_BEFORE_A_PICTURE = 2000
 _SUSPICIOUS_RATE = 1000
@@ -107,6 +108,8 @@ def _first_picture(
 def _describe(path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
     context = stream.codec_context
     matrix = display_matrix(first)
+    header = header_of(stream)
+    shown = header.kept(first.width, first.height)
     time_base = stream.time_base or Fraction(1, 1000)
     known, rate = _rate(container, stream, time_base)
     start = begin = (stream.start_time or 0) * time_base
@@ -117,8 +120,8 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
         path=str(path),
         container=container.format.name,
         codec=_codec(stream),
-        width=first.width,
-        height=first.height,
+        width=shown.width,
+        height=shown.height,
         pix_fmt=first.format.name,
         colour=colour_of(first),
         time_base=time_base,
@@ -141,6 +144,7 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream, first:
         interlaced=first.interlaced_frame or context.field_order not in (0, 1),
         free_clock=clock_jumps(container),
         alpha=has_alpha(first.format) or alpha_is_beside(stream),
+        chroma_location=header.chroma_location,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidseg.band import Alpha, Cells, Floats, extent, fill
 from vidseg.colours import snapped
-from vidseg.frames import Frame, Mask, PixelFormat, Plane, Planes, as_plane
+from vidseg.frames import Box, Frame, Mask, PixelFormat, Plane, Planes, as_plane
 from vidseg.grid import gridded, part
 from vidseg.settings import MatteSettings
 from vidseg.solid import SEEN, solid
@@ -37,7 +37,8 @@ def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
     `vidseg.solid`), and the rest is brought to full size by a guided filter (He, Sun, Tang 2010; its fast
     form, He, Sun 2015): near each pixel, probability is a linear function of luma, whose coefficients are
     found on the small grid and read off between its points. A soft step around the threshold makes it
-    alpha. `grow` moves the edge by that many pixels of the source, `feather` softens it.
+    alpha. `grow` moves the edge by that many pixels of the source, `feather` softens it. In bars around a
+    picture that was boxed, alpha is 0.
     """
     mask = gridded(mask, frame)
     assert mask.picture is not None, "gridded gives it one"
@@ -46,9 +47,17 @@ def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
     said = _shifted(mask.person[here], settings.threshold)
     person = solid(shown[here], said, max(shown.shape))
     alpha = _filled(frame, replace(part(mask, here), person=person), mask.cell)
-    if not (round(settings.grow) or settings.feather):
-        return alpha
-    return Alpha.of(_feathered(_grown(alpha.plane, settings.grow), settings.feather), frame.format)
+    if round(settings.grow) or settings.feather:
+        alpha = Alpha.of(_feathered(_grown(alpha.plane, settings.grow), settings.feather), frame.format)
+    return alpha if frame.window is None else Alpha.of(_inside(alpha.plane, frame.window), frame.format)
+
+
+def _inside(plane: Plane, window: Box) -> Plane:
+    """Return alpha that is nothing outside `window`: bars around a picture show nobody."""
+    there = slice(window.top, window.bottom), slice(window.left, window.right)
+    inside = as_plane(np.zeros_like(plane))
+    inside[there] = plane[there]
+    return inside
 
 
 def _shifted(person: Floats, threshold: float) -> Floats:

@@ -20,6 +20,7 @@ import numpy as np
 from vidseg import files
 from vidseg._av import Packet, check_target, library_versions
 from vidseg.borders import MOST_SEGMENTS, border, restart_before, segment_at
+from vidseg.course import joined
 from vidseg.decode import Damage
 from vidseg.errors import OutputError, SettingsError
 from vidseg.frames import Frame, Mask, VideoInfo
@@ -96,7 +97,8 @@ def open_job(settings: RenderSettings) -> Job:
         raise SettingsError(
             f"{settings.source}: is a photo; `vidseg render` makes one of it, without --resumable and --ray"
         )
-    return Job(settings, info, find_opening(settings, info), Store(settings.output))
+    opening = find_opening(settings, info)
+    return Job(settings, opening.info, opening, Store(settings.output))
 
 
 def _admitted(job: Job, who: dict[str, Any]) -> Job:
@@ -285,7 +287,7 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
         painter.close()
         sinks[0].notes += painter.notes
         for index, (sink, surface) in enumerate(zip(sinks, surfaces, strict=True)):
-            sink.start(surface.layout, surface.colour, job.opening.cut)
+            sink.start(surface.layout, surface.colour, job.opening.cut, info)
             accounts = _accounts(job, index)
             _check_headers(sink, accounts, job)
             sink.copy(_packets(job, index, accounts), sum(account.captioned for account in accounts))
@@ -293,6 +295,7 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
                 report = new_report(settings, info, _Named.of(accounts), sinks)
                 report.frames_out = sum(account.frames for account in accounts)
                 add_up(damage, accounts)
+                course = joined(account.course for account in accounts)
                 figures = read_figures(job.store.folder, job.first, [a.frames for a in accounts])
         choose_hwaccel(settings, sinks[0].notes)
         if settings.report is not None and figures is None:
@@ -301,8 +304,8 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
         for sink in sinks:
             sink.finish()
     watch.add("join", since)
-    shown = figures if settings.report else None
-    conclude(report, settings, info, sinks, damage, job.opening, watch, begun, say, shown)
+    figures = figures if settings.report else None
+    conclude(report, settings, info, sinks, damage, course, job.opening, watch, begun, say, figures)
     return report
 
 
@@ -335,8 +338,7 @@ def _accounts(job: Job, target: int) -> list[Account]:
 
 def _packets(job: Job, target: int, accounts: list[Account]) -> Iterator[Packet]:
     paths = (job.store.path(job.first + number, target) for number in range(len(accounts)))
-    depth = max(account.reorder for account in accounts)
-    return retimed(row.from_iterable(map(read_packets, paths)), depth)
+    return retimed(row.from_iterable(map(read_packets, paths)), max(each.reorder for each in accounts))
 
 
 def _check_headers(sink: VideoSink, accounts: list[Account], job: Job) -> None:

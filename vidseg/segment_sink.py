@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from vidseg.borders import MOST_SEGMENTS, SEGMENT_S, segment_at
 from vidseg.codecs import Plan, plan
+from vidseg.course import Course
 from vidseg.decode import Damage
 from vidseg.encode import Encoder
 from vidseg.errors import InputError
@@ -78,9 +79,9 @@ class SegmentSink:
         self._number, self._stop, self._damage, self._by = first, stop, damage, by
         self._seen = _counts(damage)
 
-    def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
         """Open the first encoder."""
-        self._layout, self._colour, self._cut = layout, colour, cut
+        self._layout, self._colour, self._cut, self._info = layout, colour, cut, info
         self._open()
         self.notes += self._encoder.notes
 
@@ -106,6 +107,7 @@ class SegmentSink:
         self._put(packets)
         self._frames += 1
         self._captioned += frame.captions is not None
+        self._course.pass_by(frame, self._info)
         watch.add("encode", since)
 
     def finish(self) -> None:
@@ -122,6 +124,7 @@ class SegmentSink:
         self._encoder.open()
         self._pts: list[int] = []
         self._frames = self._captioned = 0
+        self._course = Course()
         with held_back():
             self._writer = ParcelWriter(self._store.path(self._number, self._index))
 
@@ -146,6 +149,7 @@ class SegmentSink:
             device=self._by.device,
             captioned=self._captioned,
             lost=[str(time) for time in self._damage.losing() if self._holds(time, last=last)],
+            course=asdict(self._course),
         )
         self._first = False
         self._seen = counts

@@ -25,6 +25,8 @@ _MOST_TRIES = 100
 class Account:
     """What is known of a segment: its frames, how far its packets are reordered, what was damaged or lost.
 
+    `course`: what is in a `vidseg.course.Course`.
+
     `last`: the clip ends with it, at `video_end` in seconds of the source's clock; `header`: checksum of
     what the encoder puts into the container's header, which all segments must share; `model` and `device`:
     who found the people. `captioned`: how many frames have closed captions. `lost`: when pictures should have
@@ -41,6 +43,7 @@ class Account:
     device: str = ""
     captioned: int = 0
     lost: list[str] = field(default_factory=list)
+    course: dict[str, Any] = field(default_factory=dict)
 
 
 class Store:

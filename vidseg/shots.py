@@ -47,7 +47,7 @@ def spans(frames: Iterable[Frame], length: Callable[[Frame, bool], int]) -> Iter
 
 
 def marked(frames: Iterable[Frame]) -> Iterator[tuple[bool, Frame]]:
-    """Yield every frame with whether it is the first of a shot.
+    """Yield every frame with whether it is the first of a shot, or of another shape than before.
 
     A cut is a change between thumbnails that is large in itself and against the changes just before it,
     so that neither fast motion nor a shaken camera counts.
@@ -57,7 +57,7 @@ def marked(frames: Iterable[Frame]) -> Iterator[tuple[bool, Frame]]:
     for frame in frames:
         now = thumbnail(frame)
         change = np.inf if before is None or before.shape != now.shape else float(np.abs(now - before).mean())
-        cut = change > max(_MINIMUM_CHANGE, _TIMES_THE_USUAL * usual)
+        cut = change > max(_MINIMUM_CHANGE, _TIMES_THE_USUAL * usual) or frame.changed_from is not None
         usual = 0.0 if cut else max(change, _MEMORY * usual)
         before = now
         yield cut, frame

@@ -55,8 +55,11 @@ class Sink(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
-        """Get ready for frames in `layout` and `colour`; `cut` is what is kept of the source."""
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
+        """Get ready for frames in `layout` and `colour`, of the size and shape that `info` tells.
+
+        `cut` is what is kept of the source.
+        """
 
     def blank(self, frame: Frame) -> Blank:
         """Return something fresh to paint `frame` on; may be called from a thread of its own."""
@@ -103,7 +106,7 @@ class VideoSink:
         self._plan = plan(info, settings.encode, suffix, target.content)
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self.full_range = self._plan.full_range
-        self._info, self._content = info, target.content
+        self._content = target.content
         self.captioned = 0
         """How many of the frames that were written have closed captions."""
         audio = settings.encode.audio if target.sound else None
@@ -134,9 +137,9 @@ class VideoSink:
         """How many seconds of sound the source promised that are not in the output."""
         return self._output.missing_sound_s
 
-    def start(self, layout: PixelFormat, colour: Colour, cut: Cut) -> None:
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
         """Open the encoder and write the file's header."""
-        self._encoder = Encoder(self._output.container, self._plan, self._info, layout, colour)
+        self._encoder = Encoder(self._output.container, self._plan, info, layout, colour)
         self._encoder.open()
         self.notes += self._encoder.notes
         self._cut = cut

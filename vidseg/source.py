@@ -57,10 +57,12 @@ def is_photo(info: VideoInfo) -> bool:
     return info.container == _PHOTO
 
 
-def frames_of(info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = None) -> Iterator[Frame]:
+def frames_of(
+    info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = None, *, settle: bool = False
+) -> Iterator[Frame]:
     """Yield the frames of a source in `span`; see `vidseg.decode.decode`. A photo is one, at time 0."""
     if not is_photo(info):
-        with closing(decode(info, span, damage, hwaccel)) as frames:  # type: ignore[type-var]
+        with closing(decode(info, span, damage, hwaccel, settle=settle)) as frames:  # type: ignore[type-var]
             yield from frames
     elif span.holds(Fraction(0)):
         damage.video_end = _SECOND
