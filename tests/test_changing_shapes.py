@@ -128,6 +128,19 @@ def test_the_shape_of_every_single_picture_is_known(tmp_path: Path, codec: str) 
     assert [(shape, shapes[piece]) for shape, piece in own if shape != shapes[piece]] == []
 
 
+def test_pictures_that_tell_no_shape_have_that_of_before(tmp_path: Path) -> None:
+    """FFmpeg gives them the shape that comes next, where it still has them when that begins."""
+    shapes = (SQUARE, Shape(96, 64, Fraction(16, 11)))
+    pieces = []
+    for order, shape in enumerate(shapes):
+        told = None if order == 0 else shape.sample_aspect_ratio
+        pieces.append(write_clip(tmp_path / f"{order}.ts", frames=24, b_frames=3, sample_aspect_ratio=told))
+    source = tmp_path / "in.ts"
+    source.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    found = [frame.shape for frame in decode(probe(source), Span(), Damage())]
+    assert found == [shape for shape in shapes for _ in range(24)]
+
+
 def test_a_clip_whose_size_changes_is_rendered_to_its_end(tmp_path: Path) -> None:
     """It was refused where the change came up, maybe after hours, with nothing written."""
     source = write_pieces(

@@ -26,6 +26,7 @@ from vidseg.cli_options import (
     output_option,
     render_options,
     settings_of,
+    size_change_option,
     source_argument,
 )
 from vidseg.cli_preview import preview
@@ -107,6 +108,7 @@ Examples:
 )
 @click.option("--premultiplied", is_flag=True, help="With -b transparent: colours multiplied by alpha.")
 @background_options
+@size_change_option
 @render_options
 def render(background: str | None, pair: bool, **options: Any) -> None:
     """Put the people of INPUT before a new background, with the original audio.
@@ -135,6 +137,7 @@ Examples:
 @output_option
 @click.option("--invert", is_flag=True, help="White for the background, black for the people.")
 @click.option("--parts-map", is_flag=True, help="Body parts, each in its colour, instead of the alpha.")
+@size_change_option
 @render_options
 def matte(invert: bool, parts_map: bool, **options: Any) -> None:
     """Write the people's alpha as a grey video, or as pictures: white where they are."""
@@ -174,8 +177,8 @@ def _run(options: dict[str, Any], **given: Any) -> None:
     with _ProgressLine(options["quiet"]) as line, _local(options, given, line) as (source, background):
         settings = settings_of({**options, "source": source}, **{**given, "background": background})
         report = _render(settings, options, line)
-    beside = [path for path in (settings.timeline, settings.report) if path is not None]
-    made = ", ".join(str(path) for path in (*(target.path for target in settings.targets), *beside))
+    beside = [str(path) for path in (settings.timeline, settings.report) if path is not None]
+    made = ", ".join([report.output, *beside])
     line.say(f"{made}: {report.frames_out} frames in {report.wall_s:.1f} s")
     if report.damaged:
         lost = ", ".join(
@@ -197,9 +200,11 @@ def _local(options: dict[str, Any], given: dict[str, Any], line: "_ProgressLine"
 
 def _render(settings: RenderSettings, options: dict[str, Any], line: "_ProgressLine") -> "Report":
     if options["ray"] is None and not options["resumable"]:
-        from vidseg import pipeline
+        from vidseg import divide
 
-        return pipeline.render(settings, progress=line.update, say=line.say)
+        return divide.render(settings, progress=line.update, say=line.say)
+    if settings.size_change == "split":
+        raise SettingsError("--size-change split makes several files, a render in segments one; leave it out")
     try:
         if options["ray"] is not None:
             from vidseg.distributed import render_on

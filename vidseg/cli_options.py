@@ -151,6 +151,14 @@ def _only(context: click.Context, _: click.Parameter, sources: tuple[str, ...]) 
 source_argument = click.argument(
     "source", metavar="INPUT", type=click.Path(), nargs=-1, required=True, callback=_only
 )
+size_change_option = click.option(
+    "--size-change",
+    type=click.Choice(["box", "split"]),
+    default="box",
+    show_default=True,
+    help="Where the size changes on the way: scaled into the first, or a file for each (out.2.mp4, …).",
+)
+source_argument = click.argument("source", metavar="INPUT", type=click.Path())
 background_options = grouped(
     click.option(
         "--fit",
@@ -203,6 +211,7 @@ def settings_of(options: dict[str, Any], **given: Any) -> RenderSettings:
         max_pixels=options["max_pixels"],
         segment=segment_of(options),
         fit=options.get("fit", "cover"),
+        size_change=options.get("size_change", "box"),
         matte=matte_of(options),
         encode=EncodeSettings(
             codec=options["codec"],

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg import pipeline
+from vidseg import divide, pipeline
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, SettingsError, worded
 from vidseg.frames import Frame, VideoInfo
@@ -120,7 +120,7 @@ def run(
     def told(line: str) -> None:
         say(worded(line))
 
-    return pipeline.render(settings, segmenter=segmenter, progress=progress, say=told)
+    return divide.render(settings, segmenter=segmenter, progress=progress, say=told)
 
 
 def masks(

@@ -126,7 +126,7 @@ class PictureSink:
         samples[..., first:] = np.rint(samples[..., first:] * share[..., None])
         return samples
 
-    def finish(self) -> None:
+    def finish(self, end: Fraction | None = None) -> None:
         """Give the pictures their names."""
         self.notes += lost_captions(self._captioned, self.codec, kept=False, content=self._content)
         if self._sequence and max(self._durations) - min(self._durations) > 1:

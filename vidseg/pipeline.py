@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -69,6 +69,22 @@ def render(
     with (frames done, frames expected or `None`) after every frame; `say` gets lines for the user.
     Raises a `VidsegError` for whatever can't be done; no file is left under the output's name then.
     """
+    return render_alike(settings, segmenter, progress, say, whole=True)[0]
+
+
+def render_alike(
+    settings: RenderSettings,
+    segmenter: Segmenter | None,
+    progress: Progress | None,
+    say: Say,
+    *,
+    whole: bool = False,
+) -> tuple[Report, Fraction | None]:
+    """Render up to where the size or the shape of pixels changes, or the `whole` clip.
+
+    Return the account of it, and where it stopped, in seconds of the player's clock; `None`: at its end.
+    See `render` for the rest.
+    """
     begun = time.perf_counter()
     watch, damage, course = Stopwatch(), Damage(), Course()
     files.check(settings)
@@ -84,7 +100,11 @@ def render(
         quality = _quality(settings, info, chain.surfaces[0])
         expected = expected_frames(info, player_span(info, settings.start, settings.end))
         frames = painted(chain, chain.pairs, sinks, watch, measured=quality is not None)
+        stop: Fraction | None = None
         for one in stack.enter_context(closing(frames)):
+            if one.frame.changed_from is not None and not whole:
+                stop = damage.video_end = one.frame.time
+                break
             write_one(one, sinks, watch, quality)
             course.pass_by(one.frame, info)
             report.frames_out += 1
@@ -92,11 +112,13 @@ def render(
                 progress(report.frames_out, expected)
         since = time.perf_counter()
         for sink in sinks:
-            sink.finish()
+            sink.finish(stop)
         watch.add("mux", since)
+    if stop is not None:
+        settings = replace(settings, end=stop - info.container_start)
     figures = None if quality is None else quality.collected()
     conclude(report, settings, info, sinks, damage, course, chain.opening, watch, begun, say, figures)
-    return report
+    return report, None if stop is None else settings.end
 
 
 def check_beside(settings: RenderSettings, info: VideoInfo) -> None:

@@ -28,17 +28,22 @@ class PixelShapes:
         self._now = stream.sample_aspect_ratio or Fraction(1)
         self._known = {self._told or Fraction(1): self._now}
         self._left = 0
+        self._begun = self._until_key = False
         self._ruler: _Ruler | None = None
 
     def of(self, picture: VideoFrame) -> Fraction:
         """Return the shape of a picture's pixels, width by height."""
         told = self._context.sample_aspect_ratio
         if told != self._told:
+            # To pictures of before that tell none of their own, FFmpeg gives the new one.
+            self._until_key = self._begun and not self._told
             self._told, self._left = told, _WATCHED
             self._known.setdefault(told or Fraction(1), told or Fraction(1))
         if self._left:
             self._left -= 1
-            self._now = self._known[self._measured(picture)]
+            self._until_key = self._until_key and not picture.key_frame
+            self._now = self._now if self._until_key else self._known[self._measured(picture)]
+        self._begun = True
         return self._now
 
     def _measured(self, picture: VideoFrame) -> Fraction:

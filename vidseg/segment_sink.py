@@ -110,7 +110,7 @@ class SegmentSink:
         self._course.pass_by(frame, self._info)
         watch.add("encode", since)
 
-    def finish(self) -> None:
+    def finish(self, end: Fraction | None = None) -> None:
         """Complete the last segment of the stretch, and those without a frame that follow."""
         self._close(last=self.last)
         while not self.last and self._stop is not None and self._number + 1 < self._stop:

@@ -15,6 +15,7 @@ Kind: TypeAlias = Literal["picture", "matte", "parts"]
 Content: TypeAlias = Literal["picture", "cutout", "foreground", "matte", "parts"]
 Range: TypeAlias = Literal["auto", "full", "video"]
 AudioMode: TypeAlias = Literal["copy", "transcode", "none"]
+SizeChange: TypeAlias = Literal["box", "split"]
 
 TIMELINES = (".otio", ".fcpxml")
 """Endings of timelines that can be written."""
@@ -162,6 +163,8 @@ class RenderSettings:
     max_pixels: int = MOST_PIXELS
     """Width times height above which a source is refused, before memory is taken for it."""
     fit: Fit = "cover"
+    size_change: SizeChange = "box"
+    """Where size or shape of pixels changes on the way: all in the first one's, or files (``split``)."""
     start: Fraction | None = None
     end: Fraction | None = None
     overwrite: bool = False
@@ -180,6 +183,7 @@ class RenderSettings:
                 object.__setattr__(self, name, Path(given))
         _check_choice("kind", self.kind, Kind)
         _check_choice("--fit", self.fit, Fit)
+        _check_choice("--size-change", self.size_change, SizeChange)
         if self.kind == "parts":
             object.__setattr__(self, "segment", replace(self.segment, part_map=True))
         if self.kind == "parts" and (self.invert or self.encode.range != "auto"):
@@ -207,6 +211,8 @@ class RenderSettings:
     def _check_timeline(self, path: Path) -> None:
         if path.suffix.lower() not in TIMELINES:
             raise SettingsError(f"--otio {path}: the ending says the format; use {' or '.join(TIMELINES)}")
+        if self.size_change == "split":
+            raise SettingsError("--otio lays one file over the clip; leave out --size-change split")
         if self.kind != "picture" or self.pair:
             raise SettingsError("--otio is for render with people in one file; leave out --pair")
         if self.background.partition(":")[0] == "blur":
@@ -230,13 +236,13 @@ class RenderSettings:
             return (Target(self.output, self.kind),)
         if self.pair:
             return (
-                Target(_named(self.output, "fgr"), "foreground"),
-                Target(_named(self.output, "matte"), "matte", sound=False),
+                Target(named(self.output, "fgr"), "foreground"),
+                Target(named(self.output, "matte"), "matte", sound=False),
             )
         return (Target(self.output, "cutout" if self.cutout else "picture"),)
 
 
-def _named(path: Path, word: str) -> Path:
+def named(path: Path, word: str) -> Path:
     """Return the path with `word` before its ending, or before the number of a sequence's pictures."""
     stem, number = re.fullmatch(r"(.*?)([._-]?%0?\d*d)?", path.stem).groups()  # type: ignore[union-attr]
     return path.with_name(f"{stem}.{word}{number or ''}{path.suffix}" if stem else f"{word}{path.name}")

@@ -67,8 +67,11 @@ class Sink(Protocol):
     def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
         """Write what was painted on a `blank`, at the time of `frame`."""
 
-    def finish(self) -> None:
-        """Complete the output and give it its name."""
+    def finish(self, end: Fraction | None = None) -> None:
+        """Complete the output and give it its name.
+
+        `end`: where the source is cut after all, in seconds of its clock, behind all that was written.
+        """
 
 
 def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink:
@@ -174,10 +177,10 @@ class VideoSink:
             packet.stream = self._encoder.stream
             self._output.write([packet])
 
-    def finish(self) -> None:
+    def finish(self, end: Fraction | None = None) -> None:
         """Write what the encoder still holds, close the file and give it its name."""
         self.notes += lost_captions(
             self.captioned, self.codec, kept=self._plan.captions, content=self._content
         )
         self._output.write(self._encoder.flush())
-        self._output.finish()
+        self._output.finish(end)

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -132,8 +133,9 @@ class Output:
             with av_errors(OutputError, f"{self.target}: writing failed"):
                 self.container.mux_one(packet)
 
-    def finish(self) -> None:
-        """Write the rest of the other streams, close the file and give it its name."""
+    def finish(self, end: Fraction | None = None) -> None:
+        """Write the other streams' rest, close the file and name it; `end`: where it is cut after all."""
+        self._cut = self._cut if end is None else replace(self._cut, end=end)
         self._advance(None)
         with av_errors(OutputError, f"{self.target}: writing failed"):
             for index, track in self._tracks.items():
