@@ -226,8 +226,7 @@ def render_stretch(
     say: Say = lambda _: None,
 ) -> None:
     """Render the segments of a stretch in one go; all of them, or those before a failure, are kept."""
-    settings, info = job.settings, job.info
-    first, stop = stretch
+    settings, info, (first, stop) = job.settings, job.info, stretch
     watch, damage = watch or Stopwatch(), Damage()
     begin = None if first == job.first else restart_before(first, settings.matte.smooth)
     with ExitStack() as stack:
