@@ -103,7 +103,7 @@ def render_alike(
         stop: Fraction | None = None
         for one in stack.enter_context(closing(frames)):
             if one.frame.changed_from is not None and not whole:
-                stop = damage.video_end = one.frame.time
+                stop = one.frame.time
                 break
             write_one(one, sinks, watch, quality)
             course.pass_by(one.frame, info)
@@ -115,7 +115,7 @@ def render_alike(
             sink.finish(stop)
         watch.add("mux", since)
     if stop is not None:
-        settings = replace(settings, end=stop - info.container_start)
+        settings, damage.video_end = replace(settings, end=stop - info.container_start), stop
     figures = None if quality is None else quality.collected()
     conclude(report, settings, info, sinks, damage, course, chain.opening, watch, begun, say, figures)
     return report, None if stop is None else settings.end
