@@ -137,6 +137,13 @@ addresses_option = click.option(
 render_options = grouped(
     segment_options, matte_options, encode_options, _range_option, addresses_option, run_options
 )
+size_change_option = click.option(
+    "--size-change",
+    type=click.Choice(["box", "split"]),
+    default="box",
+    show_default=True,
+    help="Where the size changes on the way: scaled into the first, or a file for each (out.2.mp4, …).",
+)
 
 
 def _only(context: click.Context, _: click.Parameter, sources: tuple[str, ...]) -> str:
@@ -151,14 +158,6 @@ def _only(context: click.Context, _: click.Parameter, sources: tuple[str, ...]) 
 source_argument = click.argument(
     "source", metavar="INPUT", type=click.Path(), nargs=-1, required=True, callback=_only
 )
-size_change_option = click.option(
-    "--size-change",
-    type=click.Choice(["box", "split"]),
-    default="box",
-    show_default=True,
-    help="Where the size changes on the way: scaled into the first, or a file for each (out.2.mp4, …).",
-)
-source_argument = click.argument("source", metavar="INPUT", type=click.Path())
 background_options = grouped(
     click.option(
         "--fit",
