@@ -1,18 +1,22 @@
 """What the beginning of a clip settles for a render: its first frame, where it is cut, how much will come."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError
+from vidseg.extent import is_indexed
 from vidseg.frames import Frame, VideoInfo
 from vidseg.mux import Cut
 from vidseg.prefetch import prefetch
 from vidseg.settings import RenderSettings
 from vidseg.source import frames_of
+
+_LEAST_MISSING_S = Fraction(1, 4)
+"""How much earlier than its container claims a source may end before it counts as truncated."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +79,29 @@ def expected_frames(info: VideoInfo, span: Span) -> int | None:
     finish = info.start + info.duration
     end = finish if span.end is None else min(span.end, finish)
     return max(0, round((end - begin) * info.average_rate)) or None
+
+
+def missing_s(
+    info: VideoInfo, span: Span, damage: Damage, fates: Sequence[tuple[int, str]], copied_end: Fraction
+) -> Fraction:
+    """Return how many seconds the source ends before the end that its container claims.
+
+    `fates`: what became of its streams; `copied_end`: where those end that were copied, in seconds.
+
+    Where it claims one for the file as a whole, all streams have to be read to tell. An index tells better
+    than the length of an MP4's track, which may or may not count what an edit list puts before it.
+    """
+    indexed = info.frame_count and is_indexed(info.container)
+    if indexed or span.end is not None or info.duration is None or damage.video_end is None:
+        return Fraction(0)
+    ends = damage.video_end
+    if info.duration_of_file:
+        read = {index for index, fate in fates if fate != "dropped"}
+        if any(s.kind in ("audio", "subtitle") and s.index not in read for s in info.streams):
+            return Fraction(0)
+        ends = max(ends, copied_end)
+    short = info.start + info.duration - ends
+    return short if short > _LEAST_MISSING_S else Fraction(0)
 
 
 def _between(settings: RenderSettings) -> str:

@@ -16,13 +16,13 @@ from vidseg.borders import SHOT_LEAD_S
 from vidseg.course import Course
 from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import VidsegError, worded
-from vidseg.extent import is_indexed, missing_bytes
+from vidseg.extent import missing_bytes
 from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
 from vidseg.interrupts import held_back
 from vidseg.losses import told
 from vidseg.mask_source import TrackedSource
 from vidseg.mux import Cut
-from vidseg.opening import Opening, expected_frames, opened, player_span
+from vidseg.opening import Opening, expected_frames, missing_s, opened, player_span
 from vidseg.paint import Painter, Surface, open_painter
 from vidseg.prefetch import Begun, leaving, one_thread_each, prefetch
 from vidseg.report import Report, Stopwatch
@@ -44,9 +44,6 @@ _PAINTED_AHEAD, _LARGE_AHEAD, _LARGE = 4, 2, 4_000_000
 
 Frames of as many pixels as the last take long enough, and much memory: 12 MB each at 4K.
 """
-
-_LEAST_MISSING_S = Fraction(1, 4)
-"""How much earlier than its container claims a source may end before it counts as truncated."""
 
 Progress: TypeAlias = Callable[[int, int | None], None]
 Say: TypeAlias = Callable[[str], None]
@@ -387,7 +384,7 @@ def _account(
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
         "lost_frames": len(lost) + damage.unread,
-        "missing_s": float(_missing(info, span, damage, sinks[0])),
+        "missing_s": float(missing_s(info, span, damage, sinks[0].fates, sinks[0].copied_end)),
         "missing_bytes": short,
         "late_streams": damage.late_streams,
         "missing_sound_s": float(sinks[0].missing_sound_s),
@@ -407,22 +404,3 @@ def _late(info: VideoInfo) -> str:
 def _plain(stream: StreamInfo) -> dict[str, object]:
     """Return what is known of a stream as JSON takes it."""
     return {k: float(v) if isinstance(v, Fraction) else v for k, v in asdict(stream).items()}
-
-
-def _missing(info: VideoInfo, span: Span, damage: Damage, sink: Sink) -> Fraction:
-    """Return how many seconds the source ends before the end that its container claims.
-
-    Where it claims one for the file as a whole, all streams have to be read to tell. An index tells better
-    than the length of an MP4's track, which may or may not count what an edit list puts before it.
-    """
-    indexed = info.frame_count and is_indexed(info.container)
-    if indexed or span.end is not None or info.duration is None or damage.video_end is None:
-        return Fraction(0)
-    ends = damage.video_end
-    if info.duration_of_file:
-        read = {index for index, fate in sink.fates if fate != "dropped"}
-        if any(s.kind in ("audio", "subtitle") and s.index not in read for s in info.streams):
-            return Fraction(0)
-        ends = max(ends, sink.copied_end)
-    short = info.start + info.duration - ends
-    return short if short > _LEAST_MISSING_S else Fraction(0)
