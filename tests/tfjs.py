@@ -1,4 +1,8 @@
-"""Writes small TensorFlow.js graph models with BodyPix's node names, for what has no real weights here."""
+"""Writes small TensorFlow.js graph models with BodyPix's node names, for what has no real weights here.
+
+They find people as `vidseg.segmenters.fake` does, by their bright green, so that whole renders with them mean
+something; their other outputs are arbitrary functions of the picture.
+"""
 
 import base64
 import json
@@ -22,6 +26,10 @@ HEADS = {
 """BodyPix's outputs and their channels."""
 
 _CHANNELS = 6
+_GREEN = (-0.5, 1.0, -0.5)
+"""How red, green and blue count in the first channel: 0 for greys, 1.4 for the bright green of a person."""
+_KERNEL = (0.15, 0.7, 0.15)
+"""How each block smooths the first channel, in both directions."""
 
 
 def write_bodypix(
@@ -36,20 +44,31 @@ def write_bodypix(
 ) -> Path:
     """Write a graph of strided convolutions under BodyPix's names; return the path of its json.
 
-    `quantised`: ``uint8`` or ``uint16`` stores the weights as such with a scale and an offset.
+    MobileNet's of stride 8 ends in a dilated convolution, as the published one has several. Bright green
+    gives ``float_segments`` above 2, greys below -2. `quantised`: ``uint8`` or ``uint16`` stores the weights
+    as such with a scale and an offset.
     """
     random = np.random.default_rng(seed)
     scope = {"mobilenet": "MobilenetV1", "resnet50": "resnet_v1_50"}[architecture]
     graph = _Graph(random, quantised)
     # The picture's range differs by a factor of 127 between the two, and so must the first weights.
-    spread = 0.5 if architecture == "mobilenet" else 0.005
-    tensor, channels = "sub_2", 3
+    scale = 1.0 if architecture == "mobilenet" else 0.01
+    tensor, channels, spread = "sub_2", 3, 0.5 * scale
+    smooth = np.outer(_KERNEL, _KERNEL)
     for index in range(int(math.log2(stride))):
-        tensor = graph.convolution(f"{scope}/block_{index}", tensor, channels, _CHANNELS, 3, 2, spread)
+        weights = graph.random_weights(3, channels, _CHANNELS, spread)
+        sources = scale * np.array(_GREEN) if index == 0 else np.eye(_CHANNELS)[0]
+        weights[..., 0] = smooth[..., None] * sources
+        tensor = graph.convolution(f"{scope}/block_{index}", tensor, weights, 2)
         tensor = graph.node(f"{scope}/block_{index}/Relu6", "Relu6", [tensor])
         channels, spread = _CHANNELS, 0.3
+    if stride == 8 and architecture == "mobilenet":
+        tensor = graph.dilated(f"{scope}/Conv2d_12_depthwise", tensor, smooth, channels)
     for name, outputs in (HEADS if heads is None else heads).items():
-        graph.convolution(name, tensor, channels, outputs, 1, 1, 0.5)
+        weights = graph.random_weights(1, channels, outputs, 0.5)
+        if name == "float_segments":
+            weights[..., 0] = 6.0 * np.eye(_CHANNELS)[0]
+        graph.convolution(name, tensor, weights, 1, first_bias=-2.5 if name == "float_segments" else 0.0)
     folder.mkdir(parents=True, exist_ok=True)
     names = _write_shards(folder, b"".join(graph.blobs), shards)
     document = {
@@ -89,21 +108,26 @@ class _Graph:
         self.nodes.append({"name": name, "op": op, "input": inputs, "attr": typed})
         return name
 
+    def random_weights(self, side: int, inputs: int, outputs: int, spread: float) -> NDArray[np.float64]:
+        """Return a kernel of `side` x `side`: [side, side, inputs, outputs]."""
+        return spread * self.random.standard_normal((side, side, inputs, outputs))
+
     def convolution(
-        self, name: str, source: str, inputs: int, outputs: int, side: int, stride: int, spread: float
+        self, name: str, source: str, weights: NDArray[np.float64], stride: int, *, first_bias: float = 0.0
     ) -> str:
-        kernel = self._constant(
-            f"{name}/weights", spread * self.random.standard_normal((side, side, inputs, outputs))
-        )
-        bias = self._constant(f"{name}/bias", 0.2 * self.random.standard_normal(outputs))
-        layout = {
-            "strides": {"list": {"i": ["1", str(stride), str(stride), "1"]}},
-            "dilations": {"list": {"i": ["1", "1", "1", "1"]}},
-            "padding": _text("SAME"),
-            "data_format": _text("NHWC"),
-        }
-        convolved = self.node(f"{name}/conv", "Conv2D", [source, kernel], **layout)
-        return self.node(name, "BiasAdd", [convolved, bias], data_format=_text("NHWC"))
+        """Add a convolution with a bias, which is `first_bias` for the first output."""
+        kernel = self._constant(f"{name}/weights", weights)
+        bias = 0.2 * self.random.standard_normal(weights.shape[3])
+        bias[0] = first_bias
+        convolved = self.node(f"{name}/conv", "Conv2D", [source, kernel], **_layout(stride, 1))
+        biased = [convolved, self._constant(f"{name}/bias", bias)]
+        return self.node(name, "BiasAdd", biased, data_format=_text("NHWC"))
+
+    def dilated(self, name: str, source: str, kernel: NDArray[np.float64], channels: int) -> str:
+        """Add a depthwise convolution that takes every second pixel of its surroundings."""
+        weights = np.repeat(kernel[..., None, None], channels, axis=2)
+        inputs = [source, self._constant(f"{name}/weights", weights)]
+        return self.node(name, "DepthwiseConv2dNative", inputs, **_layout(1, 2))
 
     def _constant(self, name: str, values: NDArray[np.float64]) -> str:
         shape = list(values.shape)
@@ -121,6 +145,15 @@ class _Graph:
             self.blobs.append(np.round((values - lowest) / step).astype(self.quantised).tobytes())
         self.weights.append(entry)
         return name
+
+
+def _layout(stride: int, dilation: int) -> dict[str, Any]:
+    return {
+        "strides": {"list": {"i": ["1", str(stride), str(stride), "1"]}},
+        "dilations": {"list": {"i": ["1", str(dilation), str(dilation), "1"]}},
+        "padding": _text("SAME"),
+        "data_format": _text("NHWC"),
+    }
 
 
 def _text(value: str) -> dict[str, str]:

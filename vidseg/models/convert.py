@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from vidseg.models import onednn
 from vidseg.models.converted import SAVED_MODEL, TFLITE
 
 _PROBE_SIDE = 257
@@ -51,6 +52,7 @@ def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
 
 def _pruned_graph(source: Path, outputs: list[str]) -> tuple[Any, str]:
     """Return the frozen GraphDef that computes `outputs`, and its input's name."""
+    onednn.enable()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["TFDF_DISABLE_WELCOME_MESSAGE"] = "1"  # which needs IPython where stdout is no terminal
     with warnings.catch_warnings():

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.errors import DeviceError, ModelError
+from vidseg.models import onednn
 from vidseg.segmenters.quiet import quiet_start
 from vidseg.segmenters.runtime import Scaling, closed
 
@@ -61,6 +62,10 @@ class TensorFlowRuntime:
                 f"{self.device}: its memory does not hold a batch of {count} pictures of {width}x{height}: "
                 "use a smaller --batch-size or --resolution"
             ) from error
+        except self._tf.errors.UnimplementedError as error:
+            raise ModelError(
+                f"{self._path}: TensorFlow can't run it here ({_kernel_missed(error)}): {onednn.way_out()}"
+            ) from error
         return [np.ascontiguousarray(output.numpy(), np.float32) for output in outputs]
 
     def close(self) -> None:
@@ -68,7 +73,15 @@ class TensorFlowRuntime:
         self._call = None
 
 
+def _kernel_missed(error: Exception) -> str:
+    """Return TensorFlow's own words on what it has no kernel for, without the places in our code."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = next((line for line in lines if "support" in line and not line.startswith("File ")), lines[0])
+    return said.partition(", received")[0][:200]
+
+
 def _tensorflow() -> Any:
+    onednn.enable()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with warnings.catch_warnings(), quiet_start():
         warnings.simplefilter("ignore")  # of its dependencies about each other
