@@ -18,6 +18,10 @@ def open_fake(_: SegmentSettings) -> FakeSegmenter:
     return FakeSegmenter()
 
 
+_PATIENCE_S = 120.0
+"""How long a process waits for others of its crew."""
+
+
 class Slow(FakeSegmenter):
     """Takes its time."""
 
@@ -55,16 +59,57 @@ def open_deadly(_: SegmentSettings) -> FakeSegmenter:
     return Deadly()
 
 
+def _arrive(said: str = "") -> None:
+    """Leave this process's number in a folder, and wait for as many as there are to be."""
+    folder = os.environ.get("VIDSEG_TEST_PIDS")
+    if folder:
+        (Path(folder) / str(os.getpid())).write_text(said)
+        _wait_for(int(os.environ.get("VIDSEG_TEST_CREW", "1")))
+
+
+def _wait_for(others: int) -> None:
+    """Wait until so many processes have arrived, however long the machine takes to start them."""
+    folder = Path(os.environ["VIDSEG_TEST_PIDS"])
+    until = time.monotonic() + _PATIENCE_S
+    while len(list(folder.iterdir())) < others and time.monotonic() < until:
+        time.sleep(0.02)
+
+
 def open_telling(settings: SegmentSettings) -> FakeSegmenter:
     """Open the fake network, and leave what this process sees of the machine in a folder."""
-    seen = f"{settings.device} {os.environ.get('CUDA_VISIBLE_DEVICES', 'all')}"
-    (Path(os.environ["VIDSEG_TEST_PIDS"]) / str(os.getpid())).write_text(seen)
-    return open_slow(settings)
+    _arrive(f"{settings.device} {os.environ.get('CUDA_VISIBLE_DEVICES', 'all')}")
+    return open_fake(settings)
 
 
 def open_known(settings: SegmentSettings) -> FakeSegmenter:
-    """Open the slow network, and leave the process's number in a folder."""
-    folder = os.environ.get("VIDSEG_TEST_PIDS")
-    if folder:
-        (Path(folder) / str(os.getpid())).touch()
+    """Open the slow network once the whole crew has arrived."""
+    _arrive()
     return open_slow(settings)
+
+
+class Mortal(FakeSegmenter):
+    """Kills the first process that is in the middle of its work; the others go on when there is a new one."""
+
+    def segment(self, batch: NDArray[np.uint8]) -> Scores:
+        """Score a batch, or die."""
+        mark = Path(os.environ["VIDSEG_TEST_ONCE"])
+        if self.calls == 2:
+            if _is_first(mark):
+                os.kill(os.getpid(), signal.SIGKILL)
+            _wait_for(int(os.environ["VIDSEG_TEST_CREW"]) + 1)
+        return super().segment(batch)
+
+
+def _is_first(mark: Path) -> bool:
+    """Whether it is this process that makes the file."""
+    try:
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+
+def open_mortal(_: SegmentSettings) -> FakeSegmenter:
+    """Open the mortal network once the whole crew has arrived."""
+    _arrive()
+    return Mortal()

@@ -1,6 +1,7 @@
 """Who may import whom: the table in CONTRIBUTING.md holds, and what is slow to start is not started."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -120,7 +121,7 @@ def loaded_by(arguments: list[str], before: str = "") -> set[str]:
         "print('LOADED', *sys.modules)"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=PROJECT, timeout=60
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=PROJECT, timeout=240
     )
     assert run.returncode == 0, run.stderr
     return set(run.stdout.rpartition("LOADED")[2].split())
@@ -166,16 +167,17 @@ def test_no_thread_waits_for_sums(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4")
     code = (
         "import os\nfrom vidseg.__main__ import main\nmain()\n"
-        "print('THREADS', len(os.listdir('/proc/self/task')), os.cpu_count())"
+        "print('THREADS', len(os.listdir('/proc/self/task')))"
     )
     run = subprocess.run(
         [sys.executable, "-c", code, "probe", str(clip)],
         capture_output=True,
         text=True,
         cwd=PROJECT,
-        timeout=60,
+        env={name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"},
+        timeout=240,
     )
-    assert run.stdout.rpartition("THREADS")[2].split()[0] == "1", run.stdout + run.stderr
+    assert run.stdout.rpartition("THREADS")[2].split() == ["1"], run.stdout + run.stderr
 
 
 def test_an_interrupt_of_the_first_imports_is_no_traceback() -> None:
@@ -186,7 +188,7 @@ def test_an_interrupt_of_the_first_imports_is_no_traceback() -> None:
         "sys.meta_path.insert(0, Early())\nfrom vidseg.__main__ import main\nmain()"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, timeout=240
     )
     assert run.returncode == 130
     assert run.stderr == ""

@@ -40,7 +40,7 @@ def vidseg(*arguments: str | Path, opener: str = "open_fake") -> list[str]:
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run the command line."""
     return subprocess.run(
-        vidseg(*arguments), capture_output=True, text=True, check=False, timeout=120, cwd=PROJECT
+        vidseg(*arguments), capture_output=True, text=True, check=False, timeout=240, cwd=PROJECT
     )
 
 
@@ -211,7 +211,7 @@ def test_a_batch_outlives_its_log(tmp_path: Path) -> None:
     command = vidseg("batch", *clips, "-o", tmp_path / "out", "-b", "red", "--jobs", "1")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=full, text=True, check=False, timeout=120, cwd=PROJECT
+            command, stdout=subprocess.PIPE, stderr=full, text=True, check=False, timeout=240, cwd=PROJECT
         )
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "2 done"
@@ -351,7 +351,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path: P
     while running.poll() is None and not list(tmp_path.glob("out/.*.segments/*.part")):
         time.sleep(0.02)
     os.killpg(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=240)
     assert running.returncode == 130
     assert said.splitlines()[-1] == "vidseg: interrupted; the same command goes on from here"
     assert "Traceback" not in said

@@ -1,7 +1,6 @@
 """A real Ray cluster on this machine: what comes out is what one process makes, whoever dies."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.crews import open_deadly, open_fake, open_known, open_telling
+from tests.crews import open_deadly, open_fake, open_known, open_mortal, open_telling
 from tests.media import Audio, Coded, audio_packets, read_planes, write_clip
 from vidseg import distributed, resume
 from vidseg._av import library_versions
@@ -110,24 +109,20 @@ class TestOnACluster:
     pytestmark = ray_is_there
 
     def test_a_clip_is_rendered_in_pieces_though_a_worker_is_killed(
-        self, cluster: Any, tmp_path: Path, pids: Path
+        self, cluster: Any, tmp_path: Path, pids: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setenv("VIDSEG_TEST_CREW", "2")
+        monkeypatch.setenv("VIDSEG_TEST_ONCE", str(tmp_path / "died"))
         source = write_clip(tmp_path / "in.mp4", frames=65 * RATE, rate=RATE, audio=[Audio()], b_frames=2)
         resume.render(lossless(source, tmp_path / "local.mkv"), segmenter=FakeSegmenter())
         given = lossless(source, tmp_path / "out.mkv")
         said: list[str] = []
-        store = Store(given.output)
-        killer = when(
-            lambda: len(list(pids.iterdir())) >= 2 and len(list(store.folder.glob("*.part"))) >= 1,
-            lambda: os.kill(int(sorted(pids.iterdir())[0].name), signal.SIGKILL),
-        )
         with closing(
-            RayWorkers(cluster.address, given.segment, 2, say=said.append, opener=open_known, cores=1)
+            RayWorkers(cluster.address, given.segment, 2, say=said.append, opener=open_mortal, cores=1)
         ) as crew:
             report = resume.render(given, renderer=crew.render)
-        killer.join(5)
-        assert any("a worker died" in line for line in said)
-        assert len(list(pids.iterdir())) >= 3, "two workers, and one for the dead one"
+        assert len([line for line in said if "a worker died" in line]) == 1
+        assert len(list(pids.iterdir())) == 3, "two workers, and one for the dead one"
         assert report.frames_out == 65 * RATE
         assert report.model == "fake"
         assert same(read_planes(given.output), read_planes(tmp_path / "local.mkv"))
@@ -215,7 +210,9 @@ class TestOnACluster:
         assert len(asked) == 7
         assert len(set(asked)) <= 2
 
-    def test_each_actor_gets_a_gpu_of_its_own(self, cluster: Any, tmp_path: Path, pids: Path) -> None:
+    def test_each_actor_gets_a_gpu_of_its_own(
+        self, cluster: Any, tmp_path: Path, pids: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Ray is told of two GPUs that aren't there; what matters is which each worker may see."""
         source = write_clip(tmp_path / "in.mp4", frames=35 * RATE, rate=RATE)
         given = lossless(source, tmp_path / "out.mkv")
@@ -224,6 +221,7 @@ class TestOnACluster:
             pytest.raises(DeviceError, match="--device gpu: the cluster has no GPU; use --device cpu"),
         ):
             crew.connect()
+        monkeypatch.setenv("VIDSEG_TEST_CREW", "2")
         node = cluster.add_node(num_cpus=4, num_gpus=2, object_store_memory=80_000_000)
         try:
             with closing(RayWorkers(cluster.address, SegmentSettings(), opener=open_telling)) as crew:
@@ -232,7 +230,10 @@ class TestOnACluster:
             cluster.remove_node(node)
         assert sorted(path.read_text() for path in pids.iterdir()) == ["gpu 0", "gpu 1"]
 
-    def test_a_node_that_dies_takes_nothing_along(self, cluster: Any, tmp_path: Path, pids: Path) -> None:
+    def test_a_node_that_dies_takes_nothing_along(
+        self, cluster: Any, tmp_path: Path, pids: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("VIDSEG_TEST_CREW", "3")
         source = write_clip(tmp_path / "in.mp4", frames=45 * RATE, rate=RATE)
         resume.render(lossless(source, tmp_path / "local.mkv"), segmenter=FakeSegmenter())
         given = lossless(source, tmp_path / "out.mkv")
@@ -240,11 +241,13 @@ class TestOnACluster:
         with closing(RayWorkers(cluster.address, given.segment, 3, opener=open_known, cores=1)) as crew:
             crew.connect()  # by the head, which stays: Ray ends a program whose own node dies
             node = cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
-            when(
-                lambda: len(list(pids.iterdir())) >= 3 and bool(list(store.folder.glob("*.part"))),
+            taken_away = when(
+                lambda: not pids.exists() or bool(list(store.folder.glob("*.part"))),
                 lambda: cluster.remove_node(node, allow_graceful=False),
             )
             resume.render(given, renderer=crew.render)
+        pids.rename(tmp_path / "ended")
+        taken_away.join()
         assert same(read_planes(given.output), read_planes(tmp_path / "local.mkv"))
 
 

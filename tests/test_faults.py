@@ -119,7 +119,7 @@ def test_an_interruption_leaves_nothing_and_says_so(source: Path, name: str) -> 
     running.stdout.readline()
     time.sleep(0.2)
     running.send_signal(getattr(signal, name))
-    _, said = running.communicate(timeout=30)
+    _, said = running.communicate(timeout=120)
     assert running.returncode == 130
     assert said.splitlines()[-1] == "vidseg: interrupted; nothing was written"
     assert "Traceback" not in said

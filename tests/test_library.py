@@ -37,7 +37,7 @@ def _as_programs_read_them() -> Iterator[None]:
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a process of its own."""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
 
 
 def test_the_public_names_stay() -> None:

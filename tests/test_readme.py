@@ -142,7 +142,7 @@ def test_scripts_work(script: str, desk: Path) -> None:
         cwd=desk,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         env={**os.environ, "PYTHONPATH": str(PROJECT), "PATH": path},
     )
     assert done.returncode == 0

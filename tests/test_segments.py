@@ -180,7 +180,7 @@ def test_many_runs_never_meet(tmp_path: Path) -> None:
     ]
     for visitor in visitors:
         visitor.start()
-    assert [answers.get(timeout=60) for _ in visitors] == [0, 0, 0]
+    assert [answers.get(timeout=240) for _ in visitors] == [0, 0, 0]
     for visitor in visitors:
         visitor.join()
     assert list(tmp_path.iterdir()) == []
