@@ -1,4 +1,4 @@
-"""Fixtures that every test module shares: the test-data folder, and a cache of its own."""
+"""Fixtures that every test module shares: the test-data folder, small models, and a cache of its own."""
 
 import os
 import signal
@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.bucket import BucketServer, serving
+from tests.sharing import alone, common_folder
 from tests.tfjs import write_bodypix
-from vidseg.errors import name_options
-from vidseg.models import MODELS
+from vidseg.batch import cores
+from vidseg.errors import DownloadError, name_options
+from vidseg.models import MODELS, locate
 from vidseg.settings import DEFAULT_MODEL
 
 PROJECT = Path(__file__).resolve().parent.parent
+TEST_DATA_HINT = "set VIDSEG_TEST_DATA to the test-data folder"
+SMALL_MODELS = ("bodypix-050-s16", "bodypix-050-s8")
+_MOST_WORKERS = 8
+"""Each holds up to 2 GB once it has imported TensorFlow."""
 
 
 def _test_data() -> Path:
@@ -27,14 +33,31 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run as many tests at once, with ``-n auto``, as there are cores for this process, and memory."""
+    return min(cores(), _MOST_WORKERS)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what is marked `weights`, by name, where there are none."""
-    folder = _test_data() / "models" / "bodypix"
-    if not folder.is_dir():
-        skip = pytest.mark.skip(reason=f"no BodyPix weights at {folder} (set VIDSEG_TEST_DATA)")
+    if _published() is None:
+        reason = f"no BodyPix weights in {_test_data()}: {TEST_DATA_HINT}"
         for item in items:
             if item.get_closest_marker("weights"):
-                item.add_marker(skip)
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _published() -> Path | None:
+    """Return the folder of published weights, laid out like the bucket; `None` where there is none."""
+    folder = _test_data() / "models"
+    return folder if (folder / MODELS[DEFAULT_MODEL].source).is_file() else None
+
+
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of the session share."""
+    return common_folder(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +65,7 @@ def test_data() -> Path:
     """The folder of real clips and weights; skips where there is none."""
     folder = _test_data()
     if not (folder / "media").is_dir():
-        pytest.skip(f"no test data at {folder} (set VIDSEG_TEST_DATA)")
+        pytest.skip(f"no test data at {folder}: {TEST_DATA_HINT}")
     return folder
 
 
@@ -53,33 +76,48 @@ def media_file(test_data: Path) -> Callable[[str], Path]:
     def find(name: str) -> Path:
         path = test_data / "media" / name
         if not path.is_file():
-            pytest.skip(f"{name} is not in {path.parent}")
+            pytest.skip(f"{name} is not in {path.parent}: {TEST_DATA_HINT}")
         return path
 
     return find
 
 
 @pytest.fixture(scope="session")
-def model_dir() -> Path:
-    """The folder of real weights; skips where there is none."""
-    folder = _test_data() / "models"
-    if not folder.is_dir():
-        pytest.skip(f"no weights at {folder} (set VIDSEG_TEST_DATA)")
+def small_models(common: Path) -> Path:
+    """A folder like the bucket, with small networks that find bright green under BodyPix's names."""
+    folder = common / "models"
+    with alone(common, "models"):
+        for name in SMALL_MODELS:
+            path = folder / MODELS[name].source
+            if not path.is_file():
+                write_bodypix(path.parent, stride=int(name.rpartition("-s")[2]), group=name, shards=2)
     return folder
 
 
+@pytest.fixture(scope="session")
+def model_dir(small_models: Path) -> Path:
+    """The folder of published weights, or of the small networks that stand in for them."""
+    return _published() or small_models
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _isolation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _isolation(common: Path, model_dir: Path) -> Iterator[None]:
     """Keep the user's cache out of the tests; converted models are shared by the whole session."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIDSEG_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("VIDSEG_CACHE_DIR", str(common / "cache"))
+        patch.setenv("VIDSEG_MODEL_DIR", str(model_dir))
         patch.delenv("VIDSEG_MODEL_URL", raising=False)
-        folder = _test_data() / "models"
-        if folder.is_dir():
-            patch.setenv("VIDSEG_MODEL_DIR", str(folder))
-        else:
-            patch.delenv("VIDSEG_MODEL_DIR", raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def selfie_weights(common: Path) -> None:
+    """Have the selfie weights in the cache, fetched by one process; skips where they can't be."""
+    with alone(common, "selfie"):
+        try:
+            locate(MODELS["selfie"])
+        except DownloadError as error:
+            pytest.skip(f"no selfie weights, which need PyPI or a mirror (PIP_INDEX_URL): {error}")
 
 
 @pytest.fixture

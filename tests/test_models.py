@@ -251,8 +251,7 @@ def test_many_fetch_the_same_model(bucket: BucketServer) -> None:
     assert find(MODEL) == ("cache", paths.pop())
 
 
-@pytest.mark.weights
-def test_real_weights_over_http(
+def test_weights_over_http(
     model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: BucketServer
 ) -> None:
     """The folder of weights, served, is fetched byte by byte."""

@@ -14,19 +14,9 @@ from PIL import Image
 
 from samples.make import make_all
 from tests.media import read_frames
-from vidseg.models import find, model_named
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = (PROJECT / "README.md").read_text("utf-8")
-_FAKE = """
-import vidseg.library
-import vidseg.pipeline
-import vidseg.preview
-import vidseg.resume
-from vidseg.segmenters.fake import FakeSegmenter
-for module in (vidseg, vidseg.library, vidseg.pipeline, vidseg.preview, vidseg.resume):
-    module.open_segmenter = lambda *_, **__: FakeSegmenter()
-"""
 _COMMAND = "from vidseg.__main__ import main\nmain()"
 
 
@@ -57,24 +47,16 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def has_weights() -> bool:
-    """Whether the default model is at hand without a network."""
-    return find(model_named("bodypix-050-s16")) is not None
-
-
 def run(code: str, arguments: list[str], folder: Path) -> str:
-    """Run Python code, with a segmenter that needs no weights where there are none; return its output."""
-    prelude = "" if has_weights() else _FAKE
+    """Run Python code; return its output."""
     done = subprocess.run(
-        [sys.executable, "-c", prelude + code, *arguments],
+        [sys.executable, "-c", code, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
         timeout=280,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )
-    if done.returncode == 1 and "selfie" in arguments and "fetch" in done.stderr:
-        pytest.skip("the selfie weights can't be fetched here")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -96,11 +78,11 @@ def results(output: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("vidseg ")])
-def test_recipes_work(line: str, desk: Path) -> None:
+def test_recipes_work(line: str, desk: Path, request: pytest.FixtureRequest) -> None:
     """Each command succeeds, and what it writes has as many frames as were asked for, of the clip's size."""
     words = shlex.split(line)[1:]
-    if {"fetch", "batch"} & set(words) and not has_weights():
-        pytest.skip("no weights at hand, and tests don't download")
+    if "selfie" in words:
+        request.getfixturevalue("selfie_weights")
     run(_COMMAND, words, desk)
     if words[0] == "preview":
         assert picture_size(desk / words[words.index("-o") + 1])[0] > 320
@@ -133,8 +115,7 @@ def test_scripts_work(script: str, desk: Path) -> None:
     """A script finds the program on its path, and each clip of the folder is done."""
     program = desk / "bin" / "vidseg"
     program.parent.mkdir(exist_ok=True)
-    prelude = "" if has_weights() else _FAKE
-    program.write_text(f"#!{sys.executable}\n{prelude}{_COMMAND}\n")
+    program.write_text(f"#!{sys.executable}\n{_COMMAND}\n")
     program.chmod(0o755)
     path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(

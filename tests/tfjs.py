@@ -40,13 +40,14 @@ def write_bodypix(
     heads: dict[str, int] | None = None,
     quantised: str | None = None,
     shards: int = 1,
+    group: str = "group1",
     seed: int = 0,
 ) -> Path:
     """Write a graph of strided convolutions under BodyPix's names; return the path of its json.
 
     MobileNet's of stride 8 ends in a dilated convolution, as the published one has several. Bright green
     gives ``float_segments`` above 2, greys below -2. `quantised`: ``uint8`` or ``uint16`` stores the weights
-    as such with a scale and an offset.
+    as such with a scale and an offset. `group` begins the names of the weight files.
     """
     random = np.random.default_rng(seed)
     scope = {"mobilenet": "MobilenetV1", "resnet50": "resnet_v1_50"}[architecture]
@@ -70,7 +71,7 @@ def write_bodypix(
             weights[..., 0] = 6.0 * np.eye(_CHANNELS)[0]
         graph.convolution(name, tensor, weights, 1, first_bias=-2.5 if name == "float_segments" else 0.0)
     folder.mkdir(parents=True, exist_ok=True)
-    names = _write_shards(folder, b"".join(graph.blobs), shards)
+    names = _write_shards(folder, group, b"".join(graph.blobs), shards)
     document = {
         "format": "graph-model",
         "generatedBy": "tests",
@@ -83,9 +84,9 @@ def write_bodypix(
     return path
 
 
-def _write_shards(folder: Path, data: bytes, count: int) -> list[str]:
+def _write_shards(folder: Path, group: str, data: bytes, count: int) -> list[str]:
     size = -(-len(data) // count)
-    names = [f"group1-shard{i + 1}of{count}.bin" for i in range(count)]
+    names = [f"{group}-shard{i + 1}of{count}.bin" for i in range(count)]
     for i, name in enumerate(names):
         (folder / name).write_bytes(data[i * size : (i + 1) * size])
     return names
