@@ -58,7 +58,7 @@ def settings(clip: Path, output: Path, model: Path, **changes: object) -> Render
 def test_a_person_is_put_before_a_new_background(
     clip: Path, tmp_path: Path, small_models: Path, name: str, form: Callable[[Path], Path]
 ) -> None:
-    """She keeps her colour where she is, and the room is gone, to a pixel or two of the edge, in every frame."""
+    """She keeps her colour where she is, and the room is gone, in every frame, but for the very edge."""
     report = render(settings(clip, tmp_path / "out.mp4", form(small_models / MODELS[name].source)))
     assert report.frames_out == FRAMES
     shown = read_frames(tmp_path / "out.mp4")

@@ -16,6 +16,7 @@ import pytest
 
 from tests.crews import open_deadly, open_fake, open_known, open_mortal, open_telling
 from tests.media import Audio, Coded, audio_packets, read_planes, write_clip
+from tests.sharing import alone
 from vidseg import distributed, resume
 from vidseg._av import library_versions
 from vidseg.batch import Clip, absolute, settings_for
@@ -40,24 +41,23 @@ ray_is_there = [
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """A node of two cores; skips where Ray isn't installed."""
+def cluster(common: Path) -> Iterator[Any]:
+    """A node of two cores, one at a time on a machine; skips where Ray isn't installed."""
     pytest.importorskip("ray", reason="Ray is not installed: pip install -c constraints.txt '.[ray]'")
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     watchful = {"health_check_period_ms": 500, "health_check_failure_threshold": 3}
-    made = Cluster(
-        initialize_head=True,
-        head_node_args={
-            "num_cpus": 2,
-            "object_store_memory": 80_000_000,
-            "include_dashboard": False,
-            "_system_config": watchful,
-        },
-    )
-    yield made
-    made.shutdown()
+    head = {
+        "num_cpus": 2,
+        "object_store_memory": 80_000_000,
+        "include_dashboard": False,
+        "_system_config": watchful,
+    }
+    with alone(common, "ray"):
+        made = Cluster(initialize_head=True, head_node_args=head)
+        yield made
+        made.shutdown()
 
 
 def lossless(source: Path, output: Path) -> RenderSettings:
