@@ -34,6 +34,8 @@ class BucketServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), partial(Bucket, directory=str(folder)))
         self.folder = folder
         self.requests: list[str] = []
+        self.headers: dict[str, str] = {}
+        """Sent along by `flipped`, of what it should have been."""
         self.faults: dict[str, Callable[[Bucket], None]] = {}
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -51,6 +53,24 @@ def short(handler: Bucket) -> None:
     handler.send_response(200)
     handler.end_headers()
     handler.wfile.write(b"x" * 100)
+
+
+def flipped(position: int, times: int = 1) -> "Callable[[Bucket], None]":
+    """Return a fault that flips the lowest bit of one byte, of the first `times` answers."""
+    left = iter(range(times))
+
+    def answer(handler: Bucket) -> None:
+        data = bytearray(Path(handler.translate_path(handler.path)).read_bytes())
+        if next(left, None) is not None:
+            data[position] ^= 1
+        handler.send_response(200)
+        for name, value in handler.server.headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data)
+
+    return answer
 
 
 def web_page(handler: Bucket) -> None:

@@ -1,6 +1,5 @@
 """Fixtures that every test module shares: the test-data folder, small models, and a cache of its own."""
 
-import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.bucket import BucketServer, serving
+from tests.folder import HINT, published_models, test_data_folder
 from tests.sharing import alone, common_folder
 from tests.tfjs import write_bodypix
 from vidseg.batch import cores
@@ -15,15 +15,9 @@ from vidseg.errors import DownloadError, name_options
 from vidseg.models import MODELS, locate
 from vidseg.settings import DEFAULT_MODEL
 
-PROJECT = Path(__file__).resolve().parent.parent
-TEST_DATA_HINT = "set VIDSEG_TEST_DATA to the test-data folder"
 SMALL_MODELS = ("bodypix-050-s16", "bodypix-050-s8")
 _MOST_WORKERS = 8
 """Each holds up to 2 GB once it has imported TensorFlow."""
-
-
-def _test_data() -> Path:
-    return Path(os.environ.get("VIDSEG_TEST_DATA", PROJECT.parent / "shared")).resolve()
 
 
 name_options()  # messages are matched as the command line gives them; `test_wording` has both ways
@@ -41,17 +35,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what is marked `weights`, by name, where there are none."""
-    if _published() is None:
-        reason = f"no BodyPix weights in {_test_data()}: {TEST_DATA_HINT}"
+    if published_models() is None:
+        reason = f"no BodyPix weights in {test_data_folder()}: {HINT}"
         for item in items:
             if item.get_closest_marker("weights"):
                 item.add_marker(pytest.mark.skip(reason=reason))
-
-
-def _published() -> Path | None:
-    """Return the folder of published weights, laid out like the bucket; `None` where there is none."""
-    folder = _test_data() / "models"
-    return folder if (folder / MODELS[DEFAULT_MODEL].source).is_file() else None
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +51,9 @@ def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The folder of real clips and weights; skips where there is none."""
-    folder = _test_data()
+    folder = test_data_folder()
     if not (folder / "media").is_dir():
-        pytest.skip(f"no test data at {folder}: {TEST_DATA_HINT}")
+        pytest.skip(f"no test data at {folder}: {HINT}")
     return folder
 
 
@@ -76,7 +64,7 @@ def media_file(test_data: Path) -> Callable[[str], Path]:
     def find(name: str) -> Path:
         path = test_data / "media" / name
         if not path.is_file():
-            pytest.skip(f"{name} is not in {path.parent}: {TEST_DATA_HINT}")
+            pytest.skip(f"{name} is not in {path.parent}: {HINT}")
         return path
 
     return find
@@ -97,7 +85,7 @@ def small_models(common: Path) -> Path:
 @pytest.fixture(scope="session")
 def model_dir(small_models: Path) -> Path:
     """The folder of published weights, or of the small networks that stand in for them."""
-    return _published() or small_models
+    return published_models() or small_models
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, TypeAlias, TypedDict
 import av
 import cv2
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from vidseg.frames import Colour
@@ -399,10 +398,38 @@ def _sha256(packet: Any) -> str:
 
 
 def ffprobe(path: Path, *args: str) -> dict[str, Any]:
-    """Return what ffprobe says as JSON, given options such as ``-show_streams``; skips where it is absent."""
+    """Return what ffprobe says as JSON, given options such as ``-show_streams``, by default of all it knows.
+
+    Where it is absent, PyAV's own FFmpeg tells the same of streams, chapters and the format.
+    """
     program = shutil.which("ffprobe")
     if program is None:
-        pytest.skip("ffprobe is not installed (it comes with FFmpeg)")
-    command = [program, "-v", "error", "-of", "json", *args, str(path)]
+        return _probed(path)
+    words = args or ("-show_streams", "-show_chapters", "-show_format")
+    command = [program, "-v", "error", "-of", "json", *words, str(path)]
     result: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return result
+
+
+def _probed(path: Path) -> dict[str, Any]:
+    """Return in ffprobe's terms what PyAV's FFmpeg says of a file."""
+    with av.open(str(path)) as file:
+        chapters = [{"tags": chapter["metadata"]} for chapter in file.chapters()]
+        streams = [_told(stream) for stream in file.streams]
+        turns = [frame.rotation for frame in file.decode(video=0)][:1] if file.streams.video else []
+        for stream in [each for each in streams if "width" in each][:1]:
+            stream["side_data_list"] = [{"rotation": turn} for turn in turns if turn]
+        return {"streams": streams, "chapters": chapters, "format": {"tags": dict(file.metadata)}}
+
+
+def _told(stream: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {"tags": dict(stream.metadata)}
+    if stream.codec_context is not None:
+        told["codec_name"] = stream.codec_context.codec.name
+    if stream.type == "video":
+        context = stream.codec_context
+        told |= {"width": context.width, "height": context.height, "pix_fmt": context.pix_fmt}
+        told |= {"sample_aspect_ratio": context.sample_aspect_ratio, "color_space": context.colorspace}
+        told |= {"color_range": {1: "tv", 2: "pc"}.get(context.color_range), "nb_frames": stream.frames}
+        told |= {"duration": stream.duration and stream.duration * stream.time_base}
+    return told

@@ -19,6 +19,7 @@ from tests.test_cli import one_line, vidseg
 from vidseg import partmap, pipeline, resume
 from vidseg.errors import ModelError, SettingsError
 from vidseg.frames import Box, Mask, as_plane
+from vidseg.looks import chosen
 from vidseg.parts import COLOURS, GROUPS, PARTS
 from vidseg.report import Report
 from vidseg.segmenters.base import Scores
@@ -363,3 +364,12 @@ def test_what_a_map_cannot_be_is_refused(tmp_path: Path) -> None:
         assert "a map of body parts is in colour" in one_line(done)
     with pytest.raises(SettingsError, match="unknown body part 'nose'"):
         SegmentSettings(parts=("nose",))
+
+
+def test_all_parts_are_the_person() -> None:
+    scores = Scores(
+        person=np.array([[[2.0, -1.0]]], np.float32),
+        parts=np.random.default_rng(1).normal(5, 3, (1, 1, 2, 24)).astype(np.float32),
+    )
+    upper_and_lower = chosen(scores, ("upper_body", "lower_body"))
+    np.testing.assert_array_equal(upper_and_lower, scores.person)

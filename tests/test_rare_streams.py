@@ -5,29 +5,22 @@ import runpy
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 
-from tests.media import Audio, write_clip
+from tests.media import Audio, ffprobe, write_clip
 from tests.renders import rendered
 
 AWKWARD = Path(__file__).resolve().parent.parent / "scripts" / "awkward.py"
 needs_ffmpeg = pytest.mark.skipif(
-    not (shutil.which("ffmpeg") and shutil.which("ffprobe")), reason="ffmpeg and ffprobe are not installed"
+    not (shutil.which("ffmpeg") and shutil.which("ffprobe")),
+    reason="no ffmpeg with ffprobe here: apt-get install ffmpeg",
 )
 
 
 def ffmpeg(*words: object) -> None:
     subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, words)], check=True, capture_output=True)
-
-
-def probed(path: Path) -> dict[str, Any]:
-    """Return what ffprobe says of a file's streams and of the file."""
-    words = ["ffprobe", "-v", "error", "-show_streams", "-show_format", "-of", "json", str(path)]
-    told: dict[str, Any] = json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
-    return told
 
 
 @needs_ffmpeg
@@ -38,12 +31,12 @@ def test_subtitles_that_are_pictures_are_kept_or_named(tmp_path: Path) -> None:
     words.write_bytes(runpy.run_path(str(AWKWARD))["pgs"](160, 96))
     ffmpeg("-i", plain, "-i", words, "-map", 0, "-map", 1, "-c", "copy", source)
     rendered(source, tmp_path / "out.mkv")
-    before, after = (probed(path)["streams"] for path in (source, tmp_path / "out.mkv"))
+    before, after = (ffprobe(path)["streams"] for path in (source, tmp_path / "out.mkv"))
     for streams in (before, after):
         assert [s["codec_name"] for s in streams] == ["h264", "hdmv_pgs_subtitle"]
     assert packets(tmp_path / "out.mkv") == packets(source) != []
     report = rendered(source, tmp_path / "out.mp4")
-    assert [s["codec_name"] for s in probed(tmp_path / "out.mp4")["streams"]] == ["h264"]
+    assert [s["codec_name"] for s in ffprobe(tmp_path / "out.mp4")["streams"]] == ["h264"]
     assert any("subtitle" in note and "dropped" in note for note in report.notes), report.notes
 
 
@@ -60,9 +53,9 @@ def test_timecode_is_kept(tmp_path: Path, suffix: str) -> None:
     """A timecode track is data, which isn't copied; the tag makes one anew where the container has them."""
     plain, source = write_clip(tmp_path / "plain.mp4", frames=10), tmp_path / "in.mov"
     ffmpeg("-i", plain, "-c", "copy", "-timecode", "01:02:03:04", source)
-    assert "01:02:03:04" in json.dumps(probed(source))
+    assert "01:02:03:04" in json.dumps(ffprobe(source))
     report = rendered(source, tmp_path / f"out{suffix}")
-    told = probed(tmp_path / f"out{suffix}")
+    told = ffprobe(tmp_path / f"out{suffix}")
     assert "01:02:03:04" in json.dumps(told)
     assert report.notes == []  # which said that the timecode's track was dropped, as if it were lost
 
@@ -110,15 +103,14 @@ def test_phones_tags_are_kept(tmp_path: Path, suffix: str) -> None:
     words = [word for key, value in tags.items() for word in ("-metadata", f"{key}={value}")]
     ffmpeg("-i", plain, "-c", "copy", *words, "-movflags", "use_metadata_tags", source)
     rendered(source, tmp_path / f"out{suffix}")
-    kept = probed(tmp_path / f"out{suffix}")["format"]["tags"]
+    kept = ffprobe(tmp_path / f"out{suffix}")["format"]["tags"]
     assert tags.items() <= kept.items()
 
 
-@needs_ffmpeg
 @pytest.mark.parametrize(("told", "kept"), [("deu", "ger"), ("nld", "dut"), ("fre", "fra"), ("ita", "ita")])
 def test_languages_are_kept_in_mov(tmp_path: Path, told: str, kept: str) -> None:
     """FFmpeg has a number of QuickTime's for one of a language's two codes, and drops the other."""
     source = write_clip(tmp_path / "in.mkv", frames=3, audio=[Audio(language=told)])
     rendered(source, tmp_path / "out.mov")
-    sound = probed(tmp_path / "out.mov")["streams"][1]
+    sound = ffprobe(tmp_path / "out.mov")["streams"][1]
     assert sound["tags"]["language"] == kept

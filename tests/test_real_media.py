@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from tests.folder import where_media_is
 from tests.media import audio_packets, frame_times
 from tests.renders import rendered
 from vidseg.frames import Orientation
@@ -25,7 +26,10 @@ def _packets_until(path: Path, end: Fraction) -> list[str]:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("background", ["background_photo.jpg", "background_flower.webm", "#00b140", "blur"])
+@pytest.mark.parametrize(
+    "background",
+    where_media_is(["background_photo.jpg", "background_flower.webm", "#00b140", "blur"]),
+)
 def test_two_seconds_of_a_phone_clip_before_every_kind_of_background(
     media_file: MediaFile, tmp_path: Path, background: str
 ) -> None:
@@ -57,17 +61,19 @@ def _times(path: Path) -> list[Fraction]:
 
 @pytest.mark.parametrize(
     ("name", "seconds"),
-    [
-        ("mdn_friday.mp4", 1),  # the audio stream comes first
-        ("mediabunny_cursed-vfr.mp4", 3),  # gaps from 0.005 to 1.57 s
-        ("androidx_edit_list_positive_shift.mp4", 2),  # the video starts 1 s late
-        ("androidx_sample_shorter_audio.mp4", 2),
-        ("mmaction2_test.avi", 2),  # B-frames without presentation times, MP3
-        ("moviepy_no_duration.webm", 2),
-        ("carphone_pristine.mp4", 1),
-        ("androidx_bear-vp9-odd-dimensions.webm", 1),
-        ("intel_asl_walk.mkv", 1),
-    ],
+    where_media_is(
+        [
+            ("mdn_friday.mp4", 1),  # the audio stream comes first
+            ("mediabunny_cursed-vfr.mp4", 3),  # gaps from 0.005 to 1.57 s
+            ("androidx_edit_list_positive_shift.mp4", 2),  # the video starts 1 s late
+            ("androidx_sample_shorter_audio.mp4", 2),
+            ("mmaction2_test.avi", 2),  # B-frames without presentation times, MP3
+            ("moviepy_no_duration.webm", 2),
+            ("carphone_pristine.mp4", 1),
+            ("androidx_bear-vp9-odd-dimensions.webm", 1),
+            ("intel_asl_walk.mkv", 1),
+        ]
+    ),
 )
 def test_times_and_sound_of_awkward_clips(
     media_file: MediaFile, tmp_path: Path, name: str, seconds: int

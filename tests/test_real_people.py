@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.folder import where_media_is
 from vidseg.frames import Box
-from vidseg.looks import chosen
 from vidseg.pipeline import render
-from vidseg.segmenters.base import Scores
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
 
 pytestmark = pytest.mark.weights
@@ -97,7 +96,9 @@ def test_a_photo_without_people_becomes_the_plain_background(media_file: MediaFi
     assert int(np.abs(picture.astype(int) - (0xC0, 0x40, 0x20)).max()) <= 2
 
 
-@pytest.mark.parametrize(("name", "head"), [("liveportrait_s18.mp4", 0.5), ("latentsync_demo2.mp4", 0.2)])
+@pytest.mark.parametrize(
+    ("name", "head"), where_media_is([("liveportrait_s18.mp4", 0.5), ("latentsync_demo2.mp4", 0.2)])
+)
 def test_a_face_is_part_of_a_head_at_the_top(
     media_file: MediaFile, tmp_path: Path, name: str, head: float
 ) -> None:
@@ -113,15 +114,6 @@ def test_a_face_is_part_of_a_head_at_the_top(
     assert np.mean(face & ~person) < 0.05 * face.mean()
     middle = [np.flatnonzero(part.any(axis=1)).mean() for part in (face, torso)]
     assert middle[0] < middle[1]
-
-
-def test_all_parts_are_the_person() -> None:
-    scores = Scores(
-        person=np.array([[[2.0, -1.0]]], np.float32),
-        parts=np.random.default_rng(1).normal(5, 3, (1, 1, 2, 24)).astype(np.float32),
-    )
-    upper_and_lower = chosen(scores, ("upper_body", "lower_body"))
-    np.testing.assert_array_equal(upper_and_lower, scores.person)
 
 
 def test_hands_of_a_signer_are_found_where_they_are(media_file: MediaFile, tmp_path: Path) -> None:

@@ -334,7 +334,7 @@ def test_ffmpeg_turns_pictures_the_way_we_do(tmp_path: Path) -> None:
     import subprocess
 
     if shutil.which("ffmpeg") is None:
-        pytest.skip("no ffmpeg")
+        pytest.skip("no ffmpeg here: apt-get install ffmpeg")
     for rotation, mirrored in ((90, False), (-90, True)):
         source = write_clip(tmp_path / "in.mp4", frames=2, rotation=rotation, mirrored=mirrored)
         subprocess.run(

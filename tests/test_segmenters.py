@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.folder import published_models
 from tests.media import person_picture
 from tests.tfjs import write_bodypix
 from vidseg.errors import DeviceError, ModelError
@@ -242,7 +243,7 @@ def frames_of(path: Path, width: int, height: int, count: int) -> NDArray[np.uin
     return np.stack([small[:, 8 * i : 8 * i + width] for i in range(count)])
 
 
-WEIGHTS = ["small", pytest.param("published", marks=pytest.mark.weights)]
+WEIGHTS = ["small", "published"] if published_models() else ["small"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.bucket import BucketServer
+from tests.bucket import Bucket, BucketServer
 from vidseg.errors import DownloadError
 from vidseg.models import (
     MODELS,
@@ -89,7 +90,7 @@ def test_selfie_from_the_index(bucket: BucketServer, selfies: dict[str, Model], 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"content": b"no zip"}, "does not hold mediapipe/modules"),
+        ({"content": b"no zip"}, r"is damaged, or no wheel \(.*\), though it was fetched twice"),
         ({"content": small_wheel({"other": b""})}, "does not hold mediapipe/modules"),
         ({"content": small_wheel({MODELS["selfie"].source: b"x"})}, "has an unexpected checksum"),
         ({"sha256": "0" * 64}, "its checksum is not the expected one"),
@@ -105,6 +106,30 @@ def test_wheel_that_is_not_right(
         wheel.fetch_from_wheel(selfies["selfie"], target)
     assert all(word in str(caught.value) for word in ("VIDSEG_MODEL_DIR", "PIP_INDEX_URL", "--model bodypix"))
     assert not list(target.parent.iterdir())
+
+
+@pytest.mark.usefixtures("no_pip")
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_wheel_that_comes_damaged_is_fetched_once_more(
+    bucket: BucketServer, selfies: dict[str, Model], tmp_path: Path, damage: str
+) -> None:
+    """An index need not give checksums; a damaged archive was "not the right wheel", or a traceback."""
+    whole = wheel_with(selfies)
+    serve_index(bucket, whole)
+    listing = bucket.folder / "simple" / "mediapipe" / "index.html"
+    listing.write_text(re.sub("#sha256=[0-9a-f]*", "", listing.read_text()))
+    answers = iter([whole[:-40] if damage == "cut" else whole.replace(b"selfie", b"selfje", 1), whole])
+
+    def answer(handler: Bucket) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(next(answers))
+
+    bucket.faults[_WHEEL_NAME] = answer
+    target = tmp_path / "cache" / "selfie_segmentation.tflite"
+    wheel.fetch_from_wheel(selfies["selfie"], target)
+    assert target.read_bytes() == b"selfie"
+    assert not list(target.parent.glob(".fetching-*"))
 
 
 @pytest.mark.usefixtures("no_pip")

@@ -36,15 +36,12 @@ def list_models() -> None:
 @click.option("--parts", is_flag=True, help="Convert the network that tells body parts apart as well.")
 def fetch_model(name: str, parts: bool) -> None:
     """Download a model and convert it, so that later runs need no network and start at once."""
-    from vidseg.models import ensure_converted, locate, model_named, read_tfjs
+    from vidseg.models import locate, model_named, ready
 
     model = model_named(name)
+    for with_parts in [False, True][: 1 + parts] if model.is_bodypix else []:
+        ready(model, parts=with_parts, say=tell)
     path = locate(model, say=tell)
-    if model.is_bodypix:
-        source = read_tfjs(path)
-        ensure_converted(source, name=name, parts=False, say=tell)
-        if parts:
-            ensure_converted(source, name=name, parts=True, say=tell)
     show(f"{name}: {_state(model)}, {path}")
 
 

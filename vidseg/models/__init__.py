@@ -1,7 +1,7 @@
 """Where models come from, where they are kept, and how they become fast ones."""
 
 from vidseg.models.catalogue import MODELS, Model, model_named
-from vidseg.models.converted import Converted, ensure_converted, is_converted
+from vidseg.models.converted import Converted, ensure_converted, is_converted, ready
 from vidseg.models.download import Say
 from vidseg.models.fingerprint import fingerprint
 from vidseg.models.store import cache_dir, find, local_size, locate, places, published_at
@@ -25,4 +25,5 @@ __all__ = [
     "places",
     "published_at",
     "read_tfjs",
+    "ready",
 ]

@@ -16,6 +16,7 @@ from typing import Any
 from vidseg.models import onednn
 from vidseg.models.converted import SAVED_MODEL, TFLITE
 
+_LARGEST_WEIGHT = 1e8
 _PROBE_SIDE = 257
 """A multiple of every stride in use, plus one: the size at which the stride is read off the graph."""
 
@@ -45,8 +46,10 @@ def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
     """
     graph_def, placeholder = _pruned_graph(source, outputs)
     nodes = " ".join(node.name for node in graph_def.node).lower()
+    _check_weights(graph_def)
     stride = _stride(graph_def, placeholder, outputs[0])
     _save(graph_def, placeholder, outputs, folder)
+    _check_scores(folder, stride)
     return {"stride": stride, "architecture": "resnet50" if "resnet" in nodes else "mobilenet"}
 
 
@@ -74,6 +77,37 @@ def _pruned_graph(source: Path, outputs: list[str]) -> tuple[Any, str]:
         if node.op == "Placeholder":
             node.attr["shape"].shape.CopyFrom(tf.TensorShape([None, None, None, 3]).as_proto())
     return pruned, inputs[0]
+
+
+def _check_weights(graph_def: Any) -> None:
+    """Raise `ValueError` for weights that no training gives: bytes that are none, or damaged."""
+    import numpy as np
+    import tensorflow as tf
+
+    for node in graph_def.node:
+        if node.op == "Const" and node.attr["dtype"].type == tf.float32.as_datatype_enum:
+            values = tf.make_ndarray(node.attr["value"].tensor)
+            if not np.all(np.abs(values) < _LARGEST_WEIGHT):  # nor where it is no number
+                raise ValueError(f"weights of {node.name} are no numbers, or beyond {_LARGEST_WEIGHT:.0e}")
+
+
+def _check_scores(folder: Path, stride: int) -> None:
+    """Raise `ValueError` where the network that was written doesn't score a picture on its grid."""
+    import numpy as np
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of another package's name to come
+        interpreter = tf.lite.Interpreter(str(folder / TFLITE))
+    index, side = interpreter.get_input_details()[0]["index"], 4 * stride + 1
+    interpreter.resize_tensor_input(index, [1, side, side, 3])
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(index, np.linspace(-1, 1, 3 * side * side, dtype="f4").reshape(1, side, side, 3))
+    interpreter.invoke()
+    for detail in interpreter.get_output_details():
+        scores = interpreter.get_tensor(detail["index"])
+        if scores.shape[:3] != (1, 5, 5) or not np.isfinite(scores).all():
+            raise ValueError(f"the network gives scores {scores.shape}, not all finite, for 5 x 5 cells")
 
 
 def _stride(graph_def: Any, placeholder: str, output: str) -> int:

@@ -4,10 +4,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidseg.errors import ModelError
-from vidseg.models.download import Say, sha256_of
-from vidseg.models.store import cache_dir
-from vidseg.models.tfjs import TfjsModel
+from vidseg.errors import ConversionError, ModelError
+from vidseg.models.catalogue import Model
+from vidseg.models.download import BODYPIX_WAYS_OUT, Say, sha256_of
+from vidseg.models.store import cache_dir, fetch_anew, locate, model_url
+from vidseg.models.tfjs import TfjsModel, read_tfjs
 
 TFLITE = "model.tflite"
 SAVED_MODEL = "saved_model"
@@ -16,7 +17,7 @@ SAVED_MODEL = "saved_model"
 RESULT = "result.json"
 
 _RECIPE = 1
-"""Number of the way vidseg converts; to be raised with every change of `convert.py`."""
+"""Number of the way vidseg converts; to be raised with every change of what `convert.py` writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,37 @@ def ensure_converted(source: TfjsModel, *, name: str, parts: bool, say: Say | No
             f"{source.json_path}: the converted model can't be kept in {folder.parent} "
             f"({error.strerror or error}): make room, or set VIDSEG_CACHE_DIR to another folder"
         ) from error
+
+
+def ready(model: Model, *, parts: bool, say: Say | None = None) -> Converted:
+    """Return the converted form of a model of the catalogue, which is fetched first where it isn't here.
+
+    Where it can't be converted it may have been damaged on the way, so that it is fetched once more. Raises
+    what `locate` and `ensure_converted` do.
+    """
+    source = read_tfjs(locate(model, say=say))
+    try:
+        return ensure_converted(source, name=model.name, parts=parts, say=say)
+    except ConversionError as error:
+        trouble = error
+    if is_fetched(source):
+        if say is not None:
+            say(f"{trouble}: perhaps it was damaged on the way")
+        if fetch_anew(model, say=say):
+            return ensure_converted(read_tfjs(locate(model)), name=model.name, parts=parts, say=say)
+    raise ConversionError(f"{trouble}: {_way_out(model, source)}") from trouble
+
+
+def is_fetched(source: TfjsModel) -> bool:
+    """Whether a model was fetched into the cache, rather than brought along by the user."""
+    return source.json_path.is_relative_to(cache_dir())
+
+
+def _way_out(model: Model, source: TfjsModel) -> str:
+    """Return what to do where a model's files can't be converted, though they are as they were published."""
+    if is_fetched(source):
+        return f"it came just so twice from {model_url(model)}: {BODYPIX_WAYS_OUT}"
+    return "replace the file, or use --model selfie"
 
 
 def is_converted(source: TfjsModel) -> bool:

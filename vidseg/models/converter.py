@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from vidseg.errors import ModelError
+from vidseg.errors import ConversionError, ModelError
 from vidseg.models.converted import RESULT, SAVED_MODEL, TFLITE, Converted, load
 from vidseg.models.download import Say, sha256_of
 
@@ -38,7 +38,10 @@ def made(source: Path, folder: Path, name: str, *, parts: bool, say: Say | None)
         if (found := load(folder)) is not None:  # another process was converting it meanwhile
             return found
         tell(f"converting {what} for this machine (once, some seconds)")
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as temporary:
+        prefix = f".converting-{folder.name}-"
+        for left in folder.parent.glob(f"{prefix}*"):  # by one that was killed: no other has the lock
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as temporary:
             made = Path(temporary) / "model"
             made.mkdir()
             _seal(made, _run_converter(source, made, _OUTPUTS if parts else _OUTPUTS[:1]))
@@ -93,7 +96,7 @@ def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, 
         reason = " ".join(str(result["error"]).split())
         if os.strerror(errno.ENOSPC) in reason:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        raise ModelError(f"{source}: can't be converted ({reason[:300]})")
+        raise ConversionError(f"{source}: can't be converted ({reason[:300]})")
     return result
 
 

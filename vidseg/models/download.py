@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from vidseg.errors import DownloadError, ModelError
+from vidseg.models.integrity import declared_md5, has_md5
 
 Say: TypeAlias = Callable[[str], None]
 """Takes one line for the user."""
@@ -66,8 +67,8 @@ def fetch_file(
 
     The file is fetched under a temporary name beside `target`, `check` may refuse it with a `ModelError`,
     its checksum is recorded, and then it gets its name; so several processes may fetch the same file at
-    once. A copy that no longer matches its record is fetched anew. Raises `DownloadError` with the
-    address, the reason and `ways_out`.
+    once. A copy that no longer matches its record is fetched anew, and so is, once, a file that is not what
+    the server declares it to be. Raises `DownloadError` with the address, the reason and `ways_out`.
     """
     if is_intact(target):
         return
@@ -117,15 +118,35 @@ def _told(url: str, target: Path, ways_out: str, elsewhere: str) -> Iterator[Non
         raise DownloadError(f"can't fetch {url}: {reason}: {ways_out}") from error
 
 
+class _DamagedError(Exception):
+    """A file that arrived is not what its server declared."""
+
+
 def _retrieve(url: str, target: Path, known_sha256: str | None, progress: bool) -> None:
+    """Download to `target`, a second time where the first arrived damaged. Raises `_DamagedError`."""
+    try:
+        _retrieve_once(url, target, known_sha256, progress)
+    except _DamagedError:
+        target.unlink()
+        _retrieve_once(url, target, known_sha256, progress)
+
+
+def _retrieve_once(url: str, target: Path, known_sha256: str | None, progress: bool) -> None:
     import logging
 
     import pooch
 
+    declared: list[bytes | None] = [None]
+
+    def note(response: Any, **_: Any) -> None:  # of each of several, where one leads to another
+        declared[0] = declared_md5(response.headers)
+
     pooch.get_logger().setLevel(logging.WARNING)  # it would print every file's checksum
     with _bar(url) if progress else nullcontext(False) as bar:
-        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_S)
+        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_S, hooks={"response": note})
         pooch.retrieve(url, known_sha256, target.name, target.parent, downloader=downloader)
+    if declared[0] is not None and not has_md5(target, declared[0]):
+        raise _DamagedError
 
 
 def _bar(url: str) -> Any:
@@ -154,6 +175,8 @@ def _reason(error: Exception, target: Path, elsewhere: str) -> str | None:
         case OSError():
             what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
             return f"{what} (writing to {target.parent}; {elsewhere} names another place)"
+        case _DamagedError():
+            return "it arrived damaged twice: its checksum is not the one that the server declares"
         case ValueError():  # pooch's word for a checksum that differs
             known = record_of(target)
             since = (

