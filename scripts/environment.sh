@@ -30,10 +30,10 @@ prepare() {
     wanted="$PWD $(cat pyproject.toml constraints.txt | cksum)"
     if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
         echo "Installing vidseg[$extra] from the lock (3 GB with TensorFlow: some minutes the first time)" >&2
-        "$python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extra]"
+        "$python" scripts/install.py -c constraints.txt -e ".[$extra]"
         if [ "$(uname -sm)" = "Darwin arm64" ]; then
             # It works there, but asks for a plugin of TensorFlow in a version that never appeared.
-            "$python" -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps tfjs-graph-converter
+            "$python" scripts/install.py -c constraints.txt --no-deps tfjs-graph-converter
         fi
         echo "$wanted" > "$stamp"
     fi
