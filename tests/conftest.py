@@ -95,6 +95,7 @@ def _isolation(common: Path, model_dir: Path) -> Iterator[None]:
         patch.setenv("VIDSEG_CACHE_DIR", str(common / "cache"))
         patch.setenv("VIDSEG_MODEL_DIR", str(model_dir))
         patch.delenv("VIDSEG_MODEL_URL", raising=False)
+        patch.delenv("PYTHONUNBUFFERED", raising=False)  # programs of the tests run as those of users do
         yield
 
 

@@ -284,8 +284,30 @@ def _open_standard_streams() -> None:
         sys.stderr = open(_STDERR, "w", closefd=False)  # noqa: SIM115 (open to the end)
 
 
+def _empty_standard_streams() -> None:
+    """Write out what they hold, towards nothing where they are full.
+
+    Python does it at its end, and where it fails, exits with 120 in place of our code.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
 def main() -> None:
     """Run the command line; errors become one line and an exit code."""
+    try:
+        _answered()
+    finally:
+        _empty_standard_streams()
+
+
+def _answered() -> None:
+    """Run the command and leave, with what went wrong in one line."""
     _open_standard_streams()
     name_options()
     signal.signal(signal.SIGTERM, _terminated)

@@ -71,10 +71,6 @@ class DownloadError(ModelError):
     """A model could not be fetched; the text names the address and the ways out."""
 
 
-class ConversionError(ModelError):
-    """A model's files can't be turned into a network that runs: they are damaged, or of another kind."""
-
-
 class DeviceError(VidsegError):
     """The device asked for is absent."""
 

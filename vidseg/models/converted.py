@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidseg.errors import ConversionError, ModelError
+from vidseg.errors import ModelError
 from vidseg.models.catalogue import Model
 from vidseg.models.download import BODYPIX_WAYS_OUT, Say, sha256_of
 from vidseg.models.store import cache_dir, fetch_anew, locate, model_url
@@ -18,6 +18,10 @@ RESULT = "result.json"
 
 _RECIPE = 1
 """Number of the way vidseg converts; to be raised with every change of what `convert.py` writes."""
+
+
+class ConversionError(ModelError):
+    """A model's files can't be turned into a network that runs: they are damaged, or of another kind."""
 
 
 @dataclass(frozen=True, slots=True)

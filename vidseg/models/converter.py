@@ -14,8 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from vidseg.errors import ConversionError, ModelError
-from vidseg.models.converted import RESULT, SAVED_MODEL, TFLITE, Converted, load
+from vidseg.errors import ModelError
+from vidseg.models.converted import RESULT, SAVED_MODEL, TFLITE, ConversionError, Converted, load
 from vidseg.models.download import Say, sha256_of
 
 _OUTPUTS = ["float_segments", "float_part_heatmaps"]
