@@ -321,7 +321,7 @@ def test_a_full_disk_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
         assert report.frames_out == 35 * RATE
         assert [path.name for path in disk.iterdir()] == ["out.mkv"]
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_ten_bits_are_resumed(tmp_path: Path) -> None:

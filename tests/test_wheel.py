@@ -150,6 +150,7 @@ def test_pip_is_asked_for_the_wheel(
         (folder / _WHEEL_NAME).write_bytes(wheel_with(selfies))
         return subprocess.CompletedProcess(command, 0, "", "")
 
+    monkeypatch.setattr(wheel, "_has_pip", lambda: True)
     monkeypatch.setattr(subprocess, "run", run)
     lines: list[str] = []
     target = tmp_path / "selfie_segmentation.tflite"
@@ -164,6 +165,7 @@ def test_pip_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Of pip's many lines, the one that says why is passed on."""
     errors = "WARNING: Retrying\nERROR: No matching distribution found for mediapipe==0.10.21\n"
     failed = subprocess.CompletedProcess([], 1, "", errors)
+    monkeypatch.setattr(wheel, "_has_pip", lambda: True)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(
         DownloadError, match=r"pip can't fetch mediapipe==0\.10\.21: No matching distribution"

@@ -136,16 +136,21 @@ def _retrieve_once(url: str, target: Path, known_sha256: str | None, progress: b
 
     import pooch
 
-    declared: list[bytes | None] = [None]
+    responses: list[Any] = []  # several, where one leads to another
 
-    def note(response: Any, **_: Any) -> None:  # of each of several, where one leads to another
-        declared[0] = declared_md5(response.headers)
+    def note(response: Any, **_: Any) -> None:
+        responses.append(response)
 
     pooch.get_logger().setLevel(logging.WARNING)  # it would print every file's checksum
     with _bar(url) if progress else nullcontext(False) as bar:
         downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_S, hooks={"response": note})
-        pooch.retrieve(url, known_sha256, target.name, target.parent, downloader=downloader)
-    if declared[0] is not None and not has_md5(target, declared[0]):
+        try:
+            pooch.retrieve(url, known_sha256, target.name, target.parent, downloader=downloader)
+        finally:
+            for response in responses:
+                response.close()
+    declared = declared_md5(responses[-1].headers) if responses else None
+    if declared is not None and not has_md5(target, declared):
         raise _DamagedError
 
 
