@@ -246,7 +246,7 @@ def test_conversion_without_tensorflow(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "absent" / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "absent"))
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
-    wanted = r"TensorFlow .* must be installed \(import of tensorflow halted.*\): .*--model selfie"
+    wanted = r"TensorFlow .* must be installed \(import of tensorflow halted.*\): .*such as selfie"
     with pytest.raises(ModelError, match=wanted):
         ensure_converted(read_tfjs(write_bodypix(tmp_path / "model")), name="mine", parts=False)
 

@@ -170,7 +170,7 @@ def test_changed_upstream_is_not_taken_for_the_same(bucket: BucketServer) -> Non
 def three_ways_out(error: DownloadError, url: str) -> bool:
     """Whether the message is one line that names the address and what the user can do."""
     text = str(error)
-    words = ("VIDSEG_MODEL_URL", "VIDSEG_MODEL_DIR", "--model selfie", url)
+    words = ("VIDSEG_MODEL_URL", "VIDSEG_MODEL_DIR", "such as selfie", url)
     return "\n" not in text and all(word in text for word in words)
 
 

@@ -80,7 +80,7 @@ def test_a_json_that_stays_so_is_told_with_ways_out(bucket: BucketServer) -> Non
     bucket.faults[JSON] = flipped(position(bucket, OUTPUT), times=9)
     with pytest.raises(ConversionError, match=r"converted .*it came just so twice from http") as error:
         ready(MODEL, parts=False)
-    assert all(word in str(error.value) for word in ("VIDSEG_MODEL_URL", "--model selfie"))
+    assert all(word in str(error.value) for word in ("VIDSEG_MODEL_URL", "such as selfie"))
     assert "\n" not in str(error.value)
     bucket.faults.clear()
     assert ready(MODEL, parts=False).stride == 16
@@ -92,7 +92,7 @@ def test_a_folder_of_the_users_is_left_alone(bucket: BucketServer, monkeypatch: 
     path = bucket.folder / MODEL.source
     path.write_bytes(path.read_bytes().replace(b"Conv2D", b"Conw2D"))
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(bucket.folder))
-    with pytest.raises(ConversionError, match=r"converted .*: replace the file, or use --model selfie"):
+    with pytest.raises(ConversionError, match=r"converted .*: replace the file, or take another"):
         ready(MODEL, parts=False)
     assert bucket.requests == []
 

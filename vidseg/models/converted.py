@@ -89,7 +89,7 @@ def _way_out(model: Model, source: TfjsModel) -> str:
     """Return what to do where a model's files can't be converted, though they are as they were published."""
     if is_fetched(source):
         return f"it came just so twice from {model_url(model)}: {BODYPIX_WAYS_OUT}"
-    return "replace the file, or use --model selfie"
+    return "replace the file, or take another model, such as selfie"
 
 
 def is_converted(source: TfjsModel) -> bool:

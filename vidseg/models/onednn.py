@@ -20,6 +20,6 @@ def way_out() -> str:
     """Return what to do where TensorFlow has no kernel for a network on the CPU."""
     value = os.environ.get(SWITCH)
     if value is not None and value.lower() in ("1", "true"):
-        return "give its .tflite or TensorFlow.js form, which runs without TensorFlow, or use --model selfie"
+        return "give its .tflite or TensorFlow.js form, or take another model, such as selfie"
     found = "not set" if value is None else repr(value)
     return f"set {SWITCH}=1 before TensorFlow is imported (it is {found})"
