@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Colour
+from vidseg.colour import Colour
 from vidseg.segmenters.fake import PERSON_RGB
 
 Rgb: TypeAlias = NDArray[np.uint8]

@@ -16,9 +16,11 @@ from tests.renders import rendered
 from vidseg import background
 from vidseg.background import Canvas, open_background
 from vidseg.batch import absolute
+from vidseg.colour import Colour
 from vidseg.decode import decode
 from vidseg.errors import BackgroundError, InputError, VidsegError
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, as_plane
+from vidseg.frames import WORKING_FORMATS, Frame, as_plane
+from vidseg.geometry import Box, Orientation
 from vidseg.planes import small_rgb
 from vidseg.resume import identity
 from vidseg.settings import EncodeSettings, Fit, RenderSettings

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from vidseg.band import Alpha, Cells
+from vidseg.band import Alpha
+from vidseg.cells import Cells
 from vidseg.frames import WORKING_FORMATS, as_plane
 
 RANDOM = np.random.default_rng(3)

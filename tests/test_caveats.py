@@ -14,8 +14,8 @@ from tests.planes import info_of
 from tests.renders import rendered
 from vidseg.caveats import caveats
 from vidseg.codecs import CODECS, formats_of, plan
+from vidseg.colour import Colour
 from vidseg.errors import OutputError
-from vidseg.frames import Colour
 from vidseg.probe import probe
 from vidseg.settings import Content, EncodeSettings
 from vidseg.side_data import as_ratios

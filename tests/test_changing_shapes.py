@@ -22,8 +22,10 @@ from tests.media import (
 from tests.renders import rendered
 from vidseg import library, resume
 from vidseg.boxing import boxed, cut_out, place
+from vidseg.colour import Colour
 from vidseg.decode import Damage, Span, decode
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Shape
+from vidseg.frames import WORKING_FORMATS, Frame, Shape
+from vidseg.geometry import Box
 from vidseg.preview import preview
 from vidseg.probe import probe
 from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter

@@ -11,8 +11,8 @@ import pytest
 
 from tests.media import Audio, audio_packets, frame_times, read_frames, write_clip
 from tests.renders import QUICK, rendered
+from vidseg.colour import Colour
 from vidseg.decode import Damage, Span, decode
-from vidseg.frames import Colour
 from vidseg.joints import Joints
 from vidseg.probe import probe
 from vidseg.settings import EncodeSettings

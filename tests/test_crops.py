@@ -12,7 +12,7 @@ from tests.media import ffprobe, frame_number, person_picture, read_frames, read
 from tests.renders import rendered
 from vidseg import library
 from vidseg.decode import Damage, Span, decode
-from vidseg.frames import Box
+from vidseg.geometry import Box
 from vidseg.preview import preview
 from vidseg.probe import probe
 from vidseg.segmenters.fake import FakeSegmenter

@@ -8,17 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from vidseg.band import Alpha
+from vidseg.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.despill import _medians, despilled, screen_behind
-from vidseg.frames import (
-    WORKING_FORMATS,
-    Colour,
-    Frame,
-    Plane,
-    Planes,
-    as_plane,
-    rgb_to_yuv_matrix,
-    yuv_to_rgb_matrix,
-)
+from vidseg.frames import WORKING_FORMATS, Frame, Plane, Planes, as_plane
 from vidseg.refine import foreground, with_edge
 
 GREEN, BLUE = (0, 177, 64), (0, 71, 187)

@@ -16,9 +16,11 @@ from tests.renders import rendered
 from vidseg import resume
 from vidseg._av import planes_of
 from vidseg.background import Canvas, open_background
+from vidseg.colour import Colour
 from vidseg.errors import BackgroundError
 from vidseg.flatten import Flattener
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, as_plane
+from vidseg.frames import WORKING_FORMATS, Frame, as_plane
+from vidseg.geometry import Box
 from vidseg.planes import small_rgb
 from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings

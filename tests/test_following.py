@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from tests.test_track import room
 from vidseg import regions
-from vidseg.frames import Box, Frame, Mask, Orientation
+from vidseg.frames import Frame
+from vidseg.geometry import Box, Orientation
+from vidseg.mask import Mask
 from vidseg.segmenters.base import Scores
 from vidseg.segmenters.fake import FakeSegmenter
 from vidseg.settings import SegmentSettings

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from tests.planes import frame_of
+from vidseg.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.errors import SettingsError
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Orientation, rgb_to_yuv_matrix, yuv_to_rgb_matrix
+from vidseg.frames import WORKING_FORMATS
+from vidseg.geometry import Box, Orientation
 from vidseg.parts import part_indices
 from vidseg.planes import reduced, small_rgb
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from tests.media import read_frames
 from tests.renders import rendered
+from vidseg.colour import Colour
 from vidseg.decode import Damage, Span
 from vidseg.errors import BackgroundError, InputError, VidsegError
-from vidseg.frames import Colour
 from vidseg.linear import srgb_of
 from vidseg.pictures import read_picture
 from vidseg.settings import EncodeSettings

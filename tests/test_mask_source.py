@@ -10,7 +10,8 @@ import pytest
 from tests.test_track import RATE, room
 from vidseg.borders import LEAD_S, SEGMENT_S
 from vidseg.fake_source import FakeSource
-from vidseg.frames import Box, Frame
+from vidseg.frames import Frame
+from vidseg.geometry import Box
 from vidseg.mask_source import MaskSource, TrackedSource, refined
 from vidseg.segmenters.fake import FakeSegmenter
 from vidseg.settings import MatteSettings, SegmentSettings

@@ -24,7 +24,9 @@ from tests.renders import rendered
 from vidseg.band import Alpha
 from vidseg.errors import OutputError
 from vidseg.figures import APART_S, Collected, Peaks
-from vidseg.frames import Box, Frame, Mask, as_plane
+from vidseg.frames import Frame, as_plane
+from vidseg.geometry import Box
+from vidseg.mask import Mask
 from vidseg.page import page, write
 from vidseg.quality import Quality
 from vidseg.report import Report

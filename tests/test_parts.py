@@ -18,8 +18,10 @@ from tests.renders import QUICK
 from tests.test_cli import one_line, vidseg
 from vidseg import partmap, pipeline, resume
 from vidseg.errors import ModelError, SettingsError
-from vidseg.frames import Box, Mask, as_plane
+from vidseg.frames import as_plane
+from vidseg.geometry import Box
 from vidseg.looks import chosen
+from vidseg.mask import Mask
 from vidseg.parts import COLOURS, GROUPS, PARTS
 from vidseg.report import Report
 from vidseg.segmenters.base import Scores

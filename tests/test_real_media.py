@@ -12,7 +12,7 @@ import pytest
 from tests.folder import where_media_is
 from tests.media import audio_packets, frame_times
 from tests.renders import rendered
-from vidseg.frames import Orientation
+from vidseg.geometry import Orientation
 from vidseg.pipeline import render
 from vidseg.probe import probe
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings

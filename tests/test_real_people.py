@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.folder import where_media_is
-from vidseg.frames import Box
+from vidseg.geometry import Box
 from vidseg.pipeline import render
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
 

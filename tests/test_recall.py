@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.test_track import as_frame
-from vidseg.frames import Box, Frame
+from vidseg.frames import Frame
+from vidseg.geometry import Box
 from vidseg.looks import Prediction
 from vidseg.recall import PredictionCache
 

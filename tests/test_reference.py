@@ -14,7 +14,9 @@ from vidseg.background import Blur
 from vidseg.band import Alpha
 from vidseg.colours import snapped
 from vidseg.composite import composite
-from vidseg.frames import WORKING_FORMATS, Box, Frame, Mask, PixelFormat, Plane, as_plane
+from vidseg.frames import WORKING_FORMATS, Frame, PixelFormat, Plane, as_plane
+from vidseg.geometry import Box
+from vidseg.mask import Mask
 from vidseg.refine import foreground, refine, with_edge
 from vidseg.settings import MatteSettings
 from vidseg.solid import solid

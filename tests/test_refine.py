@@ -7,7 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Mask
+from vidseg.colour import Colour
+from vidseg.frames import WORKING_FORMATS, Frame
+from vidseg.geometry import Box
+from vidseg.mask import Mask
 from vidseg.refine import _feathered, _grown, foreground, refine, with_edge
 from vidseg.settings import MatteSettings
 

@@ -23,9 +23,10 @@ from tests.media import (
 )
 from tests.renders import QUICK, rendered
 from vidseg._av import open_source
+from vidseg.colour import Colour
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError, OutputError
-from vidseg.frames import Box, Colour
+from vidseg.geometry import Box
 from vidseg.mux.transcoded import _samples
 from vidseg.planes import small_rgb
 from vidseg.probe import probe

@@ -13,9 +13,9 @@ from PIL import Image
 from tests.media import Audio, ffprobe, frame_number, frame_times, person_picture, read_frames, write_clip
 from tests.renders import rendered
 from vidseg.cli import cli
+from vidseg.colour import Colour
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, OutputError
-from vidseg.frames import Colour
 from vidseg.numbered import sequence_near
 from vidseg.preview import moments
 from vidseg.probe import probe

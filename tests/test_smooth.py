@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from tests.test_carry import seen
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Mask, PixelFormat
+from vidseg.colour import Colour
+from vidseg.frames import WORKING_FORMATS, Frame, PixelFormat
+from vidseg.geometry import Box
+from vidseg.mask import Mask
 from vidseg.smooth import steady
 
 FORMAT = WORKING_FORMATS["yuv420p"]

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidseg.frames import WORKING_FORMATS, Box, Colour, Frame, Orientation, rgb_to_yuv_matrix
+from vidseg.colour import Colour, rgb_to_yuv_matrix
+from vidseg.frames import WORKING_FORMATS, Frame
+from vidseg.geometry import Box, Orientation
 from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
 from vidseg.settings import SegmentSettings
 from vidseg.track import Tracker

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tests.test_following import full_size, overlaps, person
 from tests.test_track import as_frame
 from vidseg import regions
-from vidseg.frames import Box, Frame, Orientation
+from vidseg.frames import Frame
+from vidseg.geometry import Box, Orientation
 from vidseg.looker import Inference
 from vidseg.looks import CERTAIN, Prediction
 from vidseg.plan import RoiPlanner

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from tests.test_track import room
 from vidseg import grid, looker, track
 from vidseg.composite import composite
-from vidseg.frames import Box, Frame, Mask, Orientation, Planes
+from vidseg.frames import Frame, Planes
+from vidseg.geometry import Box, Orientation
+from vidseg.mask import Mask
 from vidseg.refine import foreground, refine
 from vidseg.segmenters.fake import FakeSegmenter
 from vidseg.settings import MatteSettings, SegmentSettings

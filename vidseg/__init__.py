@@ -19,12 +19,13 @@ if TYPE_CHECKING:
         StalledError,
         VidsegError,
     )
-    from vidseg.frames import Frame, VideoInfo
+    from vidseg.frames import Frame
     from vidseg.library import alpha_of, masks, matte, render, rgb_of, run
     from vidseg.report import Report
     from vidseg.segmenters import Segmenter, open_segmenter
     from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
     from vidseg.source import look
+    from vidseg.video_info import VideoInfo
 
 __version__ = "0.1.0"
 

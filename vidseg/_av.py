@@ -20,9 +20,10 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 import vidseg
+from vidseg.colour import Colour
 from vidseg.documents import to_be_exported
 from vidseg.errors import InputError, OutputError, VidsegError
-from vidseg.frames import WORKING_FORMATS, Colour, PixelFormat, Plane, Planes, as_plane
+from vidseg.frames import WORKING_FORMATS, PixelFormat, Plane, Planes, as_plane
 from vidseg.linear import is_linear, srgb_of
 from vidseg.numbered import first_number, first_readable, is_numbered, pictures_near
 

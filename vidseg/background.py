@@ -16,27 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.blur import Blur, strength_of
+from vidseg.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import BackgroundError
 from vidseg.fitting import fitting, placed
 from vidseg.flatten import Flattener
-from vidseg.frames import (
-    Colour,
-    Frame,
-    PixelFormat,
-    Plane,
-    Planes,
-    VideoInfo,
-    as_plane,
-    rgb_to_yuv_matrix,
-    yuv_to_rgb_matrix,
-)
+from vidseg.frames import Frame, PixelFormat, Plane, Planes, as_plane
 from vidseg.numbered import is_sequence
 from vidseg.planes import at_chroma_size
 from vidseg.prefetch import leave, prefetch
 from vidseg.probe import probe
 from vidseg.settings import Fit
 from vidseg.transfer import is_hdr, sdr_from, sdr_to
+from vidseg.video_info import VideoInfo
 
 _MOST_FRAMES_PER_S = 240
 """Clips of a varying rate claim absurd ones."""

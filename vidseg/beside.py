@@ -13,8 +13,9 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from vidseg._av import Packet, attach_data, av_errors, new_frame, tag_colour
+from vidseg.colour import Colour
 from vidseg.errors import OutputError
-from vidseg.frames import Colour, Plane
+from vidseg.frames import Plane
 
 TAG = {"alpha_mode": "1"}
 """What says that a stream's packets carry alpha."""

@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from vidseg.frames import Box, Frame, PixelFormat, Plane, Shape, as_plane
+from vidseg.frames import Frame, PixelFormat, Plane, Shape, as_plane
+from vidseg.geometry import Box
 from vidseg.planes import cropped, reduced
 
 

@@ -1,10 +1,10 @@
 """What an output gives up of its source, and where it won't play: notes for whoever asked for it."""
 
 from vidseg.codecs import CODECS, Codec, Plan, formats_of, sample_bits
-from vidseg.frames import VideoInfo
 from vidseg.linear import is_linear
 from vidseg.settings import Content, EncodeSettings
 from vidseg.transfer import is_hdr
+from vidseg.video_info import VideoInfo
 
 _MOST_BITS = 12
 """Bits per sample that frames are worked on in, of sources with more."""

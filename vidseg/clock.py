@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
-from vidseg.frames import VideoInfo
+from vidseg.video_info import VideoInfo
 
 _DECODING_TIME_ONLY = ("avi", "mpegvideo", "h264", "hevc", "m4v")
 """Containers that store no presentation times."""

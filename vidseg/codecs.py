@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import av
 
 from vidseg.errors import OutputError
-from vidseg.frames import WORKING_FORMATS, VideoInfo
+from vidseg.frames import WORKING_FORMATS
 from vidseg.settings import Content, EncodeSettings
 from vidseg.side_data import as_ratios
+from vidseg.video_info import VideoInfo
 
 _420 = ("yuv420p", "yuv420p10le")
 _ALL_8_10 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")

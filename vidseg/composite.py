@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from vidseg.band import Alpha, Cells, Floats
+from vidseg.band import Alpha
+from vidseg.cells import Cells, Floats
 from vidseg.frames import Plane, Planes, as_plane
 
 

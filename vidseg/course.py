@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from vidseg.frames import Frame, VideoInfo
+from vidseg.frames import Frame
+from vidseg.video_info import VideoInfo
 
 
 @dataclass(slots=True)

@@ -34,7 +34,8 @@ from vidseg.cutting import Lasting, within
 from vidseg.deinterlace import deinterlaced
 from vidseg.errors import InputError, SettingsError
 from vidseg.extent import is_indexed, listed_behind
-from vidseg.frames import Box, Frame, Shape, VideoInfo
+from vidseg.frames import Frame, Shape
+from vidseg.geometry import Box
 from vidseg.joints import Joints, from_near
 from vidseg.late import count_unlisted
 from vidseg.pixel_shape import PixelShapes
@@ -43,6 +44,7 @@ from vidseg.sequence import picture_packets
 from vidseg.settings import MOST_PIXELS
 from vidseg.side_data import Decoder, Dress, alpha_decoder, captions_of
 from vidseg.track_header import TrackHeader, header_of
+from vidseg.video_info import VideoInfo
 
 _MOST_ERRORS_IN_A_ROW = 1000
 _SEEK_MARGIN_S = 1

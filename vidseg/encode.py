@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from vidseg import beside
 from vidseg._av import Packet, av_errors, new_frame, planes_of, reason, sws_matrix, tag_colour
 from vidseg.codecs import CODECS, Plan
+from vidseg.colour import Colour
 from vidseg.errors import OutputError
-from vidseg.frames import Blank, Colour, PixelFormat, Plane, Planes, VideoInfo, as_plane
+from vidseg.frames import Blank, PixelFormat, Plane, Planes, as_plane
 from vidseg.planes import scaled
 from vidseg.samples import PicturePlan, samples_of
 from vidseg.side_data import captioned
+from vidseg.video_info import VideoInfo
 
 _RGB = {"rgb24": 0, "rgb48be": 0, "rgba": 0, "rgba64be": 0, "argb": 1}
 """RGB formats that pictures are kept in, and the place of red."""

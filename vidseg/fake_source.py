@@ -8,7 +8,8 @@ import numpy as np
 
 from vidseg import grid
 from vidseg.band import Alpha
-from vidseg.frames import Frame, Mask, as_plane
+from vidseg.frames import Frame, as_plane
+from vidseg.mask import Mask
 from vidseg.odds import probability
 from vidseg.planes import small_rgb
 from vidseg.segmenters.fake import FakeSegmenter

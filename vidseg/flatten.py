@@ -8,7 +8,8 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from vidseg._av import colour_of, new_frame, planes_of, sws_matrix, tag_colour
-from vidseg.frames import Colour, Plane
+from vidseg.colour import Colour
+from vidseg.frames import Plane
 from vidseg.linear import is_linear
 from vidseg.side_data import has_alpha
 

@@ -11,8 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.band import Cells, Extent
-from vidseg.frames import Box, Frame, Mask
+from vidseg.cells import Cells, Extent
+from vidseg.frames import Frame
+from vidseg.geometry import Box
+from vidseg.mask import Mask
 from vidseg.planes import cropped
 
 _MOST_CELLS = 130_000

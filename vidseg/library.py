@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vidseg import divide, pipeline
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, SettingsError, worded
-from vidseg.frames import Frame, VideoInfo
+from vidseg.frames import Frame
 from vidseg.mask_source import Layer, TrackedSource, refined
 from vidseg.opening import player_span
 from vidseg.planes import small_rgb
@@ -29,6 +29,7 @@ from vidseg.settings import (
     SegmentSettings,
 )
 from vidseg.source import frame_of, frames_of, look
+from vidseg.video_info import VideoInfo
 
 AnyPath: TypeAlias = str | PathLike[str]
 Seconds: TypeAlias = Fraction | float

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Box, Frame, Orientation
+from vidseg.frames import Frame
+from vidseg.geometry import Box, Orientation
 from vidseg.looks import Prediction, chosen
 from vidseg.planes import small_rgb
 from vidseg.segmenters.base import Segmenter

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg import grid, regions
-from vidseg.frames import Box
+from vidseg.geometry import Box
 from vidseg.partmap import Labels, likeliest
 from vidseg.parts import part_indices
 from vidseg.segmenters.base import Scores

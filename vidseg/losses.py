@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from vidseg.frames import VideoInfo
 from vidseg.numbered import is_sequence, name_of, numbers
+from vidseg.video_info import VideoInfo
 
 _MOST_SHOWN = 5
 

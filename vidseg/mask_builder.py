@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from vidseg import grid, regions
 from vidseg.carry import FlowView, Propagator
 from vidseg.colours import Appearance, thinned
-from vidseg.frames import Box, Frame, Mask
+from vidseg.frames import Frame
+from vidseg.geometry import Box
 from vidseg.looks import joined_labels
+from vidseg.mask import Mask
 from vidseg.odds import probability
 from vidseg.parts import part_indices
 from vidseg.settings import SegmentSettings

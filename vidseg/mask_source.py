@@ -10,7 +10,9 @@ from fractions import Fraction
 from typing import Protocol
 
 from vidseg.band import Alpha
-from vidseg.frames import Frame, Mask, Orientation
+from vidseg.frames import Frame
+from vidseg.geometry import Orientation
+from vidseg.mask import Mask
 from vidseg.refine import refine
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import MatteSettings, SegmentSettings

@@ -9,11 +9,12 @@ from fractions import Fraction
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError
 from vidseg.extent import is_indexed
-from vidseg.frames import Frame, VideoInfo
+from vidseg.frames import Frame
 from vidseg.mux import Cut
 from vidseg.prefetch import prefetch
 from vidseg.settings import RenderSettings
 from vidseg.source import frames_of
+from vidseg.video_info import VideoInfo
 
 _LEAST_MISSING_S = Fraction(1, 4)
 """How much earlier than its container claims a source may end before it counts as truncated."""

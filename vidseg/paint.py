@@ -9,14 +9,18 @@ import numpy as np
 
 from vidseg import partmap
 from vidseg.background import Background, Canvas, open_background
-from vidseg.band import Alpha, Floats
+from vidseg.band import Alpha
+from vidseg.cells import Floats
+from vidseg.colour import Colour
 from vidseg.composite import composite
 from vidseg.despill import despilled, screen_behind
 from vidseg.extend import extended
-from vidseg.frames import Colour, Frame, Mask, PixelFormat, Planes, VideoInfo, as_plane
+from vidseg.frames import Frame, PixelFormat, Planes, as_plane
+from vidseg.mask import Mask
 from vidseg.refine import foreground, refine, with_edge
 from vidseg.settings import MatteSettings, RenderSettings
 from vidseg.source import is_photo
+from vidseg.video_info import VideoInfo
 
 
 class Painter(Protocol):

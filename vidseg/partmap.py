@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import WORKING_FORMATS, Colour, Mask, Plane, Planes, as_plane, rgb_to_yuv_matrix
+from vidseg.colour import Colour, rgb_to_yuv_matrix
+from vidseg.frames import WORKING_FORMATS, Plane, Planes, as_plane
+from vidseg.mask import Mask
 from vidseg.parts import COLOURS
 
 LAYOUT = WORKING_FORMATS["yuv444p12le"]

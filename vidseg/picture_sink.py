@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 
 from vidseg._av import check_target, reason
 from vidseg.caveats import linear_light, lost_captions
+from vidseg.colour import Colour
 from vidseg.errors import OutputError
-from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo, as_plane
+from vidseg.frames import Blank, Frame, PixelFormat, as_plane
 from vidseg.interrupts import held_back
 from vidseg.mux import Cut
 from vidseg.numbered import first_number, is_numbered, name_of, numbers
 from vidseg.pictures import is_deep, read_exif, read_opacity, srgb_profile, write_picture
-from vidseg.report import Stopwatch
 from vidseg.samples import Samples, plan_pictures, samples_of
 from vidseg.settings import RenderSettings, Target
+from vidseg.timing import Stopwatch
 from vidseg.transfer import is_hdr
+from vidseg.video_info import VideoInfo
 
 
 class PictureSink:

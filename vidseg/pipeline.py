@@ -17,20 +17,23 @@ from vidseg.course import Course
 from vidseg.decode import Damage, Span, hardware_trouble
 from vidseg.errors import VidsegError, worded
 from vidseg.extent import missing_bytes
-from vidseg.frames import Blank, Frame, Mask, StreamInfo, VideoInfo
+from vidseg.frames import Blank, Frame
 from vidseg.interrupts import held_back
 from vidseg.losses import told
+from vidseg.mask import Mask
 from vidseg.mask_source import TrackedSource
 from vidseg.mux import Cut
 from vidseg.opening import Opening, expected_frames, missing_s, opened, player_span
 from vidseg.paint import Painter, Surface, open_painter
 from vidseg.prefetch import Begun, leaving, one_thread_each, prefetch
-from vidseg.report import Report, Stopwatch
+from vidseg.report import Report
 from vidseg.segmenters import open_segmenter
 from vidseg.segmenters.base import Segmenter
 from vidseg.settings import RenderSettings
 from vidseg.sinks import Sink, open_sink
 from vidseg.source import frames_of, look
+from vidseg.timing import Stopwatch
+from vidseg.video_info import StreamInfo, VideoInfo
 
 if TYPE_CHECKING:
     from vidseg.figures import Collected

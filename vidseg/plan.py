@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidseg import regions
-from vidseg.frames import Box
+from vidseg.geometry import Box
 from vidseg.segmenters.base import Traits
 
 _LARGE = 0.3

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Box, Frame, PixelFormat, Plane, as_plane, yuv_to_rgb_matrix
+from vidseg.colour import yuv_to_rgb_matrix
+from vidseg.frames import Frame, PixelFormat, Plane, as_plane
+from vidseg.geometry import Box
 
 _Sample = TypeVar("_Sample", np.uint8, np.uint16, np.float32)
 

@@ -13,7 +13,8 @@ from vidseg._av import av_errors, check_target
 from vidseg.background import Background, Canvas, Still, open_background
 from vidseg.decode import Damage, Span
 from vidseg.errors import InputError, OutputError, SettingsError
-from vidseg.frames import Frame, Mask, VideoInfo, as_plane
+from vidseg.frames import Frame, as_plane
+from vidseg.mask import Mask
 from vidseg.mask_source import TrackedSource
 from vidseg.paint import ScenePainter, opacity_of
 from vidseg.refine import refine
@@ -24,6 +25,7 @@ from vidseg.sheet import Row, clock, sheet
 from vidseg.source import frames_of, is_photo, look
 from vidseg.text import printable
 from vidseg.thumbs import alpha_of, checkerboard, fitted_size, picture_of
+from vidseg.video_info import VideoInfo
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """File extension → Pillow's name of the format."""

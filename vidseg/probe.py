@@ -20,7 +20,6 @@ from vidseg._av import (
     limit_pixels,
 )
 from vidseg.errors import InputError, VidsegError
-from vidseg.frames import StreamInfo, VideoInfo
 from vidseg.late import open_described
 from vidseg.linear import DEEP_TIFF, is_linear
 from vidseg.settings import MOST_PIXELS
@@ -34,6 +33,7 @@ from vidseg.side_data import (
     orientation_of,
 )
 from vidseg.track_header import header_of
+from vidseg.video_info import StreamInfo, VideoInfo
 
 _MOST_PACKETS_BEFORE_A_PICTURE = 2000
 _SUSPICIOUS_RATE = 1000

@@ -23,11 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.band import Alpha
+from vidseg.colour import Colour
 from vidseg.figures import PEAKS, Collected, Figures, Moment, Peaks
-from vidseg.frames import Colour, Frame, Mask, PixelFormat, Plane, Planes, VideoInfo, as_plane
+from vidseg.frames import Frame, PixelFormat, Plane, Planes, as_plane
+from vidseg.mask import Mask
 from vidseg.planes import reduced
 from vidseg.settings import RenderSettings
 from vidseg.thumbs import Rgb, alpha_of, checkerboard, fitted_size, jpeg, picture_of
+from vidseg.video_info import VideoInfo
 
 PAGES = (".html", ".htm")
 """Endings of reports that are pages, with pictures."""

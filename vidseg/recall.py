@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg import flow, grid, regions
-from vidseg.frames import Box, Frame
+from vidseg.frames import Frame
+from vidseg.geometry import Box
 from vidseg.looks import Prediction
 
 _MOST_CACHED = 8

@@ -9,10 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.band import Alpha, Cells, Floats, extent, fill
+from vidseg.band import Alpha
+from vidseg.cells import Cells, Floats, extent, fill
 from vidseg.colours import snapped
-from vidseg.frames import Box, Frame, Mask, PixelFormat, Plane, Planes, as_plane
+from vidseg.frames import Frame, PixelFormat, Plane, Planes, as_plane
+from vidseg.geometry import Box
 from vidseg.grid import gridded, part
+from vidseg.mask import Mask
 from vidseg.settings import MatteSettings
 from vidseg.solid import SEEN, solid
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Box
+from vidseg.geometry import Box
 
 _SMALLEST_SHARE = 0.0004
 """Blobs below this share of the picture are noise, not people."""

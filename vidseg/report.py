@@ -1,14 +1,9 @@
 """What a run did: read, written, copied, converted, dropped, damaged, and how long it took."""
 
-import time
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from vidseg import hidden, text
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -69,29 +64,3 @@ def write_whole(path: Path, content: str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-class Stopwatch:
-    """Adds up the seconds that named stages were busy."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def add(self, stage: str, since: float) -> float:
-        """Add the time since `since` to `stage`; return now, both as `time.perf_counter` tells."""
-        now = time.perf_counter()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - since
-        return now
-
-    def through(self, stage: str, items: Iterable[T]) -> Iterator[T]:
-        """Yield `items`, adding the time each took to come to `stage`."""
-        iterator = iter(items)
-        while True:
-            since = time.perf_counter()
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-            finally:
-                self.add(stage, since)
-            yield item

@@ -23,8 +23,9 @@ from vidseg.borders import MOST_SEGMENTS, border, restart_before, segment_at
 from vidseg.course import joined
 from vidseg.decode import Damage
 from vidseg.errors import OutputError, SettingsError
-from vidseg.frames import Frame, Mask, VideoInfo
+from vidseg.frames import Frame
 from vidseg.interrupts import held_back
+from vidseg.mask import Mask
 from vidseg.models import fingerprint
 from vidseg.mux import FORMATS, read_packets, retimed
 from vidseg.numbered import is_numbered, is_sequence, name_of, numbers
@@ -41,7 +42,7 @@ from vidseg.pipeline import (
     painted,
     write_one,
 )
-from vidseg.report import Report, Stopwatch
+from vidseg.report import Report
 from vidseg.segment_figures import SegmentFigures, read_figures
 from vidseg.segment_sink import SegmentSink, add_up
 from vidseg.segmenters import open_segmenter
@@ -50,6 +51,8 @@ from vidseg.segments import Account, Store, missing
 from vidseg.settings import RenderSettings
 from vidseg.sinks import VideoSink
 from vidseg.source import is_photo, look
+from vidseg.timing import Stopwatch
+from vidseg.video_info import VideoInfo
 
 _EDGE_BYTES = 1 << 20
 

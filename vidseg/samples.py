@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vidseg.colour import Colour, yuv_to_rgb_matrix
 from vidseg.errors import OutputError
-from vidseg.frames import Colour, PixelFormat, Plane, Planes, yuv_to_rgb_matrix
+from vidseg.frames import PixelFormat, Plane, Planes
 from vidseg.planes import scaled
 from vidseg.settings import Content, EncodeSettings
 

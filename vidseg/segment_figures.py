@@ -8,11 +8,13 @@ from pathlib import Path
 
 from vidseg.borders import segment_at
 from vidseg.figures import Collected, joined
-from vidseg.frames import Frame, Mask, VideoInfo
+from vidseg.frames import Frame
+from vidseg.mask import Mask
 from vidseg.paint import Surface
 from vidseg.quality import Meter, Quality
 from vidseg.refine import refine
 from vidseg.settings import RenderSettings
+from vidseg.video_info import VideoInfo
 
 
 class SegmentFigures:

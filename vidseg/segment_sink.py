@@ -12,17 +12,19 @@ from typing import Any, Self
 
 from vidseg.borders import MOST_SEGMENTS, SEGMENT_S, segment_at
 from vidseg.codecs import Plan, plan
+from vidseg.colour import Colour
 from vidseg.course import Course
 from vidseg.decode import Damage
 from vidseg.encode import Encoder
 from vidseg.errors import InputError
-from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo
+from vidseg.frames import Blank, Frame, PixelFormat
 from vidseg.interrupts import held_back
 from vidseg.mux import Cut, ParcelWriter, reordering, scratch_container
-from vidseg.report import Stopwatch
 from vidseg.segmenters.base import Segmenter
 from vidseg.segments import Account, Store
 from vidseg.settings import RenderSettings, Target
+from vidseg.timing import Stopwatch
+from vidseg.video_info import VideoInfo
 
 _X264_ASM = {
     "ssse3": "SSSE3",

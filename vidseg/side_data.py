@@ -13,7 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from vidseg.frames import Orientation
+from vidseg.geometry import Orientation
 
 Decoder: TypeAlias = VideoStream | VideoCodecContext
 Dress: TypeAlias = Callable[[VideoFrame], VideoFrame]

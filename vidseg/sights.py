@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from vidseg import grid, regions
 from vidseg.carry import FlowView
-from vidseg.frames import Box, Frame
+from vidseg.frames import Frame
+from vidseg.geometry import Box
 from vidseg.looker import Inference
 from vidseg.looks import Prediction, joined, reach
 from vidseg.plan import Roi

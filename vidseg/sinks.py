@@ -10,16 +10,18 @@ from typing import Protocol, Self
 from vidseg._av import Packet
 from vidseg.caveats import caveats, lost_captions
 from vidseg.codecs import plan, sample_bits
+from vidseg.colour import Colour
 from vidseg.encode import Encoder
 from vidseg.errors import OutputError
-from vidseg.frames import Blank, Colour, Frame, PixelFormat, VideoInfo
+from vidseg.frames import Blank, Frame, PixelFormat
 from vidseg.mux import FORMATS as CONTAINERS
 from vidseg.mux import Cut, Output
 from vidseg.numbered import is_numbered
-from vidseg.report import Stopwatch
 from vidseg.samples import FORMATS
 from vidseg.settings import RenderSettings, Target
 from vidseg.source import is_photo
+from vidseg.timing import Stopwatch
+from vidseg.video_info import VideoInfo
 
 
 class Sink(Protocol):

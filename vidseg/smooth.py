@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.flow import Flow, difference, read, small
-from vidseg.frames import Frame, Mask
+from vidseg.frames import Frame
+from vidseg.mask import Mask
 from vidseg.odds import logits, probability
 from vidseg.partmap import Ballot, elected
 

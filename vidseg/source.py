@@ -9,12 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vidseg.colour import Colour, rgb_to_yuv_matrix
 from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError
-from vidseg.frames import WORKING_FORMATS, Colour, Frame, Orientation, VideoInfo, as_plane, rgb_to_yuv_matrix
+from vidseg.frames import WORKING_FORMATS, Frame, as_plane
+from vidseg.geometry import Orientation
 from vidseg.numbered import is_numbered, sequence_near
 from vidseg.probe import probe
 from vidseg.settings import MOST_PIXELS
+from vidseg.video_info import VideoInfo
 
 _PHOTO = "photo"
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".ppm")

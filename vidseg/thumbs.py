@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Box, Frame, Plane, VideoInfo
+from vidseg.frames import Frame, Plane
+from vidseg.geometry import Box
 from vidseg.planes import reduced, small_rgb
 from vidseg.transfer import is_hdr, sdr_from
+from vidseg.video_info import VideoInfo
 
 Rgb = NDArray[np.uint8]
 

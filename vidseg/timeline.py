@@ -16,7 +16,6 @@ from vidseg.background import named_colour
 from vidseg.decode import Damage, decode
 from vidseg.decode import Span as Everything
 from vidseg.errors import BackgroundError, OutputError
-from vidseg.frames import VideoInfo
 from vidseg.numbered import is_numbered, is_sequence, name_of, numbers
 from vidseg.pictures import read_picture
 from vidseg.probe import probe
@@ -24,6 +23,7 @@ from vidseg.report import write_whole
 from vidseg.settings import RenderSettings
 from vidseg.source import is_photo
 from vidseg.text import printable
+from vidseg.video_info import VideoInfo
 
 _FCPXML_RATES = (24, 25, 30, 50, 60)
 """Frame rates that the adapter for Final Cut Pro writes and reads without loss."""

@@ -18,9 +18,11 @@ from itertools import pairwise
 
 from vidseg import regions
 from vidseg.errors import ModelError
-from vidseg.frames import Box, Frame, Mask, Orientation
+from vidseg.frames import Frame
+from vidseg.geometry import Box, Orientation
 from vidseg.looker import Inference
 from vidseg.looks import CERTAIN
+from vidseg.mask import Mask
 from vidseg.mask_builder import Gap, MaskBuilder
 from vidseg.plan import RoiPlanner
 from vidseg.segmenters.base import Segmenter

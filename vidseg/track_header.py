@@ -12,7 +12,7 @@ from typing import TypeAlias
 import av
 from av.video.stream import VideoStream
 
-from vidseg.frames import Box
+from vidseg.geometry import Box
 
 _INSIDE = {0x18538067, 0x1654AE6B, 0xAE, 0xE0, 0x55B0}
 """Segment, Tracks, TrackEntry, Video and Colour: what lies around the elements below."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames import Colour
+from vidseg.colour import Colour
 
 _PQ, _HLG = 16, 18
 _BT2020 = 9

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg import regions
-from vidseg.frames import Box, Frame
+from vidseg.frames import Frame
+from vidseg.geometry import Box
 from vidseg.looker import Inference
 from vidseg.looks import CERTAIN, NOBODY, Prediction
 from vidseg.plan import RoiPlanner

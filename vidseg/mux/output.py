@@ -27,7 +27,6 @@ from vidseg._av import (
     open_source,
 )
 from vidseg.errors import OutputError
-from vidseg.frames import VideoInfo
 from vidseg.joints import Joints
 from vidseg.late import is_described, open_described
 from vidseg.mux.accounts import Account
@@ -38,6 +37,7 @@ from vidseg.mux.timecode import moved_timecode
 from vidseg.mux.tracks import CopiedCover, Dropped, Track, audio_track, subtitle_track, takes
 from vidseg.mux.transcoded import TranscodedAudio
 from vidseg.settings import AudioMode
+from vidseg.video_info import VideoInfo
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """File extension → FFmpeg's name of the container."""

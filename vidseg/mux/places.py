@@ -3,10 +3,10 @@
 from fractions import Fraction
 
 from vidseg._av import Packet
-from vidseg.frames import VideoInfo
 from vidseg.mux.cut import Cut, clip_start, times_of
 from vidseg.mux.tracks import EDIT_LISTS, Track
 from vidseg.mux.transcoded import TranscodedAudio
+from vidseg.video_info import VideoInfo
 
 _EQUAL_TIMES = ("matroska", "webm")
 """Containers in which two packets of a stream may have one decoding time."""

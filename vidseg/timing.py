@@ -1,0 +1,33 @@
+"""Timing: seconds that the stages of a run were busy."""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Stopwatch:
+    """Adds up the seconds that named stages were busy."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def add(self, stage: str, since: float) -> float:
+        """Add the time since `since` to `stage`; return now, both as `time.perf_counter` tells."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - since
+        return now
+
+    def through(self, stage: str, items: Iterable[T]) -> Iterator[T]:
+        """Yield `items`, adding the time each took to come to `stage`."""
+        iterator = iter(items)
+        while True:
+            since = time.perf_counter()
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self.add(stage, since)
+            yield item
