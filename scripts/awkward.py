@@ -4,9 +4,9 @@
     python scripts/awkward.py FOLDER [--only GLOB]
     python scripts/survey.py FOLDER --to all
 
-Each clip is about a second long and has one thing that trips programs up: a container, a codec, a pixel format,
-a size, a way to tell times, a kind of sound, subtitles or tags, or damage. What this machine's ffmpeg can't
-make is named and left out. Nothing of it is random: the same folder comes out every time.
+Each clip is about a second long and has one thing that trips programs up: a container, a codec, a pixel
+format, a size, a way to tell times, a kind of sound, subtitles or tags, or damage. What this machine's ffmpeg
+can't make is named and left out. Nothing of it is random: the same folder comes out every time.
 """
 
 # ruff: noqa: E501 (a recipe is one command line)

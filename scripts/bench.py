@@ -131,18 +131,18 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     """
     import cv2
 
-    from vidseg.background import Canvas, open_background
-    from vidseg.codecs import plan
-    from vidseg.composite import composite
-    from vidseg.decode import Damage, Span, decode
-    from vidseg.encode import Encoder
-    from vidseg.mux import Cut, Output
-    from vidseg.probe import probe
-    from vidseg.refine import foreground, refine
-    from vidseg.segmenters import open_segmenter
+    from vidseg.compositing.background import Canvas, open_background
+    from vidseg.compositing.composite import composite
+    from vidseg.matting.refinement.refine import foreground, refine
+    from vidseg.matting.smoothing import steady
+    from vidseg.matting.tracking.tracker import Tracker
+    from vidseg.media.codecs import plan
+    from vidseg.media.decode import Damage, Span, decode
+    from vidseg.media.encode import Encoder
+    from vidseg.media.mux import Cut, Output
+    from vidseg.media.probe import probe
+    from vidseg.networks import open_segmenter
     from vidseg.settings import EncodeSettings, MatteSettings, SegmentSettings
-    from vidseg.smooth import steady
-    from vidseg.track import Tracker
 
     cv2.setNumThreads(int(threads))
     info = probe(Path(source))

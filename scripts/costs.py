@@ -35,13 +35,13 @@ def scaled(frames: Sequence[Path], height: int, folder: Path) -> list[Path]:
 
 def costs(clip: Path, model: str, smooth: float | None) -> Costs:
     """Return what the stages cost on a clip; `smooth` in seconds instead of the default."""
-    from vidseg.decode import Damage, Span, decode
-    from vidseg.probe import probe
-    from vidseg.refine import refine
-    from vidseg.segmenters import open_segmenter
+    from vidseg.matting.refinement.refine import refine
+    from vidseg.matting.smoothing import steady
+    from vidseg.matting.tracking.tracker import Tracker
+    from vidseg.media.decode import Damage, Span, decode
+    from vidseg.media.probe import probe
+    from vidseg.networks import open_segmenter
     from vidseg.settings import MatteSettings, SegmentSettings
-    from vidseg.smooth import steady
-    from vidseg.track import Tracker
 
     cv2.setNumThreads(1)
     info = probe(clip)

@@ -89,13 +89,15 @@ class Way:
 
 WAYS: dict[str, Way] = {
     "default": Way(),
-    "whole frame only": Way(instead={"vidseg.plan.RoiPlanner.plan": lambda *_: []}),
+    "whole frame only": Way(instead={"vidseg.matting.tracking.roi_planner.RoiPlanner.plan": lambda *_: []}),
     "unverified detections": Way(
-        instead={"vidseg.vet.Detector.verified": lambda _, __, prediction, ___: prediction}
+        instead={
+            "vidseg.matting.tracking.detection.Detector.verified": lambda _, __, prediction, ___: prediction
+        }
     ),
     "no smoothing": Way(("--smooth", "0")),
-    "no edge colours": Way(instead={"vidseg.refine.snapped": lambda person, *_: person}),
-    "holes and specks": Way(instead={"vidseg.refine.solid": lambda person, *_: person}),
+    "no edge colours": Way(instead={"vidseg.matting.refinement.refine.snapped": lambda person, *_: person}),
+    "holes and specks": Way(instead={"vidseg.matting.refinement.refine.solid": lambda person, *_: person}),
 }
 """The default and its ablations: what each stage brings is what is missing without it."""
 
@@ -160,7 +162,7 @@ def write_clip(frames: Iterable[Path], target: Path) -> None:
 
 def vidseg(*arguments: object) -> None:
     """Run the command line in this process, so that TensorFlow is not loaded for every picture."""
-    from vidseg.cli import cli
+    from vidseg.cli.main import cli
 
     cli.main([str(argument) for argument in arguments], prog_name="vidseg", standalone_mode=False)
 

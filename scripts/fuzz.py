@@ -34,8 +34,8 @@ import json, sys, traceback, warnings
 from pathlib import Path
 from vidseg.errors import VidsegError
 from vidseg import pipeline, resume
-from vidseg.preview import preview
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.rendering.preview import preview
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, PreviewSettings, RenderSettings
 warnings.simplefilter("ignore")
 def run(settings):

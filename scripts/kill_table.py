@@ -67,10 +67,10 @@ def at_call(owner: Any, name: str, number: int, *, after: bool = False, when: st
 
 def moments(frames: int = 0) -> dict[str, Callable[[], None]]:
     """Return moment → what makes this process, which renders so many frames, die at it."""
-    from vidseg import resume
-    from vidseg.mux import Output, ParcelWriter
-    from vidseg.segment_sink import SegmentSink
-    from vidseg.segments import Store
+    from vidseg.jobs import resume
+    from vidseg.jobs.segment_sink import SegmentSink
+    from vidseg.jobs.segment_store import Store
+    from vidseg.media.mux import Output, ParcelWriter
 
     return {
         "folder made, no manifest yet": lambda: at_call(Store, "settle", 1),
@@ -97,7 +97,7 @@ def doomed(moment: str, frames: str, *words: str) -> None:
     """Run the command line `words`, which renders so many frames, until `moment`."""
     moments(int(frames))[moment]()
     sys.argv = ["vidseg", *words]
-    from vidseg.cli import main as vidseg_main
+    from vidseg.cli.main import main as vidseg_main
 
     vidseg_main()
 

@@ -101,7 +101,7 @@ def jobs(clip: Path, folder: Path, repeats: int) -> dict[str, Any]:
 
 def bound(settings: Any) -> Any:
     """Open the network in a worker that keeps to one core: the first worker to the first, and so on."""
-    from vidseg.segmenters import open_segmenter
+    from vidseg.networks import open_segmenter
 
     folder = Path(os.environ["VIDSEG_BENCH_CORES"])
     for core in sorted(os.sched_getaffinity(0)):
@@ -117,10 +117,10 @@ def bound(settings: Any) -> Any:
 
 def on_ray(clip: Path, folder: Path, count: int, *, bind: bool) -> tuple[float, float]:
     """Render a clip on so many workers of a local cluster; return wall seconds once they are warm."""
-    from vidseg import resume
-    from vidseg.batch import Clip, absolute, settings_for
-    from vidseg.distributed import RayWorkers
-    from vidseg.segmenters import open_segmenter
+    from vidseg.jobs import resume
+    from vidseg.jobs.batch import Clip, absolute, settings_for
+    from vidseg.jobs.ray_workers import RayWorkers
+    from vidseg.networks import open_segmenter
     from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
 
     with tempfile.TemporaryDirectory(dir=folder) as scratch:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from vidseg.cli import cli
+from vidseg.cli.main import cli
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "options.md"
 

@@ -10,8 +10,8 @@ from tests.bucket import BucketServer, serving
 from tests.folder import HINT, published_models, test_data_folder
 from tests.sharing import alone, common_folder
 from tests.tfjs import write_bodypix
-from vidseg.batch import cores
 from vidseg.errors import DownloadError, name_options
+from vidseg.jobs.batch import cores
 from vidseg.models import MODELS, locate
 from vidseg.settings import DEFAULT_MODEL
 

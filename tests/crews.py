@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.segmenters.base import Scores
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.networks.base import Scores
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import SegmentSettings
 
 

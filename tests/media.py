@@ -1,6 +1,6 @@
 """Clips for tests, built by PyAV, and readers that look at what came out.
 
-In every default picture a person is what `vidseg.segmenters.fake` takes for one: bright green. The frame's
+In every default picture a person is what `vidseg.networks.fake` takes for one: bright green. The frame's
 number is drawn in greens too, so that it passes for a person and outlives a change of background.
 """
 
@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.colour import Colour
-from vidseg.segmenters.fake import PERSON_RGB
+from vidseg.frames.colour import Colour
+from vidseg.networks.fake import PERSON_RGB
 
 Rgb: TypeAlias = NDArray[np.uint8]
 Picture: TypeAlias = Callable[[int], Rgb | tuple[NDArray[Any], ...]]

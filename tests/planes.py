@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.colour import Colour, rgb_to_yuv_matrix
-from vidseg.frames import WORKING_FORMATS, Frame, Plane, as_plane
-from vidseg.geometry import Orientation
-from vidseg.video_info import VideoInfo
+from vidseg.frames.colour import Colour, rgb_to_yuv_matrix
+from vidseg.frames.frame import WORKING_FORMATS, Frame, Plane, as_plane
+from vidseg.frames.geometry import Orientation
+from vidseg.media.video_info import VideoInfo
 
 
 def frame_of(

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from vidseg.pipeline import render
-from vidseg.report import Report
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering.pipeline import render
+from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
 QUICK = EncodeSettings(preset="ultrafast")

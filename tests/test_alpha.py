@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tests.filters import by_ffmpeg, premultiplied_over
 from tests.media import Audio, audio_packets, ffprobe, frame_times, person_picture, read_frames, write_clip
 from tests.renders import rendered
-from vidseg.codecs import CODECS
 from vidseg.errors import OutputError, SettingsError
+from vidseg.media.codecs import CODECS
 from vidseg.settings import EncodeSettings, MatteSettings
 
 SOFT = MatteSettings(smooth=0, feather=1.5)

@@ -13,19 +13,19 @@ from PIL import Image
 from tests.media import read_planes, write_clip, write_picture
 from tests.planes import frame_of, info_of
 from tests.renders import rendered
-from vidseg import background
-from vidseg.background import Canvas, open_background
-from vidseg.batch import absolute
-from vidseg.colour import Colour
-from vidseg.decode import decode
+from vidseg.compositing import background
+from vidseg.compositing.background import Canvas, open_background
 from vidseg.errors import BackgroundError, InputError, VidsegError
-from vidseg.frames import WORKING_FORMATS, Frame, as_plane
-from vidseg.geometry import Box, Orientation
-from vidseg.planes import small_rgb
-from vidseg.resume import identity
+from vidseg.frames.colour import Colour
+from vidseg.frames.frame import WORKING_FORMATS, Frame, as_plane
+from vidseg.frames.geometry import Box, Orientation
+from vidseg.frames.hdr import sdr_to
+from vidseg.frames.planes import small_rgb
+from vidseg.jobs.batch import absolute
+from vidseg.jobs.resume import identity
+from vidseg.media.decode import decode
+from vidseg.media.source import look
 from vidseg.settings import EncodeSettings, Fit, RenderSettings
-from vidseg.source import look
-from vidseg.transfer import sdr_to
 
 CLEAR = as_plane(np.zeros((48, 64), np.uint8))
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from vidseg.band import Alpha
-from vidseg.cells import Cells
-from vidseg.frames import WORKING_FORMATS, as_plane
+from vidseg.frames.frame import WORKING_FORMATS, as_plane
+from vidseg.matting.alpha import Alpha
+from vidseg.matting.cells import Cells
 
 RANDOM = np.random.default_rng(3)
 SIZES = [(48, 32), (49, 33), (50, 31), (3, 2)]

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 from tests.crews import open_deadly, open_fake, open_never
 from tests.media import Audio, person_picture, read_frames, write_clip, write_picture
-from vidseg.batch import Clip, Outcome, cores, endings_for, find_clips, settings_for, table
-from vidseg.crew import LocalWorkers, default_jobs
 from vidseg.errors import ModelError, SettingsError
+from vidseg.jobs.batch import Clip, Outcome, cores, endings_for, find_clips, settings_for, table
+from vidseg.jobs.local_workers import LocalWorkers, default_jobs
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 FAKE = (
     "import functools\n"
     "from tests.crews import OPENER\n"
-    "from vidseg import cli, crew\n"
+    "from vidseg.cli import main as cli\nfrom vidseg.jobs import local_workers as crew\n"
     "crew.LocalWorkers = functools.partial(crew.LocalWorkers, opener=OPENER)\n"
     "cli.main()\n"
 )
@@ -233,10 +233,10 @@ def test_the_table_counts() -> None:
 
 
 def test_workers_leave_cores_to_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidseg.crew.cores", lambda: 8)
+    monkeypatch.setattr("vidseg.jobs.local_workers.cores", lambda: 8)
     assert default_jobs(SegmentSettings()) == 4
     assert default_jobs(SegmentSettings(device="gpu")) == 1
-    monkeypatch.setattr("vidseg.crew.cores", lambda: 1)
+    monkeypatch.setattr("vidseg.jobs.local_workers.cores", lambda: 1)
     assert default_jobs(SegmentSettings()) == 1
 
 
@@ -244,7 +244,7 @@ def test_a_quota_counts_as_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """In a container of two of a host's 64 cores, 32 workers were started."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64))
     quota = tmp_path / "cpu.max"
-    monkeypatch.setattr("vidseg.batch._CPU_QUOTA", quota)
+    monkeypatch.setattr("vidseg.jobs.batch._CPU_QUOTA", quota)
     assert cores() == 64
     quota.write_text("max 100000\n")
     assert cores() == 64

@@ -13,7 +13,7 @@ import pytest
 from tests.media import BACKGROUND_RGB, PERSON_RGB, person_mask, person_picture, read_frames, write_clip
 from vidseg.models import ensure_converted, read_tfjs
 from vidseg.models.catalogue import MODELS
-from vidseg.pipeline import render
+from vidseg.rendering.pipeline import render
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
 
 pytestmark = pytest.mark.tensorflow

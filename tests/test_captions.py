@@ -8,8 +8,8 @@ import pytest
 
 from tests.media import ffprobe, write_clip
 from tests.renders import rendered
-from vidseg import resume
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.jobs import resume
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidseg.carry import FlowView, Propagator
-from vidseg.flow import Flow, places
+from vidseg.matting.optical_flow import Flow, places
+from vidseg.matting.tracking.propagation import FlowView, Propagator
 
 SIZE = (90, 160)
 

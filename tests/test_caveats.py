@@ -12,13 +12,13 @@ import pytest
 from tests.media import ffprobe, frame_number, read_frames, write_clip
 from tests.planes import info_of
 from tests.renders import rendered
-from vidseg.caveats import caveats
-from vidseg.codecs import CODECS, formats_of, plan
-from vidseg.colour import Colour
 from vidseg.errors import OutputError
-from vidseg.probe import probe
+from vidseg.frames.colour import Colour
+from vidseg.media.codecs import CODECS, formats_of, plan
+from vidseg.media.output_notes import caveats
+from vidseg.media.probe import probe
+from vidseg.media.side_data import as_ratios
 from vidseg.settings import Content, EncodeSettings
-from vidseg.side_data import as_ratios
 
 PLAIN = EncodeSettings()
 

@@ -20,17 +20,18 @@ from tests.media import (
     write_clip,
 )
 from tests.renders import rendered
-from vidseg import library, resume
-from vidseg.boxing import boxed, cut_out, place
-from vidseg.colour import Colour
-from vidseg.decode import Damage, Span, decode
-from vidseg.frames import WORKING_FORMATS, Frame, Shape
-from vidseg.geometry import Box
-from vidseg.preview import preview
-from vidseg.probe import probe
-from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
+from vidseg import api
+from vidseg.frames.colour import Colour
+from vidseg.frames.frame import WORKING_FORMATS, Frame, Shape
+from vidseg.frames.geometry import Box
+from vidseg.frames.letterbox import boxed, cut_out, place
+from vidseg.jobs import resume
+from vidseg.matting.tracking.shots import marked
+from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.probe import probe
+from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
+from vidseg.rendering.preview import preview
 from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings, RenderSettings
-from vidseg.shots import marked
 
 SQUARE, WIDE = Shape(96, 64), Shape(96, 64, Fraction(4, 3))
 LOSSLESS = EncodeSettings(codec="ffv1")
@@ -213,7 +214,7 @@ def test_the_span_that_is_rendered_has_its_own_shape(tmp_path: Path, start: Frac
             _settings(source, tmp_path / f"{source.stem}.s.mp4", start=start), segmenter=FakeSegmenter()
         )
         assert probe(tmp_path / f"{source.stem}.s.mp4").shape == shape
-        first, alpha = next(library.masks(source, start=start, segmenter=FakeSegmenter()))
+        first, alpha = next(api.masks(source, start=start, segmenter=FakeSegmenter()))
         assert alpha.shape == (first.height, first.width) == (shape.height, shape.width)
 
 
@@ -226,7 +227,7 @@ def test_segments_hold_what_a_plain_render_does(tmp_path: Path) -> None:
     """Whoever enters a clip behind a change must know the shape that it had before."""
     shapes = (SQUARE, Shape(64, 96), WIDE)
     source = write_pieces(tmp_path / "in.ts", *shapes, frames=28, rate=4)
-    plain = library.run(_settings(source, tmp_path / "plain.mkv"), segmenter=FakeSegmenter())
+    plain = api.run(_settings(source, tmp_path / "plain.mkv"), segmenter=FakeSegmenter())
     pieces = _settings(source, tmp_path / "pieces.mkv")
 
     def stop(done: int, _: int | None) -> None:
@@ -247,7 +248,7 @@ def test_segments_hold_what_a_plain_render_does(tmp_path: Path) -> None:
 
 def test_masks_of_a_clip_whose_size_changes_are_of_one_size(tmp_path: Path) -> None:
     source = write_pieces(tmp_path / "in.ts", SQUARE, Shape(64, 64))
-    sizes = {alpha.shape for _, alpha in library.masks(source, segmenter=FakeSegmenter())}
+    sizes = {alpha.shape for _, alpha in api.masks(source, segmenter=FakeSegmenter())}
     assert sizes == {(64, 96)}
 
 
@@ -304,7 +305,7 @@ def test_pictures_of_several_sizes_make_one_clip(tmp_path: Path) -> None:
 def test_a_matte_shows_nobody_in_bars(tmp_path: Path) -> None:
     source = write_pieces(tmp_path / "in.ts", SQUARE, Shape(64, 128))
     settings = _settings(source, tmp_path / "out.mkv", kind="matte", background="black")
-    library.run(settings, segmenter=FakeSegmenter())
+    api.run(settings, segmenter=FakeSegmenter())
     luma = read_planes(tmp_path / "out.mkv")[30].planes[0]
     assert luma.shape == (64, 96)
     assert luma[:, 32:64].max() > 200
@@ -314,5 +315,5 @@ def test_a_matte_shows_nobody_in_bars(tmp_path: Path) -> None:
 def test_matte_settings_reach_no_further_than_the_picture(tmp_path: Path) -> None:
     source = write_pieces(tmp_path / "in.ts", SQUARE, Shape(64, 128))
     grown = MatteSettings(grow=12, feather=3)
-    alphas = [a for _, a in library.masks(source, matte=grown, segmenter=FakeSegmenter())]
+    alphas = [a for _, a in api.masks(source, matte=grown, segmenter=FakeSegmenter())]
     assert alphas[30][:, :32].max() == alphas[30][:, 64:].max() == 0

@@ -12,11 +12,11 @@ import pytest
 
 from tests.media import Audio, frame_times, write_clip, write_picture
 from vidseg import __version__
-from vidseg.cli import _ProgressLine
+from vidseg.cli.main import _ProgressLine
 
 FAKE = (
-    "from vidseg import cli, pipeline, preview\n"
-    "from vidseg.segmenters.fake import FakeSegmenter\n"
+    "from vidseg.cli import main as cli\nfrom vidseg.rendering import pipeline, preview\n"
+    "from vidseg.networks.fake import FakeSegmenter\n"
     "pipeline.open_segmenter = preview.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
     "cli.main()\n"
 )
@@ -220,7 +220,7 @@ def test_completion_prints_a_script(shell: str) -> None:
 def test_the_program_answers_what_the_script_asks(words: str, found: str) -> None:
     """Bash gets what fits the word that is being typed."""
     asked = {"_VIDSEG_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-    code = "import sys; sys.argv[0] = 'vidseg'\nfrom vidseg.cli import main\nmain()"
+    code = "import sys; sys.argv[0] = 'vidseg'\nfrom vidseg.cli.main import main\nmain()"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked}, timeout=240
     )
@@ -239,7 +239,7 @@ def test_the_pace_is_that_of_frames(
 ) -> None:
     """A first run was said to take a quarter of an hour: converting the model counted as frames' time."""
     now = [0.0]
-    monkeypatch.setattr("vidseg.cli.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("vidseg.cli.main.time.monotonic", lambda: now[0])
     with _ProgressLine(quiet=False) as line:
         for seconds, done in ((30.0, 1), (32.0, 5), (36.0, 13)):
             now[0] = seconds

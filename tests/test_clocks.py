@@ -11,10 +11,10 @@ import pytest
 
 from tests.media import Audio, audio_packets, frame_times, read_frames, write_clip
 from tests.renders import QUICK, rendered
-from vidseg.colour import Colour
-from vidseg.decode import Damage, Span, decode
-from vidseg.joints import Joints
-from vidseg.probe import probe
+from vidseg.frames.colour import Colour
+from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.probe import probe
+from vidseg.media.timestamps import Joints
 from vidseg.settings import EncodeSettings
 
 

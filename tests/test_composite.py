@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.planes import frame_of
-from vidseg.band import Alpha
-from vidseg.composite import composite
-from vidseg.frames import WORKING_FORMATS, Frame, Plane, Planes, as_plane
+from vidseg.compositing.composite import composite
+from vidseg.frames.frame import WORKING_FORMATS, Frame, Plane, Planes, as_plane
+from vidseg.matting.alpha import Alpha
 
 RANDOM = np.random.default_rng(7)
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from tests.bucket import BucketServer
 from tests.tfjs import write_bodypix
-from vidseg.cli_models import models as models_command
+from vidseg.cli.models import models as models_command
 from vidseg.errors import DownloadError, ModelError
 from vidseg.models import (
     MODELS,

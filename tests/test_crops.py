@@ -10,14 +10,14 @@ import pytest
 
 from tests.media import ffprobe, frame_number, person_picture, read_frames, read_planes, write_clip
 from tests.renders import rendered
-from vidseg import library
-from vidseg.decode import Damage, Span, decode
-from vidseg.geometry import Box
-from vidseg.preview import preview
-from vidseg.probe import probe
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg import api
+from vidseg.frames.geometry import Box
+from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.probe import probe
+from vidseg.media.track_header import TrackHeader
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering.preview import preview
 from vidseg.settings import EncodeSettings, PreviewSettings
-from vidseg.track_header import TrackHeader
 
 _AROUND = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
@@ -113,7 +113,7 @@ def test_a_crop_at_any_pixel(clip: Callable[..., Path], box: Box) -> None:
     for number, frame in enumerate(frames):
         assert (frame.width, frame.height) == (box.width, box.height)
         assert frame.planes[1].shape == (-(-box.height // 2), -(-box.width // 2))
-        shown = library.rgb_of(frame)[1:-1, 1:-1].astype(int)
+        shown = api.rgb_of(frame)[1:-1, 1:-1].astype(int)
         truth = person_picture(number, box.width, box.height)[1:-1, 1:-1].astype(int)
         assert np.abs(shown - truth).mean() < 6
 
@@ -160,7 +160,7 @@ def test_the_place_of_chroma_is_kept(tmp_path: Path, location: int, name: str, c
 
 
 def test_segments_keep_the_place_of_chroma(tmp_path: Path) -> None:
-    from vidseg import resume
+    from vidseg.jobs import resume
     from vidseg.settings import RenderSettings
 
     source = write_clip(tmp_path / "in.mp4", frames=24, rate=2, options={"x264-params": "chromaloc=2"})

@@ -11,9 +11,9 @@ import pytest
 
 from tests.media import Audio, frame_times, write_clip
 from tests.renders import rendered
-from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError
-from vidseg.probe import probe
+from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.probe import probe
 
 
 def test_a_sound_source_has_no_damage(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidseg.batch import Outcome
-from vidseg.dispatch import Answer, Died, Dispatcher, Event, Progress, Ready
 from vidseg.errors import ModelError
+from vidseg.jobs.batch import Outcome
+from vidseg.jobs.dispatch import Answer, Died, Dispatcher, Event, Progress, Ready
 
 DONE = Outcome("done", 1)
 Behaviour: TypeAlias = "Callable[[int, str], list[Event[int]]]"

@@ -17,15 +17,15 @@ import pytest
 from tests.crews import open_deadly, open_fake, open_known, open_mortal, open_telling
 from tests.media import Audio, Coded, audio_packets, read_planes, write_clip
 from tests.sharing import alone
-from vidseg import distributed, resume
-from vidseg._av import library_versions
-from vidseg.batch import Clip, absolute, settings_for
-from vidseg.borders import SEGMENT_S
-from vidseg.distributed import RayWorkers, divided
 from vidseg.errors import DeviceError, OutputError, SettingsError
-from vidseg.segmenters import open_segmenter
-from vidseg.segmenters.fake import FakeSegmenter
-from vidseg.segments import Store
+from vidseg.jobs import ray_workers, resume
+from vidseg.jobs.batch import Clip, absolute, settings_for
+from vidseg.jobs.ray_workers import RayWorkers, divided
+from vidseg.jobs.segment_store import Store
+from vidseg.matting.restarts import SEGMENT_S
+from vidseg.media.ffmpeg import library_versions
+from vidseg.networks import open_segmenter
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -161,7 +161,7 @@ class TestOnACluster:
     ) -> None:
         given = lossless(write_clip(tmp_path / "in.mp4", frames=10), tmp_path / "out.mkv")
         other = {**library_versions(), "vidseg": "9.9"}
-        monkeypatch.setattr(distributed, "library_versions", lambda: other)
+        monkeypatch.setattr(ray_workers, "library_versions", lambda: other)
         with (
             closing(RayWorkers(cluster.address, given.segment, 1, opener=open_fake, cores=1)) as crew,
             pytest.raises(
@@ -180,7 +180,7 @@ class TestOnACluster:
         def elsewhere(folder: Path) -> Iterator[Path]:
             yield folder / "a file that is on the other machine only"
 
-        monkeypatch.setattr(distributed, "_marker", elsewhere)
+        monkeypatch.setattr(ray_workers, "_marker", elsewhere)
         monkeypatch.setattr("socket.gethostname", lambda: "the other machine")
         with closing(RayWorkers(cluster.address, given.segment, 1, opener=open_fake, cores=1)) as crew:
             ((_, outcome),) = crew.run([given], lambda *_: None)
@@ -194,14 +194,14 @@ class TestOnACluster:
         self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[Any] = []
-        real = distributed._Actors.send
+        real = ray_workers._Actors.send
 
         def counting(actors: Any, worker: Any, piece: Any) -> None:
             assert worker.asked is None
             real(actors, worker, piece)
             asked.append(worker)
 
-        monkeypatch.setattr(distributed._Actors, "send", counting)
+        monkeypatch.setattr(ray_workers._Actors, "send", counting)
         sources = [write_clip(tmp_path / f"{n}.mp4", frames=5) for n in range(7)]
         jobs = [lossless(source, tmp_path / f"out-{source.stem}.mkv") for source in sources]
         with closing(RayWorkers(cluster.address, SegmentSettings(), 2, opener=open_fake, cores=1)) as crew:

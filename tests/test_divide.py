@@ -18,12 +18,12 @@ from tests.media import (
     read_frames,
     write_clip,
 )
-from vidseg import divide
-from vidseg.cli import cli
+from vidseg.cli.main import cli
 from vidseg.errors import OutputError, SettingsError
-from vidseg.probe import probe
-from vidseg.report import Report
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.media.probe import probe
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering import split
+from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
 SIZES = ((96, 64), (128, 128), (96, 64))
@@ -58,7 +58,7 @@ def divided(source: Path, output: Path, **changes: Any) -> Report:
         **changes,
     }
     settings = RenderSettings(source=source, output=output, **given)
-    return divide.render(settings, segmenter=FakeSegmenter())
+    return split.render(settings, segmenter=FakeSegmenter())
 
 
 def test_each_size_gets_a_file(clip: Path, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_later_file_that_is_there_is_told_before_the_render(clip: Path, tmp_pa
 def test_progress_counts_on(clip: Path, tmp_path: Path) -> None:
     told: list[int] = []
     settings = RenderSettings(source=clip, output=tmp_path / "out.mp4", size_change="split")
-    divide.render(settings, segmenter=FakeSegmenter(), progress=lambda done, _: told.append(done))
+    split.render(settings, segmenter=FakeSegmenter(), progress=lambda done, _: told.append(done))
     assert told == list(range(1, 73))
 
 

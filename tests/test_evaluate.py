@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
+from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "evaluate.py"
 
@@ -52,7 +52,7 @@ def test_mattes_are_scored_in_step_with_the_truth(
     numbers: range,
 ) -> None:
     """A frame too early or too late, or a pixel off, would cost more than these bounds allow."""
-    monkeypatch.setattr("vidseg.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter())
+    monkeypatch.setattr("vidseg.rendering.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter())
     monkeypatch.setattr(script, "DATA", test_data)
     each = script.given_set(str(walk(tmp_path / "walk", numbers)))
     table = script.evaluate([each], ["fake"], False, lambda _: None)
@@ -84,8 +84,8 @@ def test_every_ablation_names_what_is_there(script: ModuleType) -> None:
 def test_costs_of_stages_stand_beside_what_they_bring(
     script: ModuleType, tmp_path: Path, test_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidseg.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter())
-    monkeypatch.setattr("vidseg.segmenters.open_segmenter", lambda *_, **__: FakeSegmenter())
+    monkeypatch.setattr("vidseg.rendering.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter())
+    monkeypatch.setattr("vidseg.networks.open_segmenter", lambda *_, **__: FakeSegmenter())
     monkeypatch.setattr(script, "DATA", test_data)
     monkeypatch.setattr(script, "HEIGHTS", (180,))
     monkeypatch.setattr(script, "WAYS", {name: script.WAYS[name] for name in ("default", "no smoothing")})

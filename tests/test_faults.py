@@ -14,11 +14,14 @@ import pytest
 
 from tests.media import Audio, write_clip
 from tests.renders import rendered
-from vidseg import background, encode, mask_source, paint, pipeline
+from vidseg.compositing import background, painters
 from vidseg.errors import OutputError
-from vidseg.mux import Output
-from vidseg.segmenters.fake import FakeSegmenter
-from vidseg.track import Tracker
+from vidseg.matting import mask_source
+from vidseg.matting.tracking.tracker import Tracker
+from vidseg.media import encode
+from vidseg.media.mux import Output
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering import pipeline
 
 
 @pytest.fixture
@@ -56,8 +59,8 @@ STAGES: list[tuple[Any, str, Any]] = [
     (pipeline, "frames_of", _failing_stream),
     (Tracker, "follow", _failing_stream),
     (mask_source, "steady", _failing_stream),
-    (paint, "refine", _fail_later),
-    (paint, "composite", _fail_later),
+    (painters, "refine", _fail_later),
+    (painters, "composite", _fail_later),
     (background.Still, "planes", _fail_later),
     (encode.Encoder, "encode", _fail_later),
     (encode.Encoder, "flush", lambda _: _fail),
@@ -84,7 +87,7 @@ def test_a_failure_in_any_stage_leaves_nothing(
 def test_an_output_that_was_there_survives_a_failure(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = source.parent / "out.mp4"
     target.write_text("precious")
-    monkeypatch.setattr(paint, "composite", _fail_later(paint.composite))
+    monkeypatch.setattr(painters, "composite", _fail_later(painters.composite))
     with pytest.raises(RuntimeError, match="injected"):
         rendered(source, target, overwrite=True)
     assert target.read_text() == "precious"
@@ -95,8 +98,8 @@ def _endless_command(source: Path) -> list[str]:
     target = str(source.parent / "out.mp4")
     script = (
         "import time, sys\n"
-        "from vidseg import cli, pipeline\n"
-        "from vidseg.segmenters.fake import FakeSegmenter\n"
+        "from vidseg.cli import main as cli\nfrom vidseg.rendering import pipeline\n"
+        "from vidseg.networks.fake import FakeSegmenter\n"
         "class Slow(FakeSegmenter):\n"
         "    def segment(self, batch):\n"
         "        print('working', flush=True)\n"

@@ -12,12 +12,13 @@ from tests.media import write_clip, write_picture
 from tests.renders import rendered
 from tests.test_batch import run as batch
 from tests.test_cli import one_line, vidseg
-from vidseg import files, pipeline, resume
 from vidseg.errors import OutputError
+from vidseg.jobs import resume
+from vidseg.media.image_sequence import holds
 from vidseg.models import MODELS
-from vidseg.numbered import holds
-from vidseg.preview import preview
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering import file_checks, pipeline
+from vidseg.rendering.preview import preview
 from vidseg.settings import PreviewSettings, RenderSettings, SegmentSettings
 
 FRAMES = 4
@@ -70,7 +71,7 @@ def test_a_background_is_not_replaced(clip: Path, disguise: Callable[[Path], Pat
 @disguised
 def test_a_source_is_not_replaced(clip: Path, disguise: Callable[[Path], Path]) -> None:
     with pytest.raises(OutputError, match="is also an input, the source"):
-        files.check(settings(clip, disguise(clip)))
+        file_checks.check(settings(clip, disguise(clip)))
 
 
 @disguised
@@ -83,13 +84,13 @@ def test_what_is_written_beside_replaces_nothing_either(
     write_picture(clip.parent / "wall.png").rename(wall)
     given = settings(clip, clip.parent / "o.mov", background=str(wall), **{where: disguise(wall)})
     with pytest.raises(OutputError, match="is also an input, the background"):
-        files.check(given)
+        file_checks.check(given)
 
 
 def test_a_pair_is_checked_by_the_names_that_it_gets(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "talk.matte.mp4", frames=FRAMES)
     with pytest.raises(OutputError, match=r"talk\.matte\.mp4: is also an input"):
-        files.check(settings(source, tmp_path / "talk.mp4", background="transparent", pair=True))
+        file_checks.check(settings(source, tmp_path / "talk.mp4", background="transparent", pair=True))
 
 
 @pytest.mark.parametrize(
@@ -105,10 +106,10 @@ def test_a_models_files_are_not_replaced(clip: Path, name: str, by_file: bool) -
     model = str(folder / "model.json" if by_file else folder)
     given = settings(clip, clip.parent / "o.mp4", report=path, segment=SegmentSettings(model=model))
     if by_file and path.parent != folder:
-        files.check(given)  # a model told by its json has no such files
+        file_checks.check(given)  # a model told by its json has no such files
         return
     with pytest.raises(OutputError, match="is also an input, the model"):
-        files.check(given)
+        file_checks.check(given)
 
 
 def test_a_model_that_was_fetched_is_not_replaced(
@@ -121,14 +122,16 @@ def test_a_model_that_was_fetched_is_not_replaced(
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(tmp_path / "models"))
     given = settings(clip, tmp_path / "o.mp4", report=path, segment=SegmentSettings(model=model.name))
     with pytest.raises(OutputError, match="is also an input, the model"):
-        files.check(given)
+        file_checks.check(given)
 
 
 def test_results_beside_a_model_may_be_replaced(clip: Path) -> None:
     """`--model .` makes no model of all that lies there."""
     for name in ("model.json", "out.mp4"):
         (clip.parent / name).touch()
-    files.check(settings(clip, clip.parent / "out.mp4", segment=SegmentSettings(model=str(clip.parent))))
+    file_checks.check(
+        settings(clip, clip.parent / "out.mp4", segment=SegmentSettings(model=str(clip.parent)))
+    )
 
 
 def pictures(folder: Path, name: str = "%03d.png") -> Path:
@@ -166,7 +169,7 @@ def test_other_pictures_in_the_folder_are_no_hindrance(tmp_path: Path) -> None:
     source = pictures(tmp_path / "frames")
     for _ in range(2):
         pictures(tmp_path / "frames", "new-%03d.png")
-        files.check(settings(source, source.with_name("new-%03d.png"), frame_rate=Fraction(24)))
+        file_checks.check(settings(source, source.with_name("new-%03d.png"), frame_rate=Fraction(24)))
 
 
 def test_a_report_is_no_picture_of_the_sequence(clip: Path) -> None:
@@ -174,8 +177,8 @@ def test_a_report_is_no_picture_of_the_sequence(clip: Path) -> None:
     (clip.parent / "o").mkdir()
     output = clip.parent / "o" / "%03d.png"
     with pytest.raises(OutputError, match=r"003\.png: is written by the render itself"):
-        files.check(settings(clip, output, report=clip.parent / "o" / "003.png"))
-    files.check(settings(clip, output, report=clip.parent / "o" / "3.png"))
+        file_checks.check(settings(clip, output, report=clip.parent / "o" / "003.png"))
+    file_checks.check(settings(clip, output, report=clip.parent / "o" / "3.png"))
     assert not holds(output, clip.parent / "003.png")
 
 

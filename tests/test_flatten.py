@@ -13,16 +13,16 @@ from PIL import Image
 from tests.media import write_clip
 from tests.planes import frame_of, info_of
 from tests.renders import rendered
-from vidseg import resume
-from vidseg._av import planes_of
-from vidseg.background import Canvas, open_background
-from vidseg.colour import Colour
+from vidseg.compositing.background import Canvas, open_background
 from vidseg.errors import BackgroundError
-from vidseg.flatten import Flattener
-from vidseg.frames import WORKING_FORMATS, Frame, as_plane
-from vidseg.geometry import Box
-from vidseg.planes import small_rgb
-from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
+from vidseg.frames.colour import Colour
+from vidseg.frames.frame import WORKING_FORMATS, Frame, as_plane
+from vidseg.frames.geometry import Box
+from vidseg.frames.planes import small_rgb
+from vidseg.jobs import resume
+from vidseg.media.ffmpeg import planes_of
+from vidseg.media.flatten import Flattener
+from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
 WIDTH, HEIGHT = 96, 64

@@ -9,14 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.test_track import room
-from vidseg import regions
-from vidseg.frames import Frame
-from vidseg.geometry import Box, Orientation
-from vidseg.mask import Mask
-from vidseg.segmenters.base import Scores
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.frames.frame import Frame
+from vidseg.frames.geometry import Box, Orientation
+from vidseg.matting.mask import Mask
+from vidseg.matting.tracking import regions
+from vidseg.matting.tracking.tracker import Tracker
+from vidseg.networks.base import Scores
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import SegmentSettings
-from vidseg.track import Tracker
 
 WIDTH, HEIGHT = 640, 360
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tests.planes import frame_of
-from vidseg.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
+from vidseg.body_parts import part_indices
 from vidseg.errors import SettingsError
-from vidseg.frames import WORKING_FORMATS
-from vidseg.geometry import Box, Orientation
-from vidseg.parts import part_indices
-from vidseg.planes import reduced, small_rgb
+from vidseg.frames.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
+from vidseg.frames.frame import WORKING_FORMATS
+from vidseg.frames.geometry import Box, Orientation
+from vidseg.frames.planes import reduced, small_rgb
 
 
 @pytest.mark.parametrize("turns", range(4))

@@ -13,10 +13,10 @@ from tests.media import read_frames, write_clip
 from tests.renders import rendered
 from tests.test_batch import run as batch
 from tests.test_resume import RATE, _StoppedError, in_segments, settings, stop_after
-from vidseg.hidden import beside, prefix, temporary
-from vidseg.preview import preview
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering.preview import preview
 from vidseg.settings import EncodeSettings, PreviewSettings
+from vidseg.system.hidden_names import beside, prefix, temporary
 
 LONGEST = 255
 NAMES = ["n" * 251, "é" * 125 + "n", "漢" * 83 + "nn", "😀" * 62 + "nnn"]

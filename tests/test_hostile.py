@@ -19,14 +19,14 @@ from tests.media import Audio, write_clip, write_picture
 from tests.renders import QUICK, rendered
 from tests.test_cli import one_line, vidseg
 from tests.tfjs import write_bodypix
-from vidseg import resume
-from vidseg.batch import find_clips
 from vidseg.errors import BackgroundError, InputError, ModelError, OutputError, SettingsError
+from vidseg.jobs import resume
+from vidseg.jobs.batch import find_clips
+from vidseg.media.probe import probe
 from vidseg.models.tfjs import read_tfjs
-from vidseg.pipeline import render
-from vidseg.preview import preview
-from vidseg.probe import probe
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering.pipeline import render
+from vidseg.rendering.preview import preview
 from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings, RenderSettings, SegmentSettings
 
 
@@ -110,7 +110,7 @@ def test_a_bug_of_ours_is_one_line_too(tmp_path: Path, clip: Path) -> None:
     import sys
 
     code = (
-        "from vidseg import cli, pipeline\n"
+        "from vidseg.cli import main as cli\nfrom vidseg.rendering import pipeline\n"
         "def broken(*a, **k): raise RuntimeError('first\\nsecond')\n"
         "pipeline.open_segmenter = broken\ncli.main()\n"
     )

@@ -11,12 +11,12 @@ from av.video.frame import VideoFrame
 
 from tests.media import frame_times, read_planes, write_clip
 from tests.renders import rendered
-from vidseg import resume
-from vidseg.decode import Damage, Span, decode
-from vidseg.deinterlace import deinterlaced
-from vidseg.frames import Frame
-from vidseg.probe import probe
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.frames.frame import Frame
+from vidseg.jobs import resume
+from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.deinterlace import deinterlaced
+from vidseg.media.probe import probe
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, RenderSettings
 
 NOTE = "interlaced pictures are made progressive, each at its time"

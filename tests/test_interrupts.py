@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from vidseg.interrupts import held_back
+from vidseg.system.signals import held_back
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import pytest
 import vidseg
 from tests.media import person_mask, person_picture, read_frames, write_clip, write_picture
 from vidseg.errors import name_options, name_settings
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.networks.fake import FakeSegmenter
 
 SIZE = (96, 64)
 PUBLIC = {
@@ -225,7 +225,7 @@ import sys
 sys.modules["tensorflow"] = None
 import vidseg
 from vidseg.errors import name_options, name_settings
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.networks.fake import FakeSegmenter
 vidseg.render({clip!r}, {output!r}, "navy", end=0.1, segmenter=FakeSegmenter())
 try:
     vidseg.open_segmenter(vidseg.SegmentSettings(model={model!r}, device="cpu"))

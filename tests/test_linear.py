@@ -12,13 +12,13 @@ from PIL import Image
 
 from tests.media import read_frames
 from tests.renders import rendered
-from vidseg.colour import Colour
-from vidseg.decode import Damage, Span
 from vidseg.errors import BackgroundError, InputError, VidsegError
-from vidseg.linear import srgb_of
-from vidseg.pictures import read_picture
+from vidseg.frames.colour import Colour
+from vidseg.media.decode import Damage, Span
+from vidseg.media.images import read_picture
+from vidseg.media.linear_light import srgb_of
+from vidseg.media.source import frames_of, look
 from vidseg.settings import EncodeSettings
-from vidseg.source import frames_of, look
 
 SHOWN = np.array([0, 3, 10, 50, 128, 200, 255], np.uint8)
 """Codes of sRGB."""

@@ -13,12 +13,12 @@ from PIL import Image
 
 from tests.media import Audio, frame_number, frame_times, person_picture, read_frames, write_clip
 from tests.renders import QUICK, rendered
-from vidseg import resume
-from vidseg.decode import Damage, Span, decode
-from vidseg.extent import missing_bytes
-from vidseg.probe import probe
-from vidseg.report import Report
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.jobs import resume
+from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.file_length import missing_bytes
+from vidseg.media.probe import probe
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
 LOSSLESS = EncodeSettings(codec="ffv1")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tests.test_track import RATE, room
-from vidseg.borders import LEAD_S, SEGMENT_S
-from vidseg.fake_source import FakeSource
-from vidseg.frames import Frame
-from vidseg.geometry import Box
-from vidseg.mask_source import MaskSource, TrackedSource, refined
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.frames.frame import Frame
+from vidseg.frames.geometry import Box
+from vidseg.matting.fake_source import FakeSource
+from vidseg.matting.mask_source import MaskSource, TrackedSource, refined
+from vidseg.matting.restarts import LEAD_S, SEGMENT_S
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import MatteSettings, SegmentSettings
 
 PERSON = Box(100, 40, 160, 170)

@@ -18,19 +18,13 @@ from click.testing import CliRunner
 
 from tests.bucket import Bucket, BucketServer, short, truncated, web_page
 from tests.media import write_clip
-from vidseg.cli_models import models as models_command
+from vidseg.cli.models import models as models_command
 from vidseg.errors import DownloadError, InputError, ModelError
-from vidseg.models import (
-    MODELS,
-    download,
-    find,
-    locate,
-    model_named,
-    read_tfjs,
-)
+from vidseg.models import MODELS, find, locate, model_named, read_tfjs
 from vidseg.models.catalogue import BUCKET_URL
-from vidseg.pipeline import render
+from vidseg.rendering.pipeline import render
 from vidseg.settings import RenderSettings, SegmentSettings
+from vidseg.system import download
 
 NAME = "bodypix-050-s16"
 MODEL = MODELS[NAME]
@@ -297,7 +291,7 @@ def test_show_tells_where_from(bucket: BucketServer) -> None:
 def test_listing_imports_no_network_library() -> None:
     """Neither TensorFlow nor LiteRT nor the HTTP client is paid for by a list."""
     code = (
-        "import sys; from vidseg.cli_models import models; models(['list'], standalone_mode=False);"
+        "import sys; from vidseg.cli.models import models; models(['list'], standalone_mode=False);"
         "loaded = {name.partition('.')[0] for name in sys.modules};"
         "print(loaded & {'tensorflow', 'ai_edge_litert', 'requests', 'pooch'})"
     )

@@ -21,15 +21,15 @@ from tests.browser import browser, require_browser, resize
 from tests.media import Audio, read_planes, write_clip
 from tests.planes import frame_of, info_of
 from tests.renders import rendered
-from vidseg.band import Alpha
 from vidseg.errors import OutputError
-from vidseg.figures import APART_S, Collected, Peaks
-from vidseg.frames import Frame, as_plane
-from vidseg.geometry import Box
-from vidseg.mask import Mask
-from vidseg.page import page, write
-from vidseg.quality import Quality
-from vidseg.report import Report
+from vidseg.frames.frame import Frame, as_plane
+from vidseg.frames.geometry import Box
+from vidseg.matting.alpha import Alpha
+from vidseg.matting.mask import Mask
+from vidseg.reports.html import page, write
+from vidseg.reports.mask_metrics import Quality
+from vidseg.reports.metrics import APART_S, Collected, Peaks
+from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings
 
 PROJECT = Path(__file__).resolve().parent.parent

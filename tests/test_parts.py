@@ -16,18 +16,20 @@ from tests.media import read_frames, read_planes, write_clip
 from tests.planes import frame_of
 from tests.renders import QUICK
 from tests.test_cli import one_line, vidseg
-from vidseg import partmap, pipeline, resume
+from vidseg.body_parts import COLOURS, GROUPS, PARTS
 from vidseg.errors import ModelError, SettingsError
-from vidseg.frames import as_plane
-from vidseg.geometry import Box
-from vidseg.looks import chosen
-from vidseg.mask import Mask
-from vidseg.parts import COLOURS, GROUPS, PARTS
-from vidseg.report import Report
-from vidseg.segmenters.base import Scores
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.frames.frame import as_plane
+from vidseg.frames.geometry import Box
+from vidseg.jobs import resume
+from vidseg.matting import part_map
+from vidseg.matting.mask import Mask
+from vidseg.matting.smoothing import steady
+from vidseg.matting.tracking.predictions import chosen
+from vidseg.networks.base import Scores
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering import pipeline
+from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
-from vidseg.smooth import steady
 
 PROJECT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT = 96, 64
@@ -294,13 +296,13 @@ def test_votes_are_counted_by_weight() -> None:
         (np.array([[0.6, 0.6]], np.float32), np.array([[5, 5]], np.uint8)),
         (np.array([[0.6, 0.2]], np.float32), np.array([[5, 5]], np.uint8)),
     ]
-    assert partmap.elected(ballots).tolist() == [[5, 3]]
+    assert part_map.elected(ballots).tolist() == [[5, 3]]
 
 
 def test_borders_between_parts_are_smooth() -> None:
     """A slanted border, enlarged eightfold, is within three pixels of a straight line: no stairs."""
     y, x = np.mgrid[:40, :40]
-    large = partmap.enlarged(np.where(x * 2 > y + 20, 4, 7).astype(np.uint8), 320, 320)
+    large = part_map.enlarged(np.where(x * 2 > y + 20, 4, 7).astype(np.uint8), 320, 320)
     y, x = (np.mgrid[:320, :320] + 0.5) / 8 - 0.5
     distance = (x * 2 - y - 20.5) / np.sqrt(5) * 8
     assert set(np.unique(large)) == {4, 7}
@@ -315,7 +317,7 @@ def test_parts_of_cells_that_the_frames_edge_cuts_stay_where_they_are() -> None:
     labels[:, 7:] = 12  # a whole column of cells, and one of which the picture shows one pixel
     alpha = as_plane(np.full((17, 33), 255, np.uint8))
     out = tuple(as_plane(np.zeros((17, 33), np.uint16)) for _ in range(3))
-    partmap.paint(labels, Mask(np.ones((5, 9), np.float32), box), alpha, 255, out)
+    part_map.paint(labels, Mask(np.ones((5, 9), np.float32), box), alpha, 255, out)
     first = np.flatnonzero((out[0] != out[0][0, 0]).any(axis=0))[0]
     assert 27 <= first <= 28
 

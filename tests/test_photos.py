@@ -14,11 +14,11 @@ from tests.media import person_mask, person_picture, write_clip
 from tests.renders import rendered
 from tests.test_cli import one_line, vidseg
 from vidseg.errors import BackgroundError, InputError, OutputError
-from vidseg.pictures import read_picture
-from vidseg.preview import moments
-from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
+from vidseg.media.images import read_picture
+from vidseg.media.source import look
+from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
+from vidseg.rendering.preview import moments
 from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings
-from vidseg.source import look
 
 PLAIN = EncodeSettings()
 SIZE = (96, 64)

@@ -9,7 +9,7 @@ import cv2
 import pytest
 
 from vidseg.errors import StalledError
-from vidseg.prefetch import Begun, leaving, one_thread_each, prefetch
+from vidseg.system.threads import Begun, leaving, one_thread_each, prefetch
 
 
 def test_items_come_in_order_from_another_thread() -> None:

@@ -13,13 +13,13 @@ from PIL import Image
 from tests.media import frame_number, person_mask, read_frames, write_clip, write_picture
 from tests.renders import rendered
 from tests.test_cli import one_line, vidseg
-from vidseg import background
-from vidseg.decode import decode
-from vidseg.preview import moments, preview
-from vidseg.probe import probe
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.compositing import background
+from vidseg.media.decode import decode
+from vidseg.media.probe import probe
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering.preview import moments, preview
+from vidseg.reports.contact_sheet import Row, clock
 from vidseg.settings import MatteSettings, PreviewSettings
-from vidseg.sheet import Row, clock
 
 CRISP = MatteSettings(smooth=0, decontaminate=False)
 

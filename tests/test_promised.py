@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from vidseg.promised import ByTime, InOrder, shows
+from vidseg.media.packet_account import ByTime, InOrder, shows
 
 BODY = b"\x80" * 20
 

@@ -12,9 +12,9 @@ import pytest
 from tests.folder import where_media_is
 from tests.media import audio_packets, frame_times
 from tests.renders import rendered
-from vidseg.geometry import Orientation
-from vidseg.pipeline import render
-from vidseg.probe import probe
+from vidseg.frames.geometry import Orientation
+from vidseg.media.probe import probe
+from vidseg.rendering.pipeline import render
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
 
 MediaFile = Callable[[str], Path]

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.folder import where_media_is
-from vidseg.geometry import Box
-from vidseg.pipeline import render
+from vidseg.frames.geometry import Box
+from vidseg.rendering.pipeline import render
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
 
 pytestmark = pytest.mark.weights

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.test_track import as_frame
-from vidseg.frames import Frame
-from vidseg.geometry import Box
-from vidseg.looks import Prediction
-from vidseg.recall import PredictionCache
+from vidseg.frames.frame import Frame
+from vidseg.frames.geometry import Box
+from vidseg.matting.tracking.prediction_cache import PredictionCache
+from vidseg.matting.tracking.predictions import Prediction
 
 ROOM = Box(80, 60, 180, 160)
 PERSON = Box(100, 80, 160, 140)

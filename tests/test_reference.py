@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.planes import frame_of
-from vidseg import grid
-from vidseg.background import Blur
-from vidseg.band import Alpha
-from vidseg.colours import snapped
-from vidseg.composite import composite
-from vidseg.frames import WORKING_FORMATS, Frame, PixelFormat, Plane, as_plane
-from vidseg.geometry import Box
-from vidseg.mask import Mask
-from vidseg.refine import foreground, refine, with_edge
+from vidseg.compositing.background import Blur
+from vidseg.compositing.composite import composite
+from vidseg.frames.frame import WORKING_FORMATS, Frame, PixelFormat, Plane, as_plane
+from vidseg.frames.geometry import Box
+from vidseg.matting import grid
+from vidseg.matting.alpha import Alpha
+from vidseg.matting.colour_model import snapped
+from vidseg.matting.mask import Mask
+from vidseg.matting.refinement.components import solid
+from vidseg.matting.refinement.refine import foreground, refine, with_edge
 from vidseg.settings import MatteSettings
-from vidseg.solid import solid
 
 Doubles = NDArray[np.float64]
 NAMES = st.sampled_from(list(WORKING_FORMATS))

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from vidseg.colour import Colour
-from vidseg.frames import WORKING_FORMATS, Frame
-from vidseg.geometry import Box
-from vidseg.mask import Mask
-from vidseg.refine import _feathered, _grown, foreground, refine, with_edge
+from vidseg.frames.colour import Colour
+from vidseg.frames.frame import WORKING_FORMATS, Frame
+from vidseg.frames.geometry import Box
+from vidseg.matting.mask import Mask
+from vidseg.matting.refinement.refine import _feathered, _grown, foreground, refine, with_edge
 from vidseg.settings import MatteSettings
 
 

@@ -22,14 +22,14 @@ from tests.media import (
     write_clip,
 )
 from tests.renders import QUICK, rendered
-from vidseg._av import open_source
-from vidseg.colour import Colour
-from vidseg.decode import Damage, Span, decode
 from vidseg.errors import InputError, OutputError
-from vidseg.geometry import Box
-from vidseg.mux.transcoded import _samples
-from vidseg.planes import small_rgb
-from vidseg.probe import probe
+from vidseg.frames.colour import Colour
+from vidseg.frames.geometry import Box
+from vidseg.frames.planes import small_rgb
+from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.ffmpeg import open_source
+from vidseg.media.mux.transcode import _samples
+from vidseg.media.probe import probe
 from vidseg.settings import EncodeSettings, MatteSettings
 
 

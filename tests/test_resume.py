@@ -18,13 +18,14 @@ import numpy as np
 import pytest
 
 from tests.media import Audio, Coded, audio_packets, person_picture, read_planes, write_clip, write_picture
-from vidseg import pipeline, resume
 from vidseg.errors import OutputError, SettingsError
-from vidseg.mux import Output, ParcelWriter
-from vidseg.picture_sink import PictureSink
-from vidseg.report import Report
-from vidseg.segmenters.fake import FakeSegmenter
-from vidseg.segments import Store
+from vidseg.jobs import resume
+from vidseg.jobs.segment_store import Store
+from vidseg.media.mux import Output, ParcelWriter
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering import pipeline
+from vidseg.rendering.image_sink import PictureSink
+from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
 RATE = 4
@@ -342,8 +343,8 @@ def test_ten_bits_are_resumed(tmp_path: Path) -> None:
 TWICE = (
     "import sys\n"
     "from pathlib import Path\n"
-    "from vidseg import resume\n"
-    "from vidseg.segmenters.fake import FakeSegmenter\n"
+    "from vidseg.jobs import resume\n"
+    "from vidseg.networks.fake import FakeSegmenter\n"
     "from vidseg.settings import RenderSettings\n"
     "source, output = map(Path, sys.argv[1:])\n"
     "resume.render(RenderSettings(source=source, output=output), segmenter=FakeSegmenter())\n"
@@ -421,8 +422,8 @@ def test_the_manifest_names_what_segments_depend_on(clip: Path, tmp_path: Path) 
 
 KILLED = (
     "import sys, time\n"
-    "from vidseg import cli, resume\n"
-    "from vidseg.segmenters.fake import FakeSegmenter\n"
+    "from vidseg.cli import main as cli\nfrom vidseg.jobs import resume\n"
+    "from vidseg.networks.fake import FakeSegmenter\n"
     "class Slow(FakeSegmenter):\n"
     "    def segment(self, batch):\n"
     "        time.sleep(PAUSE)\n"

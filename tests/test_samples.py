@@ -9,7 +9,7 @@ import pytest
 
 from samples.make import clip_frames, make_all, make_clip
 from tests.media import audio_packets, read_frames, read_planes
-from vidseg.segmenters import open_segmenter
+from vidseg.networks import open_segmenter
 from vidseg.settings import SegmentSettings
 
 

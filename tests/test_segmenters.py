@@ -20,12 +20,13 @@ from tests.media import person_picture
 from tests.tfjs import write_bodypix
 from vidseg.errors import DeviceError, ModelError
 from vidseg.models import MODELS, Converted, ensure_converted, locate, onednn, read_tfjs
-from vidseg.segmenters import Segmenter, devices, litert, open_segmenter
-from vidseg.segmenters.bodypix import SCALINGS, BodyPix, grid_size
-from vidseg.segmenters.fake import FakeSegmenter
-from vidseg.segmenters.litert import LiteRtRuntime
-from vidseg.segmenters.savedmodel import TensorFlowRuntime
-from vidseg.segmenters.selfie import SCALING, Selfie, logits
+from vidseg.networks import Segmenter, gpu, open_segmenter
+from vidseg.networks.bodypix import SCALINGS, BodyPix, grid_size
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.networks.runtimes import litert
+from vidseg.networks.runtimes.litert import LiteRtRuntime
+from vidseg.networks.runtimes.tensorflow import TensorFlowRuntime
+from vidseg.networks.selfie import SCALING, Selfie, logits
 from vidseg.settings import SegmentSettings
 
 Opener = Callable[[pytest.FixtureRequest], Segmenter]
@@ -407,7 +408,7 @@ def test_converted_model_imports_no_tensorflow() -> None:
     code = """
 import sys
 import numpy as np
-from vidseg.segmenters import open_segmenter
+from vidseg.networks import open_segmenter
 from vidseg.settings import SegmentSettings
 segmenter = open_segmenter(SegmentSettings(device="cpu"), say=lambda line: sys.exit(line))
 segmenter.segment(np.zeros((2, 65, 65, 3), np.uint8))
@@ -432,7 +433,7 @@ sys.meta_path.insert(0, Watch())
 
 _SCORED = """
 import numpy as np
-from vidseg.segmenters import open_segmenter
+from vidseg.networks import open_segmenter
 from vidseg.settings import SegmentSettings
 network = open_segmenter(SegmentSettings(model=sys.argv[1], device="cpu"))
 print(network.device, network.segment(np.zeros((1, 65, 97, 3), np.uint8)).person.shape)
@@ -507,9 +508,9 @@ def test_onednn_is_not_promised_once_tensorflow_is_there(monkeypatch: pytest.Mon
 def test_device_chosen(
     device: str, count: int, libraries: bool, expected: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "gpu_count", lambda: count)
-    monkeypatch.setattr(devices, "has_cuda_libraries", lambda: libraries)
-    assert devices.choose_gpu(device) == expected
+    monkeypatch.setattr(gpu, "gpu_count", lambda: count)
+    monkeypatch.setattr(gpu, "has_cuda_libraries", lambda: libraries)
+    assert gpu.choose_gpu(device) == expected
 
 
 @pytest.mark.parametrize(
@@ -524,7 +525,7 @@ def test_absent_gpu_is_an_error(
     device: str, count: int, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A GPU that is asked for is never silently replaced; it is found out before any download."""
-    monkeypatch.setattr(devices, "gpu_count", lambda: count)
+    monkeypatch.setattr(gpu, "gpu_count", lambda: count)
     monkeypatch.delenv("VIDSEG_MODEL_DIR", raising=False)
     monkeypatch.setenv("VIDSEG_MODEL_URL", "http://127.0.0.1:9")
     with pytest.raises(DeviceError, match=message):
@@ -532,8 +533,8 @@ def test_absent_gpu_is_an_error(
 
 
 def test_no_driver_means_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_TRACES", ("/nowhere",))
-    assert devices.gpu_count() == 0
+    monkeypatch.setattr(gpu, "_TRACES", ("/nowhere",))
+    assert gpu.gpu_count() == 0
 
 
 @pytest.mark.parametrize(("status", "expected"), [(0, 3), (100, 0)])
@@ -548,9 +549,9 @@ def test_driver_is_asked(monkeypatch: pytest.MonkeyPatch, status: int, expected:
             count._obj.value = 3
             return 0
 
-    monkeypatch.setattr(devices, "_TRACES", ("/",))
+    monkeypatch.setattr(gpu, "_TRACES", ("/",))
     monkeypatch.setattr("ctypes.CDLL", lambda name: Driver())
-    assert devices.gpu_count() == expected
+    assert gpu.gpu_count() == expected
 
 
 @pytest.mark.tensorflow
@@ -562,8 +563,8 @@ def test_gpu_that_tensorflow_cannot_use(
 ) -> None:
     """``auto`` says why it runs on the CPU; ``gpu`` fails with what to install."""
     path = tiny if form == "json" else tiny_converted.saved_model
-    monkeypatch.setattr(devices, "gpu_count", lambda: 1)
-    monkeypatch.setattr(devices, "has_cuda_libraries", lambda: True)
+    monkeypatch.setattr(gpu, "gpu_count", lambda: 1)
+    monkeypatch.setattr(gpu, "has_cuda_libraries", lambda: True)
     lines: list[str] = []
     chosen = SegmentSettings(model=str(path), device="auto", parts=("face",))
     assert open_segmenter(chosen, say=lines.append).device == device

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from vidseg._av import Packet
-from vidseg.borders import LEAD_S, SEGMENT_S, restart_before, stretch_at
 from vidseg.errors import OutputError
-from vidseg.mux import ParcelWriter, account_of, last_words, read_packets, reordering, retimed
-from vidseg.segments import Account, Store, missing
+from vidseg.jobs.segment_store import Account, Store, missing
+from vidseg.matting.restarts import LEAD_S, SEGMENT_S, restart_before, stretch_at
+from vidseg.media.ffmpeg import Packet
+from vidseg.media.mux import ParcelWriter, account_of, last_words, read_packets, reordering, retimed
 
 
 def test_restarts_leave_room_for_the_window() -> None:

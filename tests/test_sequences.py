@@ -12,16 +12,16 @@ from PIL import Image
 
 from tests.media import Audio, ffprobe, frame_number, frame_times, person_picture, read_frames, write_clip
 from tests.renders import rendered
-from vidseg.cli import cli
-from vidseg.colour import Colour
-from vidseg.decode import Damage, Span
+from vidseg.cli.main import cli
 from vidseg.errors import InputError, OutputError
-from vidseg.numbered import sequence_near
-from vidseg.preview import moments
-from vidseg.probe import probe
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.frames.colour import Colour
+from vidseg.media.decode import Damage, Span
+from vidseg.media.image_sequence import sequence_near
+from vidseg.media.probe import probe
+from vidseg.media.source import frames_of, look
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering.preview import moments
 from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings
-from vidseg.source import frames_of, look
 
 SOFT = MatteSettings(smooth=0, feather=1.5)
 PLAIN = EncodeSettings()

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.test_carry import seen
-from vidseg.colour import Colour
-from vidseg.frames import WORKING_FORMATS, Frame, PixelFormat
-from vidseg.geometry import Box
-from vidseg.mask import Mask
-from vidseg.smooth import steady
+from vidseg.frames.colour import Colour
+from vidseg.frames.frame import WORKING_FORMATS, Frame, PixelFormat
+from vidseg.frames.geometry import Box
+from vidseg.matting.mask import Mask
+from vidseg.matting.smoothing import steady
 
 FORMAT = WORKING_FORMATS["yuv420p"]
 BOX = Box(0, 0, 32, 32)

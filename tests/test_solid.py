@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidseg.solid import solid
+from vidseg.matting.refinement.components import solid
 
 Mask = NDArray[np.float32]
 

@@ -10,13 +10,13 @@ import pytest
 from tests.edits import PAUSE, set_edits
 from tests.media import Audio, Subtitles, write_clip
 from tests.renders import rendered
-from vidseg import late
-from vidseg._av import Packet
-from vidseg.mux import Cut
-from vidseg.mux.tracks import CopiedTrack
-from vidseg.mux.transcoded import TranscodedAudio
-from vidseg.probe import probe
-from vidseg.report import Report
+from vidseg.media import late_streams
+from vidseg.media.ffmpeg import Packet
+from vidseg.media.mux import Cut
+from vidseg.media.mux.streams import CopiedTrack
+from vidseg.media.mux.transcode import TranscodedAudio
+from vidseg.media.probe import probe
+from vidseg.reports.run_report import Report
 from vidseg.settings import AudioMode, EncodeSettings
 
 
@@ -197,7 +197,7 @@ def test_sound_of_which_nothing_tells_what_it_is_is_never_mono(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What begins behind all that is looked at is coded anew, in as many channels as most sound has."""
-    monkeypatch.setattr(late, "_FURTHER", ())
+    monkeypatch.setattr(late_streams, "_FURTHER", ())
     source = write_clip(tmp_path / "in.ts", frames=50, rate=5, audio=[Audio(start=8.0, seconds=2)])
     report = sounded(source, tmp_path / "out.mp4")
     assert any("begins so late that its rate and channels are not known" in n for n in report.notes)

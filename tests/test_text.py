@@ -13,10 +13,10 @@ from tests.media import Audio, write_clip
 from tests.renders import rendered
 from tests.test_batch import run as batch
 from tests.test_cli import FAKE
-from vidseg import resume
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.jobs import resume
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, RenderSettings
-from vidseg.text import as_json, encoded, printable
+from vidseg.system.text import as_json, encoded, printable
 
 CLEAR = "\x1b[2J\x1b]0;owned\x07\x9b31m\nnext\u202egnp"
 """Clears a terminal, names its window, turns text red and around: of a title, none of these may happen."""

@@ -14,9 +14,9 @@ from PIL import Image
 from tests.media import Audio, frame_number, frame_times, read_frames, write_clip, write_picture
 from tests.renders import rendered
 from tests.test_cli import one_line, vidseg
-from vidseg import resume
 from vidseg.errors import OutputError, SettingsError, VidsegError
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.jobs import resume
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
 otio = pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed")

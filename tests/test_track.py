@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidseg.colour import Colour, rgb_to_yuv_matrix
-from vidseg.frames import WORKING_FORMATS, Frame
-from vidseg.geometry import Box, Orientation
-from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
+from vidseg.frames.colour import Colour, rgb_to_yuv_matrix
+from vidseg.frames.frame import WORKING_FORMATS, Frame
+from vidseg.frames.geometry import Box, Orientation
+from vidseg.matting.tracking.tracker import Tracker
+from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
 from vidseg.settings import SegmentSettings
-from vidseg.track import Tracker
 
 RATE = 25
 

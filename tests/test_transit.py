@@ -13,20 +13,11 @@ from tests.bucket import BucketServer, flipped
 from tests.test_conversion import fake_converter
 from tests.tfjs import write_bodypix
 from vidseg.errors import DownloadError
-from vidseg.models import (
-    MODELS,
-    converter,
-    ensure_converted,
-    find,
-    integrity,
-    is_converted,
-    locate,
-    read_tfjs,
-    ready,
-)
+from vidseg.models import MODELS, converter, ensure_converted, find, is_converted, locate, read_tfjs, ready
 from vidseg.models.converted import ConversionError
-from vidseg.segmenters import open_segmenter
+from vidseg.networks import open_segmenter
 from vidseg.settings import SegmentSettings
+from vidseg.system import checksums
 
 MODEL = MODELS["bodypix-050-s16"]
 JSON = Path(MODEL.source).name
@@ -149,7 +140,7 @@ def test_weights_are_what_the_server_declares(bucket: BucketServer, name: str, t
 )
 def test_what_a_server_declares(headers: dict[str, str], declared: bool) -> None:
     """Sums of packed bytes say nothing of what was unpacked on arrival."""
-    found = integrity.declared_md5(headers)
+    found = checksums.declared_md5(headers)
     assert (found == hashlib.md5(b"test").digest()) == declared
     assert declared or found is None
 

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from tests.test_following import full_size, overlaps, person
 from tests.test_track import as_frame
-from vidseg import regions
-from vidseg.frames import Frame
-from vidseg.geometry import Box, Orientation
-from vidseg.looker import Inference
-from vidseg.looks import CERTAIN, Prediction
-from vidseg.plan import RoiPlanner
-from vidseg.segmenters.base import Scores
-from vidseg.segmenters.fake import PERSON_RGB, FakeSegmenter
+from vidseg.frames.frame import Frame
+from vidseg.frames.geometry import Box, Orientation
+from vidseg.matting.tracking import regions
+from vidseg.matting.tracking.detection import Detector
+from vidseg.matting.tracking.inference import Inference
+from vidseg.matting.tracking.predictions import CERTAIN, Prediction
+from vidseg.matting.tracking.roi_planner import RoiPlanner
+from vidseg.matting.tracking.tracker import Tracker
+from vidseg.networks.base import Scores
+from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
 from vidseg.settings import SegmentSettings
-from vidseg.track import Tracker
-from vidseg.vet import Detector
 
 WHOLE = Box(0, 0, 320, 180)
 LEFT, RIGHT = Box(40, 40, 80, 120), Box(200, 40, 240, 120)

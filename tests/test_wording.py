@@ -13,9 +13,9 @@ import vidseg
 from tests.media import write_clip, write_picture
 from tests.test_batch import run as in_batch
 from tests.test_cli import vidseg as command_line
-from vidseg.cli import cli
+from vidseg.cli.main import cli
 from vidseg.errors import VidsegError, name_options, name_settings, worded
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import (
     EncodeSettings,
     MatteSettings,

@@ -10,15 +10,16 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.test_track import room
-from vidseg import grid, looker, track
-from vidseg.composite import composite
-from vidseg.frames import Frame, Planes
-from vidseg.geometry import Box, Orientation
-from vidseg.mask import Mask
-from vidseg.refine import foreground, refine
-from vidseg.segmenters.fake import FakeSegmenter
+from vidseg.compositing.composite import composite
+from vidseg.frames.frame import Frame, Planes
+from vidseg.frames.geometry import Box, Orientation
+from vidseg.matting import grid
+from vidseg.matting.mask import Mask
+from vidseg.matting.refinement.refine import foreground, refine
+from vidseg.matting.tracking import inference, tracker
+from vidseg.matting.tracking.tracker import Tracker
+from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import MatteSettings, SegmentSettings
-from vidseg.track import Tracker
 
 WIDTH, HEIGHT = 1920, 1080
 PERSON = Box(700, 200, 1200, 1000)
@@ -70,7 +71,7 @@ def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.M
 
         monkeypatch.setattr(module, name, call)
 
-    counted(looker, "small_rgb")
+    counted(inference, "small_rgb")
     counted(grid, "picture")
     network = FakeSegmenter(side=180, batch_size=batch)
     person = Box(100, 40, 160, 170)
@@ -105,7 +106,7 @@ def test_calm_people_who_fill_the_frame_are_looked_at_less_often(person: Box | N
 @pytest.mark.parametrize(("affordable", "held"), [(16, 13), (10, 11), (4, 9)])
 def test_few_huge_frames_are_held(affordable: int, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames of 4K take 12 MB each; one more than those of a span tells whether a shot ends."""
-    monkeypatch.setattr(track, "_MOST_HELD", affordable * 320 * 180)
+    monkeypatch.setattr(tracker, "_MOST_HELD", affordable * 320 * 180)
     taken = 0
 
     def clip() -> Iterator[Frame]:

@@ -1,6 +1,6 @@
 """Writes small TensorFlow.js graph models with BodyPix's node names, for what has no real weights here.
 
-They find people as `vidseg.segmenters.fake` does, by their bright green, so that whole renders with them mean
+They find people as `vidseg.networks.fake` does, by their bright green, so that whole renders with them mean
 something; their other outputs are arbitrary functions of the picture.
 """
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vidseg.api import alpha_of, masks, matte, render, rgb_of, run
     from vidseg.errors import (
         BackgroundError,
         DeviceError,
@@ -19,13 +20,12 @@ if TYPE_CHECKING:
         StalledError,
         VidsegError,
     )
-    from vidseg.frames import Frame
-    from vidseg.library import alpha_of, masks, matte, render, rgb_of, run
-    from vidseg.report import Report
-    from vidseg.segmenters import Segmenter, open_segmenter
+    from vidseg.frames.frame import Frame
+    from vidseg.media.source import look
+    from vidseg.media.video_info import VideoInfo
+    from vidseg.networks import Segmenter, open_segmenter
+    from vidseg.reports.run_report import Report
     from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
-    from vidseg.source import look
-    from vidseg.video_info import VideoInfo
 
 __version__ = "0.1.0"
 
@@ -59,12 +59,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "frames": ("Frame", "VideoInfo"),
-    "library": ("alpha_of", "masks", "matte", "render", "rgb_of", "run"),
-    "report": ("Report",),
-    "segmenters": ("Segmenter", "open_segmenter"),
+    "api": ("alpha_of", "masks", "matte", "render", "rgb_of", "run"),
+    "frames.frame": ("Frame",),
+    "media.source": ("look",),
+    "media.video_info": ("VideoInfo",),
+    "networks": ("Segmenter", "open_segmenter"),
+    "reports.run_report": ("Report",),
     "settings": ("EncodeSettings", "MatteSettings", "RenderSettings", "SegmentSettings"),
-    "source": ("look",),
 }
 """Module → names that it is asked for; whatever else is public is an error."""
 

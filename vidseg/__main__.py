@@ -18,7 +18,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_FEW, *gc.get_threshold()[1:])
     try:
-        from vidseg.cli import main as run
+        from vidseg.cli.main import main as run
 
         run()
     except KeyboardInterrupt:  # so early that `run` could not take it

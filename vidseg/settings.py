@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from vidseg.body_parts import part_indices
 from vidseg.errors import SettingsError
-from vidseg.parts import part_indices
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 Kind: TypeAlias = Literal["picture", "matte", "parts"]
@@ -109,11 +109,11 @@ class EncodeSettings:
     """How the result is written."""
 
     codec: str = "auto"
-    """A name of `vidseg.codecs.CODECS`; ``auto``: what the container and the source's depth call for."""
+    """A name of `codecs.CODECS`; ``auto``: what the container and the source's depth call for."""
     crf: float | None = None
-    """Constant rate factor; `None`: the codec's own default in `vidseg.codecs.CODECS`."""
+    """Constant rate factor; `None`: the codec's own default in `vidseg.media.codecs.CODECS`."""
     preset: str | None = None
-    """Speed preset; `None`: the codec's own default in `vidseg.codecs.CODECS`."""
+    """Speed preset; `None`: the codec's own default in `vidseg.media.codecs.CODECS`."""
     pix_fmt: str | None = None
     """Pixel format of the output; `None`: the source's where the codec has it."""
     audio: AudioMode = "copy"
@@ -145,7 +145,7 @@ class RenderSettings:
     """One render: from a source to an output.
 
     `kind` ``picture`` puts the people before `background`; ``matte`` writes their alpha as a grey video,
-    ``parts`` a map of their body parts in the colours of `vidseg.parts.COLOURS`.
+    ``parts`` a map of their body parts in the colours of `vidseg.body_parts.COLOURS`.
     `start` and `end` are seconds of the player's clock, half-open; `None`: the clip's ends.
     """
 

@@ -2,11 +2,11 @@
 
 from vidseg.models.catalogue import MODELS, Model, model_named
 from vidseg.models.converted import Converted
-from vidseg.models.download import Say
 from vidseg.models.fingerprint import fingerprint
 from vidseg.models.prepare import ensure_converted, is_converted, ready
 from vidseg.models.store import cache_dir, find, local_size, locate, places, published_at
 from vidseg.models.tfjs import TfjsModel, find_json, read_tfjs
+from vidseg.system.download import Say
 
 __all__ = [
     "MODELS",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidseg.errors import ModelError
-from vidseg.models.download import sha256_of
+from vidseg.system.download import sha256_of
 
 TFLITE = "model.tflite"
 SAVED_MODEL = "saved_model"

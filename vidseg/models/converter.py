@@ -16,7 +16,7 @@ from typing import Any
 
 from vidseg.errors import ModelError
 from vidseg.models.converted import RESULT, SAVED_MODEL, TFLITE, ConversionError, Converted, load
-from vidseg.models.download import Say, sha256_of
+from vidseg.system.download import Say, sha256_of
 
 _OUTPUTS = ["float_segments", "float_part_heatmaps"]
 """BodyPix's outputs in use: the person's logits, and those of the body parts where they are asked for."""

@@ -4,9 +4,9 @@ import hashlib
 from pathlib import Path
 
 from vidseg.models.catalogue import MODELS
-from vidseg.models.download import sha256_of
 from vidseg.models.store import find
 from vidseg.models.tfjs import read_tfjs
+from vidseg.system.download import sha256_of
 
 
 def fingerprint(model: str) -> str | None:

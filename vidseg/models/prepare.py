@@ -5,9 +5,9 @@ from pathlib import Path
 from vidseg.errors import ModelError
 from vidseg.models.catalogue import Model
 from vidseg.models.converted import ConversionError, Converted, load
-from vidseg.models.download import BODYPIX_WAYS_OUT, Say
 from vidseg.models.store import cache_dir, fetch_anew, locate, model_url
 from vidseg.models.tfjs import TfjsModel, read_tfjs
+from vidseg.system.download import BODYPIX_WAYS_OUT, Say
 
 _RECIPE = 1
 """Number of the way vidseg converts; to be raised with every change of what `convert.py` writes."""

@@ -10,8 +10,8 @@ import platformdirs
 
 from vidseg.errors import DownloadError, ModelError
 from vidseg.models.catalogue import BUCKET_URL, WHEEL, Model
-from vidseg.models.download import BODYPIX_WAYS_OUT, Say, fetch_file, forget, is_intact, sha256_of
 from vidseg.models.tfjs import read_tfjs
+from vidseg.system.download import BODYPIX_WAYS_OUT, Say, fetch_file, forget, is_intact, sha256_of
 
 Place: TypeAlias = Literal["folder", "cache"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from vidseg.errors import ModelError
-from vidseg.models.download import sha256_of
+from vidseg.system.download import sha256_of
 
 _ITEM_BYTES = {"float32": 4, "int32": 4, "complex64": 8, "float16": 2, "uint16": 2, "uint8": 1, "bool": 1}
 _QUANTISED_TO = ("uint8", "uint16", "float16")

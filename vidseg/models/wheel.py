@@ -15,7 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from vidseg.errors import DownloadError
 from vidseg.models.catalogue import MODELS, WHEEL, Model
-from vidseg.models.download import Say, fetch_file, sha256_of
+from vidseg.system.download import Say, fetch_file, sha256_of
 
 PLATFORM = "manylinux_2_28_x86_64"
 PYTHON = "3.11"

@@ -1,0 +1,1 @@
+"""The command line: options → settings → a call → an exit code."""

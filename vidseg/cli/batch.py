@@ -1,0 +1,202 @@
+"""``vidseg batch``: a folder of clips in one command."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidseg.cli.options import (
+    background_options,
+    encode_options,
+    matte_options,
+    run_options,
+    segment_options,
+    settings_of,
+)
+from vidseg.cli.terminal import show, tell, tell_beside
+from vidseg.errors import OutputError
+from vidseg.settings import RenderSettings
+from vidseg.system.text import as_json
+
+EXIT_SOME_FAILED, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vidseg batch talks/ -o results -b office.jpg
+  vidseg batch 'day1/*.mp4' extra.mov -o results -b blur --jobs 2
+  vidseg batch talks/ -o mattes --matte --name '{stem}.matte.mkv' --codec ffv1
+  vidseg batch /shared/talks -o /shared/results -b navy --ray auto
+
+Run it again after a crash, or with more clips in the folder: what is done is skipped, and a clip that was
+under way goes on where it was.
+"""
+)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the results."
+)
+@click.option("-b", "--background", help="What render takes; not with --matte.")
+@click.option("--matte", is_flag=True, help="Write mattes instead of pictures.")
+@click.option("--parts-map", is_flag=True, help="With --matte: body parts, each in its colour.")
+@background_options
+@click.option(
+    "--name",
+    default="{stem}{suffix}",
+    show_default=True,
+    help="Results' names, of {stem}, {suffix} and {number}.",
+)
+@click.option("--jobs", type=click.IntRange(1, 256), help="Clips at a time.  [default: half the cores]")
+@segment_options
+@matte_options
+@encode_options
+@run_options
+def batch(sources: tuple[str, ...], **options: Any) -> None:
+    """Render every clip of SOURCE...: files, folders with all below them, patterns."""
+    from vidseg.jobs.batch import Outcome, endings_for, find_clips, is_done, settings_for, table
+    from vidseg.media.ffmpeg import av_errors
+    from vidseg.rendering.file_checks import check_batch
+
+    folder: Path = options["output"]
+    if folder.exists() and not folder.is_dir():
+        raise click.UsageError(f"-o {folder}: is a file; name a folder for the results")
+    if (options["background"] is None) != options["matte"]:
+        raise click.UsageError("give either -b BACKGROUND or --matte")
+    if options["parts_map"] and not options["matte"]:
+        raise click.UsageError("--parts-map is for mattes; give --matte with it")
+    _check_report(options["report"])
+    common = _common(options, Path("source"), folder)
+    clips = find_clips(sources, folder, options["name"], endings_for(common))
+    runs = [settings_for(clip, common) for clip in clips]
+    # Without --overwrite, results that a shell's pattern names along with the clips are left as they are.
+    check_batch(runs, options["report"], [Path(each) for each in sources if common.overwrite])
+    outcomes: list[Outcome | None] = [
+        Outcome("skipped") if is_done(clip) and not common.overwrite else None for clip in clips
+    ]
+    todo = [number for number, outcome in enumerate(outcomes) if outcome is None]
+    folder.mkdir(parents=True, exist_ok=True)
+    with _Progress(len(clips), len(clips) - len(todo), options["quiet"]) as progress, _interruptible():
+        for place, outcome in _outcomes([runs[number] for number in todo], options, progress):
+            outcomes[todo[place]] = outcome
+            line = f"{clips[todo[place]].output}: {_in_words(outcome)}"
+            progress.ended(place, line, failed=outcome.state == "failed")
+    ended = [outcome for outcome in outcomes if outcome is not None]
+    if not options["quiet"]:
+        for line in table(clips, ended, folder).splitlines():
+            show(line)
+    if options["report"] is not None:
+        from vidseg.reports.run_report import write_whole
+
+        rows = [{**asdict(c), **asdict(o)} for c, o in zip(clips, ended, strict=True)]
+        with av_errors(OutputError, f"{options['report']}: the report can't be written, the batch is done"):
+            write_whole(options["report"], as_json(rows) + "\n")
+    states = {outcome.state for outcome in ended}
+    if states & {"failed", "damaged"}:
+        sys.exit(EXIT_SOME_FAILED if "failed" in states else EXIT_DAMAGED)
+
+
+def _check_report(path: Path | None) -> None:
+    """Refuse, before a night of work, an account that couldn't be written after it."""
+    if path is None:
+        return
+    if path.suffix.lower() != ".json":  # which no clip is
+        raise click.UsageError(f"--report {path}: the account of a batch is JSON; name it .json")
+    if not path.parent.is_dir():
+        raise click.UsageError(f"--report {path}: the folder {path.parent} doesn't exist; create it first")
+
+
+def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettings:
+    matte = "parts" if options["parts_map"] else "matte"
+    return settings_of(
+        {**options, "source": source, "output": output, "report": None},
+        kind=matte if options["matte"] else "picture",
+        background="black" if options["matte"] else options["background"],
+    )
+
+
+def _outcomes(jobs: list[RenderSettings], options: dict[str, Any], progress: "_Progress") -> Iterator[Any]:
+    """Yield (place among the jobs, outcome) from workers here or on a cluster."""
+    from vidseg.jobs.batch import Workers
+
+    if not jobs:
+        return
+    segment, count = jobs[0].segment, options["jobs"]
+    workers: Workers
+    if options["ray"] is not None:
+        from vidseg.jobs.ray_workers import RayWorkers
+
+        workers = RayWorkers(options["ray"], segment, count, say=progress.say)
+    else:
+        from vidseg.jobs.local_workers import LocalWorkers, default_jobs
+
+        workers = LocalWorkers(segment, count or default_jobs(segment))
+    try:
+        yield from workers.run(jobs, progress.share)
+    finally:
+        workers.close()
+
+
+def _in_words(outcome: Any) -> str:
+    if outcome.state == "failed":
+        return f"failed: {outcome.message}"
+    lost = f", but the source is damaged ({outcome.message})" if outcome.message else ""
+    return f"{outcome.frames} frames in {outcome.seconds:.1f} s{lost}"
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say on Ctrl-C that the same command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell("vidseg: interrupted; the same command goes on from here")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+class _Progress:
+    """A bar of clips, moved by shares of clips, on a terminal; a line for each clip that ends elsewhere.
+
+    A terminal that is gone, or a log that can't be written to, ends no batch.
+    """
+
+    def __init__(self, total: int, done: int, quiet: bool) -> None:
+        self._quiet = quiet
+        self._shares: dict[int, float] = {}
+        self._total, self._skipped = total, done
+        self._bar: Any = None
+
+    def __enter__(self) -> "_Progress":
+        if sys.stderr.isatty() and not self._quiet:
+            from tqdm import tqdm
+
+            form = "{l_bar}{bar}| {n:.1f}/{total} clips [{elapsed}<{remaining}]"
+            self._bar = tqdm(total=self._total, initial=self._skipped, bar_format=form, dynamic_ncols=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            with suppress(OSError):
+                self._bar.close()
+
+    def share(self, place: int, share: float) -> None:
+        """Show that a clip is done to `share`, in [0, 1]."""
+        self._shares[place] = share
+        if self._bar is not None:
+            with suppress(OSError):
+                self._bar.update(self._skipped + sum(self._shares.values()) - self._bar.n)
+
+    def ended(self, place: int, line: str, *, failed: bool) -> None:
+        """Show that a clip is done, or has failed, which is told even when quiet."""
+        self.share(place, 1.0)
+        if failed or not self._quiet:
+            tell_beside(self._bar, line)
+
+    def say(self, line: str) -> None:
+        """Print a line beside the bar."""
+        if not self._quiet:
+            tell_beside(self._bar, line)

@@ -1,0 +1,1 @@
+"""Compositing: alpha + background → frame."""

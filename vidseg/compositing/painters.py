@@ -1,0 +1,249 @@
+"""A frame and its mask → the planes of the output: people on a background, cut out, or their matte."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from vidseg.compositing.background import Background, Canvas, open_background
+from vidseg.compositing.composite import composite
+from vidseg.compositing.despill import despilled, screen_behind
+from vidseg.compositing.foreground import extended
+from vidseg.frames.colour import Colour
+from vidseg.frames.frame import Frame, PixelFormat, Planes, as_plane
+from vidseg.matting import part_map
+from vidseg.matting.alpha import Alpha
+from vidseg.matting.cells import Floats
+from vidseg.matting.mask import Mask
+from vidseg.matting.refinement.refine import foreground, refine, with_edge
+from vidseg.media.source import is_photo
+from vidseg.media.video_info import VideoInfo
+from vidseg.settings import MatteSettings, RenderSettings
+
+
+class Painter(Protocol):
+    """Fills the planes of one output frame after another. `notes` on what it was given are for the user."""
+
+    notes: list[str]
+
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+        """Fill `out`, writable planes in the layout that `open_painter` gave; return the people's alpha.
+
+        Alpha is the fourth plane of a cut-out. Where a render writes two outputs, the planes of the first
+        are followed by those of the second.
+        """
+
+    def close(self) -> None:
+        """Free everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What an output's planes are like: their layout, and how their code values mean colours."""
+
+    layout: PixelFormat
+    colour: Colour
+
+
+def open_painter(
+    settings: RenderSettings, info: VideoInfo, first: Frame, full_range: Sequence[bool]
+) -> tuple[Painter, tuple[Surface, ...]]:
+    """Return what paints the outputs that `settings` ask for, and what each output's planes are like.
+
+    `first` tells the layout and colours that frames come in; `full_range`, for each output, whether a
+    matte in it uses all code values. Raises `BackgroundError`.
+    """
+    own = Surface(first.format, first.colour)
+    if settings.kind == "matte":
+        painter, matte = _matte(settings, first, full_range[0])
+        return painter, (matte,)
+    if settings.kind == "parts":
+        return PartsPainter(settings.matte), (Surface(part_map.LAYOUT, part_map.COLOUR),)
+    canvas = Canvas(info, first.format, first.colour, settings.fit, first.time)
+    if settings.cutout:
+        black = open_background("black", canvas) if settings.premultiplied else None
+        cutout = CutoutPainter(settings.matte, black)
+        if not settings.pair:
+            return cutout, (own,)
+        painter, matte = _matte(settings, first, full_range[1])
+        return PairPainter(cutout, painter), (own, matte)
+    hide = bool(settings.segment.parts) and settings.background.partition(":")[0] == "blur"
+    background = open_background(settings.background, canvas, whole_blur=hide)
+    own_colours = settings.matte.decontaminate and settings.background.partition(":")[0] != "blur"
+    opacity = opacity_of(info, settings.background)
+    painted = ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity)
+    return painted, (own,)
+
+
+def opacity_of(info: VideoInfo, background: str) -> Floats | None:
+    """Return how opaque a photo is before a new background, float32 [h, w] in [0, 1]; `None`: wholly."""
+    if not is_photo(info) or background.partition(":")[0] == "blur":
+        return None
+    from vidseg.media.images import read_opacity
+
+    opacity = read_opacity(Path(info.path))
+    return None if opacity is None else opacity * np.float32(1 / 255)
+
+
+def _matte(settings: RenderSettings, first: Frame, full_range: bool) -> "tuple[MattePainter, Surface]":
+    painter = MattePainter(settings.matte, invert=settings.invert, full_range=full_range)
+    return painter, Surface(first.format, Colour(full_range=full_range))
+
+
+class ScenePainter:
+    """People over a background; with `hide` the background over the people, for covering parts of them."""
+
+    def __init__(
+        self,
+        background: Background,
+        settings: MatteSettings,
+        *,
+        hide: bool,
+        own_colours: bool,
+        opacity: Floats | None = None,
+    ) -> None:
+        self.notes = background.notes
+        self._background = background
+        self._settings = settings
+        self._hide = hide
+        self._own_colours = own_colours
+        self._opacity = opacity
+
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+        """Composite the frame over its background; return the alpha of those who are kept, or hidden."""
+        shown = refine(frame, mask, self._settings)
+        alpha = shown.complement if self._hide else shown
+        people, edge = _people(frame, alpha, own_colours=self._own_colours)
+        if self._opacity is not None:  # colours first: what is thin isn't mixed with the old room
+            people = people if edge is None else with_edge(frame, alpha, edge)
+            edge, thin = None, np.rint(alpha.plane * self._opacity)
+            alpha = Alpha.of(as_plane(thin.astype(frame.format.dtype)), frame.format)
+        composite(people, alpha, self._background.planes(frame, alpha.plane), out, edge)
+        return shown if self._hide else alpha
+
+    def close(self) -> None:
+        """Close the background."""
+        self._background.close()
+
+
+class CutoutPainter:
+    """People with an alpha plane beside; straight, or, with a black background, multiplied by alpha.
+
+    Where nothing of a person is, straight colours go on as the person's own
+    (`vidseg.compositing.foreground`): filters that reach across the edge find the right colour there, and
+    nothing of the old room is left in the file.
+    """
+
+    def __init__(self, settings: MatteSettings, black: Background | None) -> None:
+        self.notes: list[str] = []
+        self.settings = settings
+        self._black = black
+
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+        """Write colours and, as the last plane, alpha."""
+        alpha = refine(frame, mask, self.settings)
+        self.paint_with(frame, alpha, out[:3])
+        out[3][:] = alpha.plane
+        return alpha
+
+    def paint_with(self, frame: Frame, alpha: Alpha, out: Planes) -> None:
+        """Write the colours that belong to `alpha`."""
+        people, edge = _people(frame, alpha, own_colours=self.settings.decontaminate)
+        if self._black is not None:
+            composite(people, alpha, self._black.planes(frame, alpha.plane), out, edge)
+            return
+        if edge is not None:
+            people = with_edge(frame, alpha, edge)
+        for index, plane in enumerate(people):
+            out[index][:] = extended(plane, alpha.at(index)[0], frame.format.peak)
+
+    def close(self) -> None:
+        """Close the black background."""
+        if self._black is not None:
+            self._black.close()
+
+
+class PairPainter:
+    """The people's straight colours for one output, their matte for another."""
+
+    def __init__(self, cutout: CutoutPainter, matte: "MattePainter") -> None:
+        self.notes: list[str] = []
+        self._cutout = cutout
+        self._matte = matte
+
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+        """Write the first three planes with colours, the next with the matte."""
+        alpha = refine(frame, mask, self._cutout.settings)
+        self._cutout.paint_with(frame, alpha, out[:3])
+        self._matte.paint_with(frame, alpha, out[3:])
+        return alpha
+
+    def close(self) -> None:
+        """Close both."""
+        self._cutout.close()
+        self._matte.close()
+
+
+class MattePainter:
+    """The alpha as luma, white for people, with neutral chroma."""
+
+    def __init__(self, settings: MatteSettings, *, invert: bool, full_range: bool) -> None:
+        self.notes: list[str] = []
+        self._settings = settings
+        self._invert = invert
+        self._full_range = full_range
+
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+        """Write the matte of the frame."""
+        alpha = refine(frame, mask, self._settings)
+        self.paint_with(frame, alpha, out)
+        return alpha
+
+    def paint_with(self, frame: Frame, alpha: Alpha, out: Planes) -> None:
+        """Write `alpha`."""
+        matte = (alpha.complement if self._invert else alpha).plane
+        unit = 1 << (frame.format.bits - 8)
+        if self._full_range:
+            out[0][:] = matte
+        else:
+            table = 16 * unit + np.arange(frame.format.peak + 1) * (219 * unit / frame.format.peak)
+            out[0][:] = np.rint(table).astype(frame.format.dtype)[matte]
+        for plane in out[1:]:
+            plane[:] = 128 * unit
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class PartsPainter:
+    """The parts of people's bodies, each in its colour, on black."""
+
+    def __init__(self, settings: MatteSettings) -> None:
+        self.notes: list[str] = []
+        self._settings = settings
+
+    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+        """Write the map of the frame, in `vidseg.matting.part_map.LAYOUT`."""
+        assert mask.parts is not None, "settings of this kind ask for parts"
+        alpha = refine(frame, mask, self._settings)
+        part_map.paint(mask.parts, mask, alpha.plane, frame.format.peak, out)
+        return alpha
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _people(frame: Frame, alpha: Alpha, *, own_colours: bool) -> tuple[Planes, list[Floats] | None]:
+    """Return planes with the people's colours, and what stands for them in the cells of `alpha`.
+
+    With `own_colours` they are those without the light of what was behind (see `foreground`, `despilled`).
+    """
+    if not own_colours:
+        return frame.planes, None
+    edge = foreground(frame, alpha)
+    screen = screen_behind(frame, alpha)
+    if screen is None:
+        return frame.planes, edge
+    return despilled(with_edge(frame, alpha, edge), alpha, screen), None

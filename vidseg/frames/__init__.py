@@ -1,0 +1,1 @@
+"""What a picture is: planes with their time, geometry and colour."""

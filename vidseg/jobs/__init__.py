@@ -1,0 +1,1 @@
+"""Jobs: many and long renders, in segments, in batches, by workers."""

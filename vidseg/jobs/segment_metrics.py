@@ -1,0 +1,84 @@
+"""Figures of a render in segments: kept in a file beside each, put together when the segments are."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+from vidseg.compositing.painters import Surface
+from vidseg.frames.frame import Frame
+from vidseg.matting.mask import Mask
+from vidseg.matting.refinement.refine import refine
+from vidseg.matting.restarts import segment_at
+from vidseg.media.video_info import VideoInfo
+from vidseg.reports.mask_metrics import Meter, Quality
+from vidseg.reports.metrics import Collected, joined
+from vidseg.settings import RenderSettings
+
+
+class SegmentFigures:
+    """Takes the figures of a stretch, segment by segment, where `settings` ask for a report.
+
+    A segment's file is written before the segment is whole, and one of an earlier render is removed, so
+    that a whole segment never has the figures of another.
+    """
+
+    def __init__(self, folder: Path, settings: RenderSettings, info: VideoInfo, surface: Surface) -> None:
+        self._folder, self._settings, self._info, self._surface = folder, settings, info, surface
+        self._meter = Meter()
+        self._number: int | None = None
+        self._passed: tuple[Frame, Mask] | None = None
+        self.quality: Quality | None = None
+        """What takes the figures of the segment under way."""
+
+    def pass_by(self, frame: Frame, mask: Mask) -> None:
+        """See a frame before the stretch: the first one in it is compared to the last of these."""
+        if self._settings.report is not None:
+            self._passed = frame, mask
+
+    def turn(self, time: Fraction) -> None:
+        """Get ready for the frame of that time, which may begin a segment."""
+        if self._passed is not None:
+            frame, mask = self._passed
+            self._meter.measure(frame, mask, refine(frame, mask, self._settings.matte))
+            self._passed = None
+        number = segment_at(time)
+        if number != self._number:
+            self.finish()
+            self._number = number
+            _path(self._folder, number).unlink(missing_ok=True)
+            self.quality = Quality.wanted(
+                self._settings, self._info, self._surface, meter=self._meter, part=True
+            )
+
+    def finish(self) -> None:
+        """Write the figures of the segment under way."""
+        if self.quality is None or self._number is None:
+            return
+        path = _path(self._folder, self._number)
+        temporary = path.with_suffix(".new")
+        temporary.write_text(json.dumps(self.quality.collected().as_json()), "utf-8")
+        temporary.replace(path)
+
+
+def read_figures(folder: Path, first: int, frames: Sequence[int]) -> Collected | None:
+    """Return the figures of the segments from `first` on, of `frames` frames each.
+
+    `None` where those of a segment are missing, since it was rendered without a report.
+    """
+    parts = []
+    for number, count in enumerate(frames, first):
+        if not count:
+            continue
+        part = None
+        with suppress(OSError, ValueError, KeyError):
+            part = Collected.from_json(json.loads(_path(folder, number).read_text("utf-8")))
+        if part is None or len(part.times) != count:
+            return None
+        parts.append(part)
+    return joined(parts)
+
+
+def _path(folder: Path, segment: int) -> Path:
+    return folder / f"{segment:+07d}.figures"

@@ -1,0 +1,219 @@
+"""Frames → the files of a stretch of segments."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from vidseg.errors import InputError
+from vidseg.frames.colour import Colour
+from vidseg.frames.frame import Blank, Frame, PixelFormat
+from vidseg.jobs.segment_store import Account, Store
+from vidseg.matting.restarts import MOST_SEGMENTS, SEGMENT_S, segment_at
+from vidseg.media.codecs import Plan, plan
+from vidseg.media.decode import Damage
+from vidseg.media.encode import Encoder
+from vidseg.media.mux import Cut, ParcelWriter, reordering, scratch_container
+from vidseg.media.picture_changes import Course
+from vidseg.media.video_info import VideoInfo
+from vidseg.networks.base import Segmenter
+from vidseg.settings import RenderSettings, Target
+from vidseg.system.signals import held_back
+from vidseg.system.timing import Stopwatch
+
+_X264_ASM = {
+    "ssse3": "SSSE3",
+    "sse4_2": "SSE4.2",
+    "avx": "AVX",
+    "fma": "FMA3",
+    "bmi1": "BMI1",
+    "bmi2": "BMI2",
+    "avx2": "AVX2",
+    "abm": "LZCNT",
+}
+"""Linux's names of what a processor can do, and x264's."""
+
+
+class SegmentSink:
+    """Takes the frames of a stretch of segments; every segment has an encoder of its own."""
+
+    copied_end = Fraction(0)
+    broken_reads = 0
+    missing_sound_s = Fraction(0)
+
+    def __init__(
+        self, target: Target, index: int, settings: RenderSettings, info: VideoInfo, store: Store
+    ) -> None:
+        self._suffix = target.path.suffix.lower()
+        self._plan = repeatable(plan(info, settings.encode, self._suffix, target.content))
+        self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
+        self.full_range = self._plan.full_range
+        self.notes: list[str] = []
+        self.fates: list[tuple[int, str]] = []
+        self._index, self._info, self._store = index, info, store
+        self._writer: ParcelWriter | None = None
+        self._number = 0
+        self._stop: int | None = None
+        self._first = False
+        self.last = True
+        """Whether the clip ends with the stretch; to be set before `finish`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.abandon()
+
+    def begin(self, first: int, stop: int | None, damage: Damage, by: Segmenter, *, opens: bool) -> None:
+        """Say which segments will come, where their damage is counted, and who finds the people.
+
+        `opens`: whether the clip begins with the first.
+        """
+        self._first = opens
+        self._number, self._stop, self._damage, self._by = first, stop, damage, by
+        self._seen = _counts(damage)
+
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
+        """Open the first encoder."""
+        self._layout, self._colour, self._cut, self._info = layout, colour, cut, info
+        self._open()
+        self.notes += self._encoder.notes
+
+    def blank(self, frame: Frame) -> Blank:
+        """Return something fresh to paint `frame` on, of any segment."""
+        return self._encoder.blank(frame.captions)
+
+    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
+        """Encode what was painted on a `blank`, in the segment that holds the frame's time."""
+        since = time.perf_counter()
+        number = segment_at(frame.time)
+        if number - segment_at(self._cut.origin) >= MOST_SEGMENTS:
+            raise InputError(
+                f"{self._info.path}: a picture stands {float(frame.time - self._cut.origin):.0f} s after the "
+                f"first; segments reach {MOST_SEGMENTS * SEGMENT_S} s: end before it with --end"
+            )
+        while self._number < number:
+            self._close(last=False)
+            self._number += 1
+            self._open()
+        shift = round(self._cut.origin / frame.time_base)
+        packets = self._encoder.encode(blank, frame.pts - shift, frame.duration, frame.time_base)
+        self._put(packets)
+        self._frames += 1
+        self._captioned += frame.captions is not None
+        self._course.pass_by(frame, self._info)
+        watch.add("encode", since)
+
+    def finish(self, end: Fraction | None = None) -> None:
+        """Complete the last segment of the stretch, and those without a frame that follow."""
+        self._close(last=self.last)
+        while not self.last and self._stop is not None and self._number + 1 < self._stop:
+            self._number += 1
+            self._open()
+            self._close(last=False)
+
+    def _open(self) -> None:
+        self._container = scratch_container(self._suffix)
+        self._encoder = Encoder(self._container, self._plan, self._info, self._layout, self._colour)
+        self._encoder.open()
+        self._pts: list[int] = []
+        self._frames = self._captioned = 0
+        self._course = Course()
+        with held_back():
+            self._writer = ParcelWriter(self._store.path(self._number, self._index))
+
+    def _put(self, packets: list[Any]) -> None:
+        assert self._writer is not None
+        self._pts += [packet.pts for packet in packets]
+        self._writer.write(packets)
+
+    def _close(self, *, last: bool) -> None:
+        if self._frames:
+            self._put(self._encoder.flush())
+        counts = _counts(self._damage)
+        end = self._damage.video_end
+        account = Account(
+            frames=self._frames,
+            reorder=reordering(self._pts),
+            last=last,
+            header=self._encoder.header,
+            damage={name: counts[name] - self._seen[name] for name in counts},
+            video_end=str(end) if last and end is not None else None,
+            model=self._by.name,
+            device=self._by.device,
+            captioned=self._captioned,
+            lost=[str(time) for time in self._damage.losing() if self._holds(time, last=last)],
+            course=asdict(self._course),
+        )
+        self._first = False
+        self._seen = counts
+        assert self._writer is not None
+        self._writer.finish(asdict(account))
+        self._writer = None
+        self._container.close()
+
+    def _holds(self, time: Fraction, *, last: bool) -> bool:
+        """Whether a time lies in the segment under way, or beside all segments and next to this one."""
+        number = segment_at(time)
+        return (
+            number == self._number
+            or (self._first and number < self._number)
+            or (last and number > self._number)
+        )
+
+
+def repeatable(chosen: Plan) -> Plan:
+    """Return the plan with options that make the encoder give the same bits each time.
+
+    x264's AVX-512 code for macroblock trees reads past the ends of its rows, unless they are a multiple of
+    16 macroblocks; so its choices hang on what the memory held before. (Run it with MALLOC_PERTURB_ set.)
+    Without that code they are those of every other processor, at up to 5 % more CPU time.
+    """
+    features = _processor()
+    if chosen.name != "x264" or "avx512f" not in features:
+        return chosen
+    others = ",".join(["SSE2Fast", *(name for known, name in _X264_ASM.items() if known in features)])
+    given = chosen.options.get("x264-params")
+    params = ":".join([*([given] if given else []), f"asm={others}"])
+    return replace(chosen, options={**chosen.options, "x264-params": params})
+
+
+@cache
+def _processor() -> frozenset[str]:
+    """Return what this processor can do, in Linux's names; nothing elsewhere."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("ascii", "replace").splitlines():
+            if line.startswith("flags"):
+                return frozenset(line.split())
+    return frozenset()
+
+
+def _counts(damage: Damage) -> dict[str, int]:
+    return {
+        "packets": damage.packets,
+        "corrupt_frames": damage.corrupt_frames,
+        "made_up_times": damage.made_up_times,
+        "unread": damage.unread,
+        "late_streams": damage.late_streams,
+    }
+
+
+def add_up(damage: Damage, accounts: Sequence[Account]) -> None:
+    """Add what was damaged in all segments of a clip."""
+    for account in accounts:
+        damage.packets += account.damage["packets"]
+        damage.corrupt_frames += account.damage["corrupt_frames"]
+        damage.made_up_times += account.damage["made_up_times"]
+        damage.unread += account.damage["unread"]
+        damage.late_streams = max(damage.late_streams, account.damage["late_streams"])
+    damage.losing = lambda: [Fraction(time) for account in accounts for time in account.lost]
+    if accounts[-1].video_end is not None:
+        damage.video_end = Fraction(accounts[-1].video_end)

@@ -1,0 +1,82 @@
+"""The grid that masks lie on: square cells of the coded picture, counted from its corner. Pure.
+
+Since a cell is a whole number of pixels, what is found on the grid is brought to full size exactly, and
+masks of different regions and frames share their points. Sides are powers of two, at least 2, so that
+chroma samples never straddle a cell, and pictures are reduced by halving.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidseg.frames.frame import Frame
+from vidseg.frames.geometry import Box
+from vidseg.frames.planes import cropped
+from vidseg.matting.cells import Cells, Extent
+from vidseg.matting.mask import Mask
+
+_MOST_CELLS = 130_000
+"""Finer masks cost more in later stages than they bring: 480 x 270 cells of 4 pixels for 1080p."""
+
+
+def side_for(box: Box) -> int:
+    """Return the side of a cell, in pixels, for masks over `box`."""
+    side = 2
+    while (box.width // side) * (box.height // side) > _MOST_CELLS:
+        side *= 2
+    return side
+
+
+def aligned(box: Box, side: int, frame: Frame) -> Box:
+    """Return the smallest box of whole cells around `box`; cells at the frame's far edges may be cut."""
+    return Box(
+        box.left // side * side,
+        box.top // side * side,
+        min(-(-box.right // side) * side, frame.width),
+        min(-(-box.bottom // side) * side, frame.height),
+    )
+
+
+def size(box: Box, side: int) -> tuple[int, int]:
+    """Return (columns, rows) of the cells of an aligned box."""
+    return -(-box.width // side), -(-box.height // side)
+
+
+def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
+    """Return the mean colour of every cell of an aligned box: Y, Cb, Cr in 8-bit codes, uint8 [h, w, 3]."""
+    columns, rows = size(box, side)
+    channels = []
+    for index in range(3):
+        shift_x, shift_y = (frame.format.shift_x, frame.format.shift_y) if index else (0, 0)
+        cells = Cells(side >> shift_y, side >> shift_x, *np.empty((2, 0), np.intp))
+        means = cells.means(cropped(frame, index, box))[:rows, :columns]
+        channels.append(
+            means if means.dtype == np.uint8 else (means >> (frame.format.bits - 8)).astype(np.uint8)
+        )
+    return np.asarray(cv2.merge(channels), np.uint8)
+
+
+def part(mask: Mask, extent: Extent) -> Mask:
+    """Return the part of a mask on a grid that lies in some rows and columns of its cells."""
+    rows, columns = extent
+    side, box = mask.cell, mask.box
+    here = Box(
+        box.left + columns.start * side,
+        box.top + rows.start * side,
+        min(box.left + columns.stop * side, box.right),
+        min(box.top + rows.stop * side, box.bottom),
+    )
+    picture, parts = (None if each is None else each[extent] for each in (mask.picture, mask.parts))
+    return replace(mask, person=mask.person[extent], box=here, picture=picture, parts=parts)
+
+
+def gridded(mask: Mask, frame: Frame) -> Mask:
+    """Return the mask on a grid of the frame, with a picture: itself where it lies on one, and has one."""
+    if mask.cell and mask.picture is not None:
+        return mask
+    side = mask.cell or side_for(mask.box)
+    box = aligned(mask.box, side, frame)
+    person = cv2.resize(mask.person, size(box, side), interpolation=cv2.INTER_LINEAR)
+    return replace(mask, person=np.asarray(person, np.float32), box=box, picture=picture(frame, box, side))

@@ -1,0 +1,78 @@
+"""Sources of masks: what finds the people in the frames of a clip, and makes a full-size alpha of it.
+
+A network with tracking is one; one with memory, a key colour, or a matte from a file would be another
+class with the same two operations.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+from vidseg.frames.frame import Frame
+from vidseg.frames.geometry import Orientation
+from vidseg.matting.alpha import Alpha
+from vidseg.matting.mask import Mask
+from vidseg.matting.refinement.refine import refine
+from vidseg.matting.smoothing import steady
+from vidseg.matting.tracking.tracker import Tracker
+from vidseg.networks.base import Segmenter
+from vidseg.settings import MatteSettings, SegmentSettings
+
+
+class MaskSource(Protocol):
+    """Finds people in frames. For one clip, or one picture, at a time."""
+
+    def follow(self, frames: Iterable[Frame], begin: Fraction | None = None) -> Iterator[tuple[Frame, Mask]]:
+        """Yield every frame with its mask, in order; a few frames may be held.
+
+        Frames before `begin`, a restart of `vidseg.matting.restarts` in seconds, are left out; from there on
+        the masks are those of a clip that was followed from its beginning.
+        """
+
+    def refine(self, frame: Frame, mask: Mask) -> Alpha:
+        """Return the full-size alpha of a frame, given the mask that `follow` yielded with it.
+
+        May be called from another thread than `follow`, in any order, and again with the same result.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A frame and how opaque the people are in it."""
+
+    frame: Frame
+    mask: Mask
+    alpha: Alpha
+
+
+def refined(pairs: Iterable[tuple[Frame, Mask]], source: MaskSource) -> Iterator[Layer]:
+    """Yield frames with their masks, as `source` followed them, with the alpha of each."""
+    for frame, mask in pairs:
+        yield Layer(frame, mask, source.refine(frame, mask))
+
+
+class TrackedSource:
+    """People tracked with a network; their masks smoothed over time, and refined by the picture.
+
+    `orientation`: how the coded frames are shown. Raises `ModelError` where body parts are asked for that
+    the network doesn't know.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        segment: SegmentSettings,
+        matte: MatteSettings,
+        orientation: Orientation | None = None,
+    ) -> None:
+        self._tracker = Tracker(segmenter, segment, orientation or Orientation())
+        self._matte = matte
+
+    def follow(self, frames: Iterable[Frame], begin: Fraction | None = None) -> Iterator[tuple[Frame, Mask]]:
+        """Yield every frame with its smoothed mask; see `MaskSource.follow`."""
+        return steady(self._tracker.follow(frames, begin), self._matte.smooth)
+
+    def refine(self, frame: Frame, mask: Mask) -> Alpha:
+        """Return the alpha of a frame; see `vidseg.matting.refinement.refine.refine`."""
+        return refine(frame, mask, self._matte)

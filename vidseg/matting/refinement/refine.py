@@ -1,0 +1,242 @@
+"""From a small mask to a full-size alpha that follows the picture's edges, and the colours there. Pure.
+
+Full-size work is confined to the band around the edge: everywhere else alpha is 0 or the peak.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidseg.frames.frame import Frame, PixelFormat, Plane, Planes, as_plane
+from vidseg.frames.geometry import Box
+from vidseg.matting.alpha import Alpha
+from vidseg.matting.cells import Cells, Floats, extent, fill
+from vidseg.matting.colour_model import snapped
+from vidseg.matting.grid import gridded, part
+from vidseg.matting.mask import Mask
+from vidseg.matting.refinement.components import SEEN, solid
+from vidseg.settings import MatteSettings
+
+_STEP_WIDTH = 0.7
+"""Span of probability, around the threshold, over which alpha rises from 0 to 1."""
+
+_WINDOW = (3, 3)
+_GUIDE_REACH = 3
+"""Points from which a pixel's alpha is gathered, each way: by two means, and between points."""
+
+_SURROUNDINGS = 8
+"""Points around all that shows that are refined with it: half the band, and what it is gathered from."""
+
+_FLATNESS = 1e-3
+"""Variance of luma, in [0, 1], below which the guided filter takes the picture for flat and just smooths."""
+
+
+def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
+    """Return the alpha of `frame`.
+
+    The mask's edge is moved to where colours change (see `vidseg.matting.colour_model`), holes and specks go
+    (see `vidseg.matting.refinement.components`), and the rest is brought to full size by a guided filter (He,
+    Sun, Tang 2010; its fast form, He, Sun 2015): near each pixel, probability is a linear function of luma,
+    whose coefficients are found on the small grid and read off between its points. A soft step around the
+    threshold makes it alpha. `grow` moves the edge by that many pixels of the source, `feather` softens it.
+    In bars around a picture that was boxed, alpha is 0.
+    """
+    mask = gridded(mask, frame)
+    assert mask.picture is not None, "gridded gives it one"
+    shown = _shifted(snapped(mask.person, mask.picture, mask.appearance), settings.threshold)
+    here = extent(np.asarray(cv2.inRange(shown, SEEN, 2), np.uint8), _SURROUNDINGS)
+    said = _shifted(mask.person[here], settings.threshold)
+    person = solid(shown[here], said, max(shown.shape))
+    alpha = _filled(frame, replace(part(mask, here), person=person), mask.cell)
+    if round(settings.grow) or settings.feather:
+        alpha = Alpha.of(_feathered(_grown(alpha.plane, settings.grow), settings.feather), frame.format)
+    return alpha if frame.window is None else Alpha.of(_inside(alpha.plane, frame.window), frame.format)
+
+
+def _inside(plane: Plane, window: Box) -> Plane:
+    """Return alpha that is nothing outside `window`: bars around a picture show nobody."""
+    there = slice(window.top, window.bottom), slice(window.left, window.right)
+    inside = as_plane(np.zeros_like(plane))
+    inside[there] = plane[there]
+    return inside
+
+
+def _shifted(person: Floats, threshold: float) -> Floats:
+    """Return probabilities whose odds are changed so that `threshold` becomes one half."""
+    if threshold == 0.5:
+        return person
+    scaled = person * np.float32(1 - threshold)
+    return np.asarray(scaled / (scaled + (1 - person) * np.float32(threshold)), np.float32)
+
+
+def _filled(frame: Frame, mask: Mask, side: int) -> Alpha:
+    """Return the alpha of a frame for the probabilities of a mask on a grid of it, of cells of `side`."""
+    layout = frame.format
+    assert mask.picture is not None, "gridded gave it one"
+    plane = as_plane(np.zeros((frame.height, frame.width), layout.dtype))
+    sure, band = _zones(mask.person)
+    here = extent(sure | band, _GUIDE_REACH)
+    sure, cells = sure[here], Cells.where(band[here], side)
+    top, left = mask.box.top + here[0].start * side, mask.box.left + here[1].start * side
+    reach = slice(top, top + side * sure.shape[0]), slice(left, left + side * sure.shape[1])
+    fill(plane[reach], sure, side, layout.peak)
+    placed = cells.moved(top // side, left // side)
+    if len(cells):
+        slope, offset = _guided(_luma(mask.picture[here], layout), mask.person[here])
+        values = cells.spread(slope) * (placed.read(frame.planes[0]) * np.float32(1 / layout.peak))
+        edge = _stepped(values + cells.spread(offset)) * np.float32(layout.peak)
+        codes = as_plane(np.rint(edge).astype(layout.dtype))
+        placed.write(plane, codes)
+        placed = placed.among(_mixed(codes, layout.peak))
+    return Alpha(plane, layout, placed, reach)
+
+
+def _mixed(codes: Plane, peak: int) -> NDArray[np.bool_]:
+    """Return which cells of alpha [n, h, w] are neither all 0 nor all of the peak: [n]."""
+    cells = codes.reshape(len(codes), -1)
+    total = cv2.reduce(cells, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)[:, 0]
+    return np.asarray((total > 0) & (total < peak * cells.shape[1]))
+
+
+def _luma(picture: NDArray[np.uint8], layout: PixelFormat) -> Floats:
+    """Return the brightness of a mask's picture [h, w, 3], [h, w] in [0, 1] of a layout's codes."""
+    codes = 1 << (layout.bits - 8)  # of the layout in one of 8 bits; the middle one stands for all
+    luma = np.asarray(cv2.extractChannel(picture, 0), np.uint8)
+    return luma * np.float32(codes / layout.peak) + np.float32((codes - 1) / 2 / layout.peak)
+
+
+def _stepped(person: Floats) -> Floats:
+    return np.clip((person - np.float32(0.5)) * np.float32(1 / _STEP_WIDTH) + np.float32(0.5), 0, 1)
+
+
+def _zones(person: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return where the person is (1), and where alpha is to be worked out at full size (not 0), [h, w] each.
+
+    The latter is around any soft value, and any edge.
+    """
+    sure = np.greater(person, 0.5).view(np.uint8)
+    soft = cv2.inRange(person, 0.5 - _STEP_WIDTH / 2 + 5e-4, 0.5 + _STEP_WIDTH / 2 - 5e-4)
+    edge = cv2.morphologyEx(sure, cv2.MORPH_GRADIENT, _SQUARE)
+    return sure, np.asarray(cv2.dilate(cv2.bitwise_or(soft, edge), _SQUARE), np.uint8)
+
+
+_SQUARE = np.ones((3, 3), np.uint8)
+
+
+def _guided(luma: Floats, person: Floats) -> tuple[Floats, Floats]:
+    """Return slope and offset, [h, w], of the line that gives `person` from `luma` around each point."""
+    mean_luma, mean_person = cv2.blur(luma, _WINDOW), cv2.blur(person, _WINDOW)
+    covariance = cv2.blur(luma * person, _WINDOW) - mean_luma * mean_person
+    variance = cv2.blur(luma * luma, _WINDOW) - mean_luma * mean_luma
+    slope = np.asarray(covariance / (variance + np.float32(_FLATNESS)), np.float32)
+    offset = np.asarray(mean_person - slope * mean_luma, np.float32)
+    return np.asarray(cv2.blur(slope, _WINDOW), np.float32), np.asarray(cv2.blur(offset, _WINDOW), np.float32)
+
+
+_LARGEST_KERNEL = 12
+"""Radius of an ellipse up to which OpenCV, whose work grows with its square, is the faster."""
+
+
+def _grown(alpha: Plane, pixels: float) -> Plane:
+    radius = round(abs(pixels))
+    if radius == 0:
+        return alpha
+    size = 2 * radius + 1
+    kernel = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
+    if radius <= _LARGEST_KERNEL:
+        return as_plane((cv2.dilate if pixels > 0 else cv2.erode)(alpha, kernel))
+    return _dilated(alpha, kernel) if pixels > 0 else as_plane(~_dilated(as_plane(~alpha), kernel))
+
+
+def _dilated(plane: Plane, kernel: NDArray[np.uint8]) -> Plane:
+    """Return what `cv2.dilate` gives, for a kernel whose rows widen from either end to the middle.
+
+    Each row of it is a span of columns, which is made out of the narrower one before, for the whole plane.
+    """
+    radius = len(kernel) // 2
+    wide, reach = plane, 0
+    result = np.zeros_like(plane)
+    for away, half in zip(range(radius, -1, -1), kernel.sum(axis=1, dtype=int) // 2, strict=False):
+        while reach < half:
+            step = min(half - reach, reach + 1)  # so that spans leave no gap, at the plane's sides neither
+            wide, before = wide.copy(), wide
+            np.maximum(wide[:, step:], before[:, :-step], out=wide[:, step:])
+            np.maximum(wide[:, :-step], before[:, step:], out=wide[:, :-step])
+            reach += step
+        end = max(len(plane) - away, 0)
+        np.maximum(result[away:], wide[:end], out=result[away:])
+        np.maximum(result[:end], wide[away:], out=result[:end])
+    return as_plane(result)
+
+
+_SMOOTH = 8
+"""Sigma, in pixels, that makes a picture so smooth that one may interpolate it, as good as to 8 bits."""
+
+
+def _feathered(alpha: Plane, sigma: float) -> Plane:
+    if sigma < 2 * _SMOOTH:
+        return as_plane(cv2.GaussianBlur(alpha, (0, 0), sigma)) if sigma > 0 else alpha
+    height, width = alpha.shape
+    small = max(1, round(width * _SMOOTH / sigma)), max(1, round(height * _SMOOTH / sigma))
+    reduced = cv2.resize(alpha.astype(np.float32), small, interpolation=cv2.INTER_AREA)
+    sigmas = sigma * small[0] / width, sigma * small[1] / height
+    blurred = cv2.GaussianBlur(reduced, (0, 0), sigmas[0], sigmaY=sigmas[1], borderType=cv2.BORDER_REFLECT)
+    full = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
+    return as_plane(np.rint(np.clip(full, 0, alpha.max())).astype(alpha.dtype))
+
+
+_REACH = 1 / 60
+"""Width of the neighbourhood whose colours are averaged, as a share of the longer side."""
+
+_MEANS_SIDE = 256
+"""Longest side of the grid that colours are averaged on: means are smooth, so it may be coarse."""
+
+
+def foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
+    """Return the foreground's own colours in the edge band, where the old background shines through.
+
+    For each plane of the frame, float32 [n, height, width] in whole code values, at the cells of `alpha`. The
+    colours on both sides of the edge are local means weighted by alpha and its complement (the "blur fusion"
+    of Forte, Approximate Fast Foreground Colour Estimation, 2021), taken on a coarse grid.
+    """
+    if not len(alpha.cells):
+        return [alpha.share(index) for index in range(3)]  # nothing either
+    peak = np.float32(frame.format.peak)
+    front, back = _two_sides(frame, alpha)
+    own = []
+    for index, plane in enumerate(frame.planes):
+        part = alpha.share(index)
+        ahead, behind = front[:, None, None, index], back[:, None, None, index]
+        colour = ahead + part * (alpha.at(index)[1].read(plane) - behind - part * (ahead - behind))
+        own.append(np.rint(np.clip(colour, 0, peak)))
+    return own
+
+
+def with_edge(frame: Frame, alpha: Alpha, edge: list[Floats]) -> Planes:
+    """Return copies of the frame's planes with the colours of `foreground` in the band."""
+    planes = []
+    for index, plane in enumerate(frame.planes):
+        changed = as_plane(plane.copy())
+        alpha.at(index)[1].write(changed, as_plane(np.rint(edge[index]).astype(plane.dtype)))
+        planes.append(changed)
+    return tuple(planes)
+
+
+def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
+    """Return the mean colours of foreground and background near each cell of alpha, float32 [n, 3] each."""
+    cells, factor, longest = alpha.cells, 1, max(alpha.plane.shape)
+    while longest > _MEANS_SIDE * cells.height * factor:
+        factor *= 2
+    window = max(3, round(-(-longest // (cells.height * factor)) * _REACH) | 1)
+    coarse = [alpha.at(index)[1].enlarged(factor) for index in range(3)]
+    here = coarse[0].extent(window // 2)
+    means = [some.means(some.crop(plane, here)) for some, plane in zip(coarse, frame.planes, strict=True)]
+    colour: Floats = np.asarray(cv2.merge(means), np.float32)
+    part: Floats = coarse[0].means(coarse[0].crop(alpha.plane, here)) * np.float32(1 / frame.format.peak)
+    rows, columns = coarse[0].rows - here[0].start, coarse[0].columns - here[1].start
+    total, share = (np.asarray(cv2.blur(values, (window, window))) for values in (colour, part))
+    ahead = np.asarray(cv2.blur(colour * part[..., None], (window, window)))
+    near, ahead, share = total[rows, columns], ahead[rows, columns], share[rows, columns, None]
+    return ahead / np.maximum(share, 1e-3), (near - ahead) / np.maximum(1 - share, 1e-3)

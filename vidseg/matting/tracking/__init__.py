@@ -1,0 +1,1 @@
+"""Tracking: people followed through a clip with few calls of the network."""

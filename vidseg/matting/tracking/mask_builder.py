@@ -1,0 +1,102 @@
+"""Masks on a grid of the frame, built of predictions, or propagated between two observed frames."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vidseg.body_parts import part_indices
+from vidseg.frames.frame import Frame
+from vidseg.frames.geometry import Box
+from vidseg.matting import grid
+from vidseg.matting.colour_model import Appearance, thinned
+from vidseg.matting.logits import probability
+from vidseg.matting.mask import Mask
+from vidseg.matting.tracking import regions
+from vidseg.matting.tracking.observation import GridView, Observation
+from vidseg.matting.tracking.predictions import joined_labels
+from vidseg.matting.tracking.propagation import FlowView, Propagator
+from vidseg.settings import SegmentSettings
+
+_WORTH_SHARING = 3
+"""Masks propagated over one gap from which on colours are learnt from its ends, not from each."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gap:
+    """Frames between two observed ones: what those show, and their times in seconds.
+
+    `appearance`: colours of people for all masks in it, `None` where each learns its own.
+    """
+
+    begin: GridView
+    end: GridView
+    since: Fraction
+    until: Fraction
+    appearance: Appearance | None = None
+
+
+class MaskBuilder:
+    """Builds the masks of one clip.
+
+    `gain`: factor on logits that makes them honest probabilities.
+    """
+
+    def __init__(self, gain: float, settings: SegmentSettings) -> None:
+        self._gain = gain
+        self._settings = settings
+        self._propagator = Propagator()
+
+    def observed(self, frame: Frame, observation: Observation) -> Mask:
+        """Return the mask of an observed frame, which covers all of its predictions."""
+        box, side = _gridded(observation.reach, frame)
+        view = observation.on_grid(frame, box, side)
+        mask = self._mask(view.logits, box, view.picture)
+        if not self._settings.part_map:
+            return mask
+        among = part_indices(self._settings.parts)
+        return replace(mask, parts=joined_labels(observation.predictions, box, side, among))
+
+    def gap(self, first: tuple[Frame, Observation], last: tuple[Frame, Observation]) -> Gap | None:
+        """Return the gap between two observed frames; maps of parts, which have no mean, have none."""
+        if self._settings.part_map:
+            return None
+        box, side = _gridded(regions.union([first[1].reach, last[1].reach]), first[0])
+        begin, end = (seen.on_grid(frame, box, side) for frame, seen in (first, last))
+        return Gap(begin, end, first[0].time, last[0].time)
+
+    def with_appearance(self, gap: Gap, count: int) -> Gap:
+        """Return a gap with the colours that its `count` masks share, where that is cheaper."""
+        if count < _WORTH_SHARING:
+            return gap
+        seen = [
+            (probability(thinned(end.logits), self._gain), thinned(end.picture))
+            for end in (gap.begin, gap.end)
+        ]
+        return replace(gap, appearance=Appearance.of(*seen))
+
+    def propagated(self, gap: Gap, frame: Frame) -> Mask | None:
+        """Return the mask of a frame in a gap, `None` where the frames at its ends don't explain it."""
+        box, side = gap.begin.box, gap.begin.side
+        picture = grid.picture(frame, box, side)
+        share = float((frame.time - gap.since) / (gap.until - gap.since))
+        logits = self._propagator.warped(FlowView.of(picture), gap.begin.view, gap.end.view, share)
+        if logits is None:
+            return None
+        mask = self._mask(logits, box, picture)
+        return replace(mask, carried=True, appearance=gap.appearance)
+
+    def _mask(self, logits: NDArray[np.float32], box: Box, picture: NDArray[np.uint8]) -> Mask:
+        height, width = picture.shape[:2]
+        if logits.shape != (height, width):
+            resized = cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR)
+            logits = np.asarray(resized, np.float32)
+        return Mask(person=probability(logits, self._gain), box=box, picture=picture)
+
+
+def _gridded(box: Box, frame: Frame) -> tuple[Box, int]:
+    """Return the box on a grid of the frame that fits its size, and the side of the grid's cells."""
+    side = grid.side_for(box)
+    return grid.aligned(box, side, frame), side

@@ -1,0 +1,113 @@
+"""Observations: frames that the network saw, its predictions for their regions, and these on a grid."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidseg.frames.frame import Frame
+from vidseg.frames.geometry import Box
+from vidseg.matting import grid
+from vidseg.matting.tracking import regions
+from vidseg.matting.tracking.detection import LIKELY, Detector
+from vidseg.matting.tracking.inference import Inference
+from vidseg.matting.tracking.predictions import Prediction, joined, reach
+from vidseg.matting.tracking.propagation import FlowView
+from vidseg.matting.tracking.roi_planner import Roi
+
+_MARGIN_IN_NEED = 0.5
+"""Share of its sides by which a region grows whose border a person touches."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GridView:
+    """What a frame shows on a grid: its picture, uint8 [h, w, 3], and logits, float32 [h, w].
+
+    `view`: both as optical flow takes them.
+    """
+
+    box: Box
+    side: int
+    picture: NDArray[np.uint8]
+    logits: NDArray[np.float32]
+    view: FlowView
+
+
+class Observation:
+    """The predictions for one frame; its view on a grid is made once for the gaps on both sides of it."""
+
+    def __init__(self, predictions: Sequence[Prediction]) -> None:
+        self.predictions = predictions
+        self._view: GridView | None = None
+
+    @property
+    def reach(self) -> Box:
+        """The box around all predicted regions."""
+        return reach(self.predictions)
+
+    def on_grid(self, frame: Frame, box: Box, side: int) -> GridView:
+        """Return what the observed `frame` shows in an aligned box."""
+        view = self._view
+        if view is None or (view.box, view.side) != (box, side):
+            picture, logits = grid.picture(frame, box, side), joined(self.predictions, box, side)
+            view = self._view = GridView(box, side, picture, logits, FlowView.of(picture, logits))
+        return view
+
+
+class SpanObserver:
+    """Observes frames of one span at its regions of interest, or where it has none as a whole.
+
+    `known`: boxes around the people at either end of the span.
+    """
+
+    def __init__(
+        self, inference: Inference, detector: Detector, rois: Sequence[Roi], known: Sequence[Box]
+    ) -> None:
+        self._inference = inference
+        self._detector = detector
+        self._rois = rois
+        self._known = known
+
+    def observe(self, frames: Mapping[int, Frame]) -> dict[int, Observation]:
+        """Return observations of some frames by their places in the span.
+
+        Regions that cut someone off are widened, and a frame that shows nobody in any is seen whole.
+        """
+        if not self._rois or not frames:
+            whole = self._detector.detect(list(frames.values()), self._known)
+            return {i: Observation([one]) for i, one in zip(frames, whole, strict=True)}
+        by_roi = [self._predictions(roi, frames) for roi in self._rois]
+        observed = {}
+        for i, predictions in zip(frames, zip(*by_roi, strict=True), strict=True):
+            if not any(one.someone for one in predictions):
+                predictions = (self._detector.detect([frames[i]], [])[0], *predictions[1:])
+            observed[i] = Observation(predictions)
+        return observed
+
+    def _predictions(self, roi: Roi, frames: Mapping[int, Frame]) -> list[Prediction]:
+        listed = list(frames.values())
+        predictions = self._inference.predict(listed, [roi.boxes[i] for i in frames], roi.scale)
+        whole = listed[0].whole
+        cut = [i for i, one in enumerate(predictions) if one.cuts_someone(whole)]
+        if cut:
+            wider = self._wider([listed[i] for i in cut], [predictions[i] for i in cut], roi.scale)
+            for i, one in zip(cut, wider, strict=True):
+                predictions[i] = one
+        return predictions
+
+    def _wider(
+        self, frames: Sequence[Frame], predictions: Sequence[Prediction], scale: float
+    ) -> list[Prediction]:
+        """Return predictions for wider regions, which also cover whom the whole frame shows there."""
+        whole = frames[0].whole
+        people = self._detector.detect([frames[0]], self._known)[0].people(LIKELY)
+        boxes = []
+        for box in (prediction.box for prediction in predictions):
+            near = [person for person in people if regions.overlap(person, box)]
+            box = regions.union([box, *near])
+            grown = 1 + 2 * _MARGIN_IN_NEED
+            size = round(box.width * grown), round(box.height * grown)
+            boxes.append(regions.placed(box, *size, whole))
+        scale *= float(np.sqrt(regions.area(predictions[0].box) / regions.area(boxes[0])))
+        return self._inference.predict(frames, boxes, scale)

@@ -1,0 +1,229 @@
+"""The tracker: which regions of which frames the network sees, and the masks of all frames.
+
+Frames are taken in spans of a few. The network sees the whole of the last frame of a span (and of the
+first, after a cut), which tells where people are at both of its ends; in between, regions of interest
+that cover them glide from one to the other and fill the network's input. So a person is followed without
+any delay, one who comes in is expected, and nobody is lost whom the whole frame would have shown.
+
+Between two frames that the network saw, masks are propagated along the motion of the picture
+(`vidseg.matting.tracking.propagation`). Where that doesn't explain what the frame in the middle shows, the
+network sees it too, and so on.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from vidseg.errors import ModelError
+from vidseg.frames.frame import Frame
+from vidseg.frames.geometry import Box, Orientation
+from vidseg.matting.mask import Mask
+from vidseg.matting.tracking import regions
+from vidseg.matting.tracking.detection import LIKELY, Detector
+from vidseg.matting.tracking.inference import Inference
+from vidseg.matting.tracking.mask_builder import Gap, MaskBuilder
+from vidseg.matting.tracking.observation import Observation, SpanObserver
+from vidseg.matting.tracking.predictions import CERTAIN
+from vidseg.matting.tracking.roi_planner import RoiPlanner
+from vidseg.matting.tracking.shots import Span, spans
+from vidseg.networks.base import Segmenter
+from vidseg.settings import SegmentSettings
+
+_SPAN, _LONGEST_SPAN = 8, 16
+"""Frames from one wholly seen to the next; a batch of the network's liking may make it longer."""
+
+_CALM_SPAN = 12
+"""Frames in a span after one whose masks were all propagated, with people too large for regions.
+
+In an empty room, or with small people, whoever comes in would be followed too late.
+"""
+
+_MOST_HELD = 27_000_000
+"""Pixels of all frames of such a span: 12 of 1080p, less than the usual ones of 4K, 12 MB each."""
+
+
+class Tracker:
+    """Follows the people of one clip with a network.
+
+    Regions go through it in batches of `settings.batch_size`, or of what it likes. `orientation`: how the
+    coded pictures are shown. Raises `ModelError` where parts are asked for that the network doesn't know.
+    """
+
+    def __init__(self, segmenter: Segmenter, settings: SegmentSettings, orientation: Orientation) -> None:
+        traits = segmenter.traits
+        if settings.needs_parts and not traits.has_parts:
+            raise ModelError(f"--parts: {segmenter.name} knows no body parts: use a bodypix model")
+        self._inference = Inference(segmenter, settings, orientation)
+        turned = orientation.swaps_axes
+        self._planner = RoiPlanner(traits, settings.resolution or 0, turned=turned)
+        self._detector = Detector(self._inference, self._planner)
+        self._builder = MaskBuilder(traits.logit_gain, settings)
+
+    def follow(self, frames: Iterable[Frame], begin: Fraction | None = None) -> Iterator[tuple[Frame, Mask]]:
+        """Yield every frame with its mask, in order; frames are passed on as they came.
+
+        Frames before `begin`, a restart of `vidseg.matting.restarts`, are left out; they only tell where
+        shots end. At most 18 frames are held.
+        """
+        pace = _Pace(self._inference.batch_size)
+        before: _SpanEnd | None = None
+        for span in spans(frames, pace.length):
+            if begin is not None and span.frames[0].time < begin:
+                continue
+            before, masked = self._span(span, None if span.fresh else before)
+            count = carried = 0
+            for frame, mask in masked:
+                count, carried = count + 1, carried + mask.carried
+                yield frame, mask
+            pace.calm = before.large and 0 < carried == count - (2 if span.fresh else 1)
+
+    def _span(self, span: Span, before: "_SpanEnd | None") -> "tuple[_SpanEnd, Iterator[tuple[Frame, Mask]]]":
+        """Return the end of a span, and, to be made one by one, the masks of all of its frames.
+
+        `before`: the end of the span before, `None` where this one is to know nothing of it. Frames are
+        taken from the span, and let go of as they are handed on: one of 4K takes 12 MB.
+        """
+        frames = deque(span.frames)
+        span.frames.clear()
+        end = len(frames) - 1
+        ends = [0, end] if before is None and end else [end]
+        if before is None:
+            self._detector.forget()
+        known = [] if before is None else before.known
+        whole = dict(zip(ends, self._detector.detect([frames[i] for i in ends], known), strict=True))
+        found = {i: one.people(LIKELY) or self._detector.search(frames[i]) for i, one in whole.items()}
+        first = found[ends[0]] if before is None else before.people
+        missing = regions.missing(first, found[end])
+        last = found[end] + self._detector.find_again(frames[end], missing)
+        rois = self._planner.plan(frames[0].whole, first, last, len(frames))
+        observer = SpanObserver(self._inference, self._detector, rois, first + last)
+        observed = (
+            observer.observe({i: frames[i] for i in ends})
+            if rois
+            else {i: Observation([one]) for i, one in whole.items()}
+        )
+        seen = observed[end]
+        people = last + [box for one in seen.predictions for box in one.people(CERTAIN)]
+        large = bool(first and last) and not rois
+        anchors = [_Anchor(i, frames[i], one) for i, one in observed.items()]
+        if before is not None:
+            anchors.insert(0, _Anchor(-1, before.frame, before.observation))
+        masked = self._masks(frames, observer, anchors, cut=span.cut)
+        return _SpanEnd(frames[end], seen, people, last, large), masked
+
+    def _masks(
+        self,
+        frames: deque[Frame],
+        observer: SpanObserver,
+        anchors: "list[_Anchor]",
+        *,
+        cut: bool,
+    ) -> Iterator[tuple[Frame, Mask]]:
+        """Yield the frames of a span with their masks, given those that were observed."""
+        sources = self._sources(frames, observer, anchors)
+        anchors.clear()
+        for i in range(len(frames)):
+            mask = self._mask(i, frames[0], sources, observer)
+            yield frames.popleft(), replace(mask, cut=cut and i == 0)
+
+    def _mask(self, i: int, frame: Frame, sources: "_Sources", observer: SpanObserver) -> Mask:
+        if (made := sources.made.pop(i, None)) is not None:
+            return made
+        if (gap := sources.gaps.pop(i, None)) is not None:
+            if (mask := self._builder.propagated(gap, frame)) is not None:
+                return mask
+            return self._builder.observed(frame, observer.observe({i: frame})[i])
+        return self._builder.observed(frame, sources.observed.pop(i))
+
+    def _sources(
+        self, frames: Sequence[Frame], observer: SpanObserver, anchors: "Sequence[_Anchor]"
+    ) -> "_Sources":
+        """Return what the masks of a span are made of.
+
+        Between two observed frames masks are propagated. Where that fails for the frame in the middle,
+        it is observed, which makes two gaps; where it fails for another, just that one will be.
+        """
+        observed = {one.place: one.observation for one in anchors if one.place >= 0}
+        sources = _Sources(observed)
+        gaps = list(pairwise(anchors))
+        while gaps:
+            unexplained = [ends for ends in gaps if not self._explained(frames, *ends, sources)]
+            middles = [_middle(*ends) for ends in unexplained]
+            observed = observer.observe({i: frames[i] for i in middles})
+            sources.observed |= observed
+            gaps = []
+            for (low, high), i in zip(unexplained, middles, strict=True):
+                middle = _Anchor(i, frames[i], observed[i])
+                gaps += [(low, middle), (middle, high)]
+        return sources
+
+    def _explained(
+        self, frames: Sequence[Frame], low: "_Anchor", high: "_Anchor", sources: "_Sources"
+    ) -> bool:
+        """Whether the middle of a gap, if any, is explained by its ends; `sources` gets the gap then."""
+        inner = range(low.place + 1, high.place)
+        if not inner:
+            return True
+        gap = self._builder.gap((low.frame, low.observation), (high.frame, high.observation))
+        if gap is None:
+            return False
+        middle = _middle(low, high)
+        mask = self._builder.propagated(gap, frames[middle])
+        if mask is None:
+            return False
+        gap = self._builder.with_appearance(gap, len(inner))
+        sources.gaps |= dict.fromkeys(inner, gap)
+        sources.made[middle] = replace(mask, appearance=gap.appearance)
+        return True
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How many frames spans have. `batch`: how many the network likes; `calm`: whether the last was."""
+
+    batch: int
+    calm: bool = False
+
+    def length(self, first: Frame, fresh: bool) -> int:
+        """Return how many frames the span that begins with `first` may have; see `Span` for `fresh`."""
+        affordable = _MOST_HELD // (first.width * first.height)
+        longer = min(_CALM_SPAN, affordable) if self.calm and not fresh else 0
+        return min(max(_SPAN, longer, self.batch), _LONGEST_SPAN)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SpanEnd:
+    """The last frame of a span, and boxes around the people in it, and around those sure to be.
+
+    `large`: there are people at both ends of the span, too large for regions of interest.
+    """
+
+    frame: Frame
+    observation: Observation
+    people: list[Box]
+    known: list[Box]
+    large: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Anchor:
+    """An observed frame at a place in a span, counted from 0; -1: the last frame of the span before."""
+
+    place: int
+    frame: Frame
+    observation: Observation
+
+
+def _middle(low: _Anchor, high: _Anchor) -> int:
+    return (low.place + high.place + 1) // 2
+
+
+@dataclass(slots=True)
+class _Sources:
+    """What the masks of a span are made of, by places: observations, gaps, and some masks themselves."""
+
+    observed: dict[int, Observation]
+    gaps: dict[int, Gap] = field(default_factory=dict)
+    made: dict[int, Mask] = field(default_factory=dict)

@@ -1,0 +1,391 @@
+"""Codecs that can be written, and which one, with which settings, in which pixel format, an output gets."""
+
+from dataclasses import dataclass, field
+
+import av
+
+from vidseg.errors import OutputError
+from vidseg.frames.frame import WORKING_FORMATS
+from vidseg.media.side_data import as_ratios
+from vidseg.media.video_info import VideoInfo
+from vidseg.settings import Content, EncodeSettings
+
+_420 = ("yuv420p", "yuv420p10le")
+_ALL_8_10 = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
+_ALL = tuple(WORKING_FORMATS)
+_WITH_ALPHA = ("yuva420p", "yuva422p", "yuva444p", "yuva420p10le", "yuva422p10le", "yuva444p10le")
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """What vidseg knows of a codec it can write.
+
+    `library`: FFmpeg's encoder. `formats`: pixel formats it takes, the best-known first. `quality`: the
+    option that carries a constant rate factor, with its default; `preset`: likewise for speed.
+    `containers`: file extensions that hold it; `alpha`: pixel formats with alpha, and `alpha_containers`
+    the extensions from which others read that alpha; `grey`: formats for mattes alone,
+    `rgb` for maps of body parts alone, in which their colours are exact;
+    `untagged`: containers that don't say whether code values are of full or video range. `full_range`:
+    whether people expect mattes to use all code values there. `edges`: further options for mattes and maps.
+    `captions`: whether it writes the closed captions that frames carry.
+    """
+
+    library: str
+    formats: tuple[str, ...]
+    containers: tuple[str, ...]
+    quality: tuple[str, float] | None = None
+    preset: tuple[str, str] | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    hardware: bool = False
+    alpha: tuple[str, ...] = ()
+    alpha_containers: tuple[str, ...] = ()
+    grey: tuple[str, ...] = ()
+    rgb: tuple[str, ...] = ()
+    untagged: tuple[str, ...] = ()
+    full_range: bool = False
+    edges: dict[str, str] = field(default_factory=dict)
+    captions: bool = False
+
+
+_MP4 = (".mp4", ".m4v", ".mov", ".mkv")
+_AV1 = (".mp4", ".m4v", ".mkv")
+
+CODECS: dict[str, Codec] = {
+    "x264": Codec(
+        "libx264",
+        _ALL_8_10,
+        _MP4,
+        ("crf", 18),
+        ("preset", "medium"),
+        grey=("gray", "gray10le"),
+        edges={"aq-mode": "0", "psy": "0", "x264-params": "videoformat=component"},
+        captions=True,
+    ),
+    "x265": Codec(
+        "libx265",
+        _ALL,
+        _MP4,
+        ("crf", 20),
+        ("preset", "medium"),
+        {"x265-params": "log-level=error", "a53cc": "1"},
+        edges={"x265-params": "log-level=error:aq-mode=0"},
+        captions=True,
+    ),
+    "svt-av1": Codec(
+        "libsvtav1", _420, (*_AV1, ".webm"), ("crf", 28), ("preset", "8"), {"svtav1-params": "fast-decode=0"}
+    ),
+    "vp9": Codec(
+        "libvpx-vp9",
+        _ALL,
+        (".webm", ".mkv", ".mp4"),
+        ("crf", 24),
+        ("cpu-used", "4"),
+        {"b": "0", "deadline": "good", "row-mt": "1"},
+        alpha=("yuva420p",),
+        alpha_containers=(".webm", ".mkv"),
+    ),
+    "prores": Codec(
+        "prores_ks",
+        ("yuv422p10le", "yuv444p10le"),
+        (".mov", ".mkv"),
+        options={"vendor": "apl0"},
+        alpha=("yuva444p10le",),
+        alpha_containers=(".mov", ".mkv"),
+        untagged=(".mov", ".mkv"),
+    ),
+    "dnxhd": Codec(
+        "dnxhd",
+        ("yuv422p", "yuv422p10le", "yuv444p10le"),
+        (".mov",),
+        untagged=(".mov",),
+    ),
+    "ffv1": Codec(
+        "ffv1",
+        _ALL,
+        (".mkv",),
+        options={"level": "3", "slicecrc": "1", "slices": "16"},
+        alpha=_WITH_ALPHA,
+        alpha_containers=(".mkv",),
+        grey=("gray", "gray10le", "gray12le", "gray16le"),
+        rgb=("bgr0",),
+        full_range=True,
+    ),
+    "qtrle": Codec(
+        "qtrle", ("rgb24",), (".mov",), alpha=("argb",), alpha_containers=(".mov",), full_range=True
+    ),
+    "png": Codec(
+        "png",
+        ("rgb24", "rgb48be"),
+        (".mov",),
+        alpha=("rgba", "rgba64be"),
+        alpha_containers=(".mov",),
+        grey=("gray", "gray16be"),
+        full_range=True,
+    ),
+    "h264-nvenc": Codec(
+        "h264_nvenc",
+        ("yuv420p", "yuv444p"),
+        _MP4,
+        ("cq", 20),
+        ("preset", "p5"),
+        hardware=True,
+        captions=True,
+    ),
+    "hevc-nvenc": Codec(
+        "hevc_nvenc",
+        ("yuv420p", "p010le"),
+        _MP4,
+        ("cq", 22),
+        ("preset", "p5"),
+        hardware=True,
+        captions=True,
+    ),
+    "av1-nvenc": Codec("av1_nvenc", ("yuv420p", "p010le"), _AV1, ("cq", 28), ("preset", "p5"), hardware=True),
+    "h264-qsv": Codec(
+        "h264_qsv",
+        ("nv12",),
+        _MP4,
+        ("global_quality", 20),
+        ("preset", "medium"),
+        hardware=True,
+        captions=True,
+    ),
+    "hevc-qsv": Codec(
+        "hevc_qsv", ("nv12", "p010le"), _MP4, ("global_quality", 22), ("preset", "medium"), hardware=True
+    ),
+    "h264-amf": Codec("h264_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
+    "hevc-amf": Codec("hevc_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
+}
+"""Every codec `--codec` knows. Default rate factors are visually near-lossless at a sensible size."""
+
+_FINER = 12
+"""By how much default rate factors are lower for mattes and maps of parts.
+
+They are nothing but edges, from which encoders take bits unless they are told (`Codec.edges`). A real clip's
+matte in H.264 was off by 63 of 255 at most; like this by 7, and a frame of 720p takes 5 kB. x264 tells the
+range only beside a format of video that it knows.
+"""
+
+_X26_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
+_PRESETS = {
+    "x264": _X26_PRESETS,
+    "x265": _X26_PRESETS,
+    "svt-av1": tuple(map(str, range(-1, 14))),
+    "vp9": tuple(map(str, range(-8, 9))),
+}
+"""Presets of encoders that refuse others without a reason."""
+_DEFAULT_ALPHA_CODEC = {".webm": "vp9", ".mov": "prores", ".mkv": "ffv1"}
+
+ALPHA_OUTPUTS = (
+    "ProRes 4444 (.mov), FFV1 (.mkv), VP9 (.webm), --codec qtrle or png (.mov), pictures (out/%05d.png), "
+    "or two files (--pair)"
+)
+"""What holds transparency, for messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the video will be written, settled before any work is done."""
+
+    name: str
+    library: str
+    pix_fmt: str
+    options: dict[str, str]
+    tag: str | None = None
+    full_range: bool = False
+    """Whether a matte uses all code values."""
+    sized_as: str = ""
+    """The pixel format whose demands on the size are met; of a pair's foreground it is that of the matte."""
+    captions: bool = False
+    """Whether closed captions that frames carry go along."""
+
+    @property
+    def alpha_beside(self) -> bool:
+        """Whether alpha is coded as a stream of its own (see `vidseg.media.vp9_alpha`)."""
+        return self.name == "vp9" and self.pix_fmt == "yuva420p"
+
+
+def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content = "picture") -> Plan:
+    """Choose codec, pixel format and options for an output whose name ends in `suffix`.
+
+    Raises `OutputError` where the codec is unknown, not held by the container, or lacks the format, where
+    alpha would be lost, or the range of a matte couldn't be told.
+    """
+    name = _codec_name(info, settings, suffix, content)
+    codec = CODECS[name]
+    if suffix not in codec.containers:
+        raise OutputError(
+            f"{suffix} files don't hold {name}; use {' or '.join(codec.containers)}, or another --codec"
+        )
+    if content == "cutout" and suffix not in codec.alpha_containers:
+        raise OutputError(f"{name} in {suffix} would lose the transparency; use {ALPHA_OUTPUTS}")
+    full_range = content == "matte" and _full_range(settings, codec, suffix)
+    pix_fmt = _pixel_format(info, settings, name, content, full_range)
+    edges = content in ("matte", "parts")
+    options = {**codec.options, **(codec.edges if edges else {})}
+    for given, known, flag in (
+        (settings.crf, codec.quality, "--crf"),
+        (settings.preset, codec.preset, "--preset"),
+    ):
+        if given is not None and known is None:
+            raise OutputError(f"{name} has no {flag}; leave it out")
+        if known is not None:
+            options[known[0]] = _in_words(known[1] if given is None else given, finer=given is None and edges)
+    _check_quality(name, settings.crf)
+    _check_preset(name, codec, options)
+    _special_options(name, pix_fmt, info, options)
+    tag = "hvc1" if name == "x265" and suffix != ".mkv" else None
+    sized_as = plan(info, settings, suffix, "matte").pix_fmt if content == "foreground" else pix_fmt
+    captions = codec.captions and content in ("picture", "foreground")
+    return Plan(name, codec.library, pix_fmt, options, tag, full_range, sized_as, captions)
+
+
+def _check_quality(name: str, crf: float | None) -> None:
+    """Raise `OutputError` for a rate factor that the encoder would take for another one, or refuse."""
+    most = 63 if name in ("vp9", "svt-av1") else 51
+    if crf is not None and crf > most:
+        raise OutputError(f"{name} takes --crf 0, the best, to {most}, got {crf:g}")
+
+
+def _check_preset(name: str, codec: Codec, options: dict[str, str]) -> None:
+    """Raise `OutputError` for a preset that the encoder doesn't have and wouldn't name."""
+    known = _PRESETS.get(name)
+    if known is None or codec.preset is None or options[codec.preset[0]] in known:
+        return
+    named = f"0, the slowest, to {known[-1]}" if known[-1].isdigit() else ", ".join(known)
+    raise OutputError(f"{name} has no preset {options[codec.preset[0]]!r}; it has {named}")
+
+
+def _in_words(value: float | str, *, finer: bool) -> str:
+    """Return an option's value; a `finer` rate factor is lower."""
+    if isinstance(value, str):
+        return value
+    return f"{value - (_FINER if finer else 0):g}"
+
+
+def _full_range(settings: EncodeSettings, codec: Codec, suffix: str) -> bool:
+    """Return whether a matte uses all code values. Raises `OutputError` where the file couldn't tell."""
+    grey = settings.pix_fmt is not None and settings.pix_fmt.startswith(("gray", "rgb"))
+    if settings.range == "auto":
+        return grey or (codec.full_range and suffix not in codec.untagged)
+    if settings.range == "video" and (grey or not codec.formats[0].startswith("yuv")):
+        raise OutputError(
+            "grey and RGB pixel formats are of full range; leave out --range video, or use a codec and "
+            "--pix-fmt that begin with yuv"
+        )
+    if settings.range == "full" and suffix in codec.untagged:
+        raise OutputError(
+            f"{codec.library} in {suffix} can't say that a matte is of full range; use --range video, or "
+            "--codec ffv1 in .mkv"
+        )
+    return settings.range == "full"
+
+
+def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content) -> str:
+    if settings.codec != "auto":
+        if settings.codec not in CODECS:
+            raise OutputError(f"unknown codec {settings.codec!r}; known are {', '.join(CODECS)}")
+        return settings.codec
+    if content == "cutout":
+        if suffix not in _DEFAULT_ALPHA_CODEC:
+            raise OutputError(f"{suffix} files hold no transparency; use {ALPHA_OUTPUTS}")
+        return _DEFAULT_ALPHA_CODEC[suffix]
+    deep = _is_deep(settings.pix_fmt or info.pix_fmt) and content not in ("matte", "parts")
+    if suffix == ".webm":
+        # AV1 wants even sides, while a pair's matte is VP9, which keeps odd ones: both must be of one size.
+        odd = content == "foreground" and bool(info.width % 2 or info.height % 2)
+        return "svt-av1" if deep and not odd else "vp9"
+    return "x265" if deep else "x264"
+
+
+def _is_deep(pix_fmt: str) -> bool:
+    try:
+        return sample_bits(pix_fmt) > 8
+    except ValueError:  # no pixel format at all, which is told where the codec's are known
+        return False
+
+
+def _pixel_format(
+    info: VideoInfo, settings: EncodeSettings, name: str, content: Content, full_range: bool
+) -> str:
+    codec = CODECS[name]
+    formats = formats_of(codec, content)
+    if settings.pix_fmt is not None:
+        if settings.pix_fmt not in formats:
+            raise OutputError(
+                f"{name} doesn't take --pix-fmt {settings.pix_fmt}; it takes {', '.join(formats)}"
+            )
+        return settings.pix_fmt
+    if content == "matte" and full_range and codec.full_range and codec.grey:
+        return codec.grey[0]
+    if content == "parts":
+        return codec.rgb[0] if codec.rgb else _nearest("yuv420p" if codec.quality else "yuv444p", formats)
+    source = av.VideoFormat(info.pix_fmt, 16, 16)
+    bits = max((part.bits for part in source.components), default=8)
+    chroma = source.components[1] if len(source.components) >= 3 else None
+    # Packed RGB is kept as 4:2:0: 4:4:4 H.264 plays almost nowhere, and --pix-fmt can still ask for it.
+    finest = source.is_rgb or source.has_palette or chroma is None or content == "matte"
+    sub = "420" if finest else "444" if chroma.width == 16 else "422" if chroma.height == 16 else "420"  # type: ignore[union-attr]
+    depth = "" if bits <= 8 or content == "matte" else "10le" if bits <= 10 else "12le"
+    return _nearest(f"yuv{'a' if content == 'cutout' else ''}{sub}p{depth}", formats)
+
+
+def formats_of(codec: Codec, content: Content) -> tuple[str, ...]:
+    """Return the pixel formats for a content that the codec takes in this build of FFmpeg, best-known first.
+
+    Libraries are built with or without some: PyAV's libvpx, for one, is without those of more than 8 bits.
+    """
+    more = {"matte": codec.grey, "parts": codec.rgb}.get(content, ())
+    known = codec.alpha if content == "cutout" else (*codec.formats, *more)
+    try:
+        listed = {each.name for each in av.Codec(codec.library, "w").video_formats or ()}
+    except ValueError:  # no such encoder, which is told where it is opened
+        return known
+    return tuple(each for each in known if each in listed) or known
+
+
+def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
+    """Return the format among `formats` that loses least of `wanted`: first depth, then chroma."""
+    if wanted in formats:
+        return wanted
+
+    def rank(name: str) -> tuple[bool, bool, int]:
+        mine, asked = _fineness(name), _fineness(wanted.replace("yuva", "yuv"))  # not all have an alpha twin
+        short = mine[0] < asked[0] and asked[0] > 8, mine[1] < asked[1]
+        return (*short, abs(mine[0] - asked[0]) + abs(mine[1] - asked[1]))
+
+    return min(formats, key=rank)
+
+
+def _fineness(name: str) -> tuple[int, int]:
+    """Return (bits, chroma samples for 4 x 4 of luma) of a pixel format."""
+    described = av.VideoFormat(name, 4, 4)
+    parts = described.components
+    chroma = parts[1].width * parts[1].height if len(parts) >= 3 else 0
+    return max((part.bits for part in parts), default=8), chroma
+
+
+def _special_options(name: str, pix_fmt: str, info: VideoInfo, options: dict[str, str]) -> None:
+    if name == "prores":
+        options["profile"] = "4444" if "444" in pix_fmt else "hq"
+    elif name == "vp9" and pix_fmt == "yuva420p":
+        options["auto-alt-ref"] = "0"  # libvpx can't hide frames whose transparency comes beside them
+    elif name == "dnxhd":
+        options["profile"] = (
+            "dnxhr_444" if "444" in pix_fmt else "dnxhr_hqx" if "10" in pix_fmt else "dnxhr_hq"
+        )
+    elif name == "x265" and info.mastering_display is not None:
+        light = f":max-cll={info.content_light_level}" if info.content_light_level else ""
+        options["x265-params"] += f":hdr10=1:repeat-headers=1:master-display={info.mastering_display}{light}"
+    elif name == "svt-av1" and info.mastering_display is not None:
+        light = f":content-light={info.content_light_level}" if info.content_light_level else ""
+        display = as_ratios(info.mastering_display)
+        options["svtav1-params"] += f":mastering-display={display}{light}"
+
+
+def sample_bits(pix_fmt: str) -> int:
+    """Return the bits per sample of a pixel format's deepest component."""
+    return max((part.bits for part in av.VideoFormat(pix_fmt, 16, 16).components), default=8)

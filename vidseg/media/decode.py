@@ -1,0 +1,395 @@
+"""A path and a span → frames, each with its exact time; damage is tolerated, counted and never hidden."""
+
+import itertools
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.context import Flags
+from av.codec.hwaccel import hwdevices_available
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from vidseg.errors import InputError, SettingsError
+from vidseg.frames.frame import Frame, Shape
+from vidseg.frames.geometry import Box
+from vidseg.frames.letterbox import boxed, cut_out
+from vidseg.media.deinterlace import deinterlaced
+from vidseg.media.ffmpeg import (
+    Packet,
+    clock_jumps,
+    colour_of,
+    demuxed,
+    limit_pixels,
+    open_source,
+    planes_of,
+    reason,
+    recoloured,
+    to_working,
+    working_format,
+)
+from vidseg.media.file_length import is_indexed, listed_behind
+from vidseg.media.frame_clock import Clock, has_decoding_times_only, usual_step
+from vidseg.media.image_packets import picture_packets
+from vidseg.media.late_streams import count_unlisted
+from vidseg.media.packet_account import ByTime, InOrder, Promised
+from vidseg.media.pixel_aspect import PixelShapes
+from vidseg.media.side_data import Decoder, Dress, alpha_decoder, captions_of
+from vidseg.media.timestamps import Joints, from_near
+from vidseg.media.track_header import TrackHeader, header_of
+from vidseg.media.trim import Lasting, within
+from vidseg.media.video_info import VideoInfo
+from vidseg.settings import MOST_PIXELS
+
+_MOST_ERRORS_IN_A_ROW = 1000
+_SEEK_MARGIN_S = 1
+_NUMBERED = "image2"
+"""FFmpeg's name of the container that numbered pictures are to it."""
+
+
+@dataclass(slots=True)
+class Damage:
+    """What of a source could not be read, counted while decoding.
+
+    `packets` that would not decode, `corrupt_frames` that the decoder itself called damaged,
+    `made_up_times` of frames whose container should have told their time but didn't, or told one that lies
+    before the last frame's, `unread` pictures that the container's index lists behind what could be read,
+    `late_streams` that began after the file was opened and so are in no list, and `video_end`, the end of
+    the last frame in seconds of the source's clock. `losing` tells when pictures should have been shown
+    that never came out of the decoder, in seconds of the source's clock, so far.
+    """
+
+    packets: int = 0
+    corrupt_frames: int = 0
+    made_up_times: int = 0
+    unread: int = 0
+    late_streams: int = 0
+    video_end: Fraction | None = None
+    losing: Callable[[], list[Fraction]] = field(default=list, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open stretch [start, end) of the source's clock, in seconds; `None`: no bound.
+
+    `on_screen`: where no frame begins for long after `start`, the one that is shown then belongs to it, and
+    begins there. `sharp`: a frame that lasts long beyond `end` ends there.
+    """
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+    on_screen: bool = False
+    sharp: bool = False
+
+    def holds(self, time: Fraction) -> bool:
+        """Whether `time` lies in the span."""
+        return (self.start is None or time >= self.start) and (self.end is None or time < self.end)
+
+
+def hardware_trouble(path: Path, hwaccel: str) -> str | None:
+    """Return why the hardware decoder `hwaccel` can't decode `path`, `None` where it can; decodes a picture.
+
+    Raises `SettingsError` for a name that this FFmpeg doesn't know.
+    """
+    known = hwdevices_available()
+    if hwaccel not in known:
+        raise SettingsError(f"--hwaccel {hwaccel}: this FFmpeg knows {', '.join(known) or 'none'}")
+    try:
+        with open_source(path, hwaccel=hwaccel) as container:
+            next(container.decode(container.streams.best("video")))
+    except (
+        av.FFmpegError,
+        InputError,
+        RuntimeError,
+        NotImplementedError,
+        ValueError,
+        StopIteration,
+    ) as error:
+        return reason(error)
+    return None
+
+
+def decode(
+    info: VideoInfo,
+    span: Span,
+    damage: Damage,
+    hwaccel: str | None = None,
+    dress: Dress | None = None,
+    *,
+    settle: bool = False,
+) -> Iterator[Frame]:
+    """Yield the frames of `info.path` whose presentation time lies in `span`, in order.
+
+    Frames are in the working format nearest to the source's (see `vidseg.media.ffmpeg.working_format`), in
+    coded orientation, with strictly increasing `pts` in `info.time_base`. Interlaced pictures are
+    deinterlaced by bwdif, one frame for one frame. All have the size and shape of `info`, or with `settle`
+    those of the first frame in the span; where these change on the way, see `vidseg.frames.letterbox`.
+    `hwaccel` decodes in hardware (see `hardware_trouble`). `dress` gets each picture, with its alpha if any,
+    and returns what is shown of it. Adds to `damage`. Raises `InputError` where the file can't be opened, or
+    nothing in it decodes any more.
+    """
+    maker = _Maker(info, dress, settle=settle)
+    with closing(_decoded(info, span, damage, hwaccel, maker, sought=True)) as pictures:
+        step, sharp = usual_step(info), span.sharp
+        for picture in within(pictures, span.start, span.end, step, on_screen=span.on_screen, sharp=sharp):
+            frame = maker.frame(picture)
+            damage.video_end = frame.end
+            yield frame
+
+
+def _decoded(
+    info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None, maker: "_Maker", *, sought: bool
+) -> Generator["_Picture", None, None]:
+    """Yield pictures from before the span on, or, unless `sought`, from the beginning on."""
+    entered = span if sought else Span()
+    with _opened(info, hwaccel) as (container, stream):
+        maker.look_at(stream)
+        seek_to = _seek(container, stream, entered)
+        packets = _entered(container, stream, info, entered, damage)
+        promised = _promised(info)
+        damage.losing = lambda: [t for each in promised.lost() if span.holds(t := each * info.time_base)]
+        decoder = alpha_decoder(stream, info.codec) if maker.wants_alpha else stream
+        timed = _timed(_pictures(packets, decoder, info, damage, promised), info, damage)
+        try:
+            for picture in _lasting(timed, stream, info):
+                if seek_to is not None and span.start is not None and picture.time > span.start:
+                    break  # past the start: the index lies, so read from the beginning instead
+                seek_to = None
+                yield picture
+            else:
+                return
+        finally:
+            damage.late_streams = count_unlisted(container)
+    yield from _decoded(info, span, damage, hwaccel, maker, sought=False)
+
+
+def _promised(info: VideoInfo) -> Promised:
+    """Return a new account of what goes into the decoder and what comes out."""
+    if has_decoding_times_only(info.container):
+        return InOrder(info.codec, round(info.start / info.time_base))
+    return ByTime(info.codec, -1 if info.container == _NUMBERED else None)
+
+
+@contextmanager
+def _opened(
+    info: VideoInfo, hwaccel: str | None, *, threads: int = 0
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a source and set up the decoder of its video; `threads`: of the decoder, 0 for as many as fit."""
+    with open_source(Path(info.path), hwaccel=hwaccel, rate=info.average_rate) as container:
+        stream = container.streams[info.video_index]
+        assert isinstance(stream, VideoStream)  # probe chose it
+        stream.thread_type = "AUTO"
+        stream.codec_context.thread_count = threads
+        if info.codec == "hevc":
+            stream.codec_context.flags |= Flags.output_corrupt
+        limit_pixels(stream, max(MOST_PIXELS, info.width * info.height))
+        yield container, stream
+
+
+def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fraction | None:
+    """Go to a key frame well before the span; return the time asked for, `None` without a seek."""
+    name = container.format.name
+    if span.start is None or stream.time_base is None or has_decoding_times_only(name) or name == _NUMBERED:
+        return None
+    if clock_jumps(container):  # what lies between would be unknown
+        return None
+    target = span.start - _SEEK_MARGIN_S
+    if target <= (stream.start_time or 0) * stream.time_base:
+        return None
+    try:
+        container.seek(int(target / stream.time_base), stream=stream, backward=True)
+    except av.FFmpegError:
+        return None
+    return target
+
+
+def _entered(
+    container: InputContainer, stream: VideoStream, info: VideoInfo, span: Span, damage: Damage
+) -> Iterator[Packet]:
+    """Yield the stream's packets from where `_seek` went on, or from near the span where it couldn't."""
+    near = None if span.start is None else span.start - _SEEK_MARGIN_S
+    if container.format.name == _NUMBERED:
+        yield from picture_packets(Path(info.path), info.time_base, near)
+        return
+    packets = _packets(container, stream, Path(info.path), damage)
+    yield from from_near(packets, near) if near is not None and clock_jumps(container) else packets
+
+
+def _packets(container: InputContainer, stream: VideoStream, path: Path, damage: Damage) -> Iterator[Packet]:
+    """Yield the stream's packets, going on after damaged ones; the last one is empty and flushes.
+
+    Where the container's clock may jump, their times are those of one clock that runs on.
+    """
+    errors, last = 0, None
+    joints = Joints() if clock_jumps(container) else None
+    while errors < _MOST_ERRORS_IN_A_ROW:
+        try:
+            for packet in demuxed(container, *([stream] if joints is None else [])):
+                errors = 0
+                if joints is not None:
+                    joints.move(packet)
+                if packet.stream_index == stream.index:
+                    last = last if packet.dts is None else packet.dts
+                    yield packet
+            break
+        except av.EOFError:
+            break
+        except av.FFmpegError as error:
+            damage.packets += 1
+            errors += 1
+            told = reason(error)
+    else:
+        raise InputError(f"{path}: reading it fails again and again ({told})")
+    if last is not None and stream.frames and is_indexed(container.format.name):
+        damage.unread = listed_behind(stream.index_entries, last)
+
+
+def _pictures(
+    packets: Iterable[Packet], stream: Decoder, info: VideoInfo, damage: Damage, promised: Promised
+) -> Iterator[VideoFrame]:
+    """Yield decoded pictures; behind the last one it is known which were lost.
+
+    Decoders of several threads take packets at once, and at the end of the stream give all that they hold.
+    Where there is an error among that, PyAV leaves what comes after it behind: see `_left_behind`.
+    """
+    begun = trouble_at_end = False
+    failed = 0
+    for packet in itertools.chain(packets, [None]):
+        at_end = packet is None or packet.size == 0
+        if packet is not None and not at_end:
+            promised.sent(packet)
+        try:
+            for picture in stream.decode(packet):
+                begun = begun or info.codec != "hevc" or not picture.is_corrupt
+                if begun:
+                    failed = 0
+                    promised.came(picture)
+                    yield picture
+        except av.EOFError:  # it was flushed before
+            continue
+        except av.FFmpegError:
+            trouble_at_end = at_end
+            damage.packets += not at_end
+            failed += not at_end
+            if packet is not None:
+                promised.failed(packet)
+    if promised.left():
+        damage.packets -= failed  # they will fail again
+        yield from _left_behind(info, damage, promised)
+    else:
+        damage.packets += trouble_at_end
+    promised.give_up()
+
+
+def _left_behind(info: VideoInfo, damage: Damage, promised: Promised) -> Iterator[VideoFrame]:
+    """Yield the pictures that a decoder didn't give, from one that takes a packet at a time."""
+    near, place = Span(promised.left()[0] * info.time_base), 0
+    with _opened(info, None, threads=1) as (container, stream):
+        _seek(container, stream, near)
+        for packet in itertools.chain(_entered(container, stream, info, near, Damage()), [None]):
+            try:
+                for picture in stream.decode(packet):
+                    if promised.awaits(picture, place):
+                        promised.came(picture)
+                        yield picture
+                    place += 1
+            except av.EOFError:
+                continue
+            except av.FFmpegError:
+                damage.packets += packet is not None and promised.failed(packet)
+
+
+def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> Iterator[VideoFrame]:
+    clock = Clock(info)
+    for picture in clock.timed(pictures):
+        damage.corrupt_frames += picture.is_corrupt
+        damage.made_up_times = clock.made_up
+        picture.time_base = info.time_base
+        yield picture
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Picture(Lasting):
+    """A decoded picture, how wide its pixels are for their height, and whether it came in two fields."""
+
+    picture: VideoFrame
+    sample_aspect_ratio: Fraction
+    deinterlaced: bool
+
+
+def _lasting(pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo) -> Iterator[_Picture]:
+    """Yield pictures, progressive, with durations, each held back until the next one's time is known."""
+    shapes = PixelShapes(stream)
+    held: _Picture | None = None
+    step = usual_step(info)
+    for picture, was_interlaced in deinterlaced(pictures):
+        assert picture.pts is not None, "_timed gave it one"
+        new = _Picture(
+            pts=picture.pts,
+            time_base=info.time_base,
+            duration=picture.duration or 0,
+            picture=picture,
+            sample_aspect_ratio=shapes.of(picture),
+            deinterlaced=was_interlaced,
+        )
+        if held is not None:
+            step = new.pts - held.pts
+            yield replace(held, duration=step)
+        held = new
+    if held is not None:
+        yield replace(held, duration=held.duration or step)
+
+
+class _Maker:
+    """Makes frames of pictures, all in the format, colours, size and shape of the first, or of `info`."""
+
+    def __init__(self, info: VideoInfo, dress: Dress | None, *, settle: bool) -> None:
+        self.wants_alpha = dress is not None and info.alpha
+        self._dress = dress
+        self._format = working_format(info.pix_fmt)
+        self._reformatter = VideoReformatter()
+        self._colour = info.frame_colour
+        self._shape = None if settle else info.shape
+        self._before: Shape | None = None
+
+    def look_at(self, stream: VideoStream) -> None:
+        """Learn what is told of the stream that pictures will come from."""
+        self._header = header_of(stream)
+        self._described = (stream.codec_context.width, stream.codec_context.height)
+
+    def frame(self, picture: _Picture) -> Frame:
+        """Return the frame that shows a picture."""
+        box = self._kept(picture.picture)
+        shape = Shape(box.width, box.height, picture.sample_aspect_ratio)
+        self._shape = self._shape or shape
+        made = picture.picture if self._dress is None else self._dress(picture.picture)
+        made = to_working(made, self._format, self._reformatter)
+        self._colour = self._colour or colour_of(made)
+        made = recoloured(made, self._colour, self._reformatter, self._shape.height)
+        frame = Frame(
+            planes=planes_of(made, self._format.dtype),
+            pts=picture.pts,
+            time_base=picture.time_base,
+            duration=picture.duration,
+            format=self._format,
+            colour=self._colour,
+            key=picture.picture.key_frame,
+            captions=captions_of(picture.picture),
+            shape=shape,
+            changed_from=self._before if self._before != shape else None,
+            deinterlaced=picture.deinterlaced,
+        )
+        self._before = shape
+        if (box.width, box.height) != (made.width, made.height):
+            frame = cut_out(frame, box)
+        return boxed(frame, self._shape)
+
+    def _kept(self, picture: VideoFrame) -> Box:
+        """Return what of a picture is to be shown: all, but for what the container crops of its size."""
+        size = picture.width, picture.height
+        return (self._header if size == self._described else TrackHeader()).kept(*size)

@@ -1,0 +1,237 @@
+"""Picture files: read upright and in sRGB, written with alpha, depth and profile."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from vidseg.errors import OutputError, VidsegError
+from vidseg.media.ffmpeg import check_pixels, check_source
+from vidseg.media.image_formats import Samples
+from vidseg.media.linear_light import DEEP_TIFF
+
+_READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
+_PAGED = ("MPO", "TIFF")
+"""Formats whose further pictures (a second eye, a preview, a page) don't make them a film."""
+
+_MOST_PIXELS = 178_956_970
+"""Of a picture that is read unasked, half a gigabyte: where Pillow stops."""
+
+_JPEG_QUALITY = 95
+_PNG_EFFORT = 3
+
+_LAYOUT_TAGS = frozenset(
+    {*range(254, 260), 262, 263, 266, 273, 274, *range(277, 282), 284, 301, *range(317, 326), 330}
+    | {*range(338, 342), 347, *range(529, 533), 700, 34675}
+)
+"""Numbers of the tags that describe a TIFF's samples, or hold its profile (TIFF 6.0 of 1992)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flat:
+    """A picture on black: uint8 [h, w, 3] in sRGB, and whether it is `transparent` in places."""
+
+    rgb: NDArray[np.uint8]
+    transparent: bool = False
+
+
+def read_picture(
+    path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS, *, straight: bool = False
+) -> NDArray[np.uint8] | None:
+    """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
+
+    It lies on black; `straight` gives what is half transparent its own colours, which go with `read_opacity`.
+    Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an animated WebP, a TIFF of 32
+    bits, or of more than `most` pixels.
+    """
+    flat = read_flat(path, kind, most, straight=straight)
+    return None if flat is None else flat.rgb
+
+
+def read_flat(
+    path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS, *, straight: bool = False
+) -> Flat | None:
+    """Return what `read_picture` does, and whether the picture is transparent anywhere."""
+    check_source(path, kind)
+    try:
+        with _of_any_size(), Image.open(path, formats=_READABLE) as image:
+            check_pixels(path, *image.size, most, kind)
+            if getattr(image, "n_frames", 1) > 1 and image.format not in _PAGED:
+                if image.format == "WEBP":
+                    raise kind(f"{path}: is an animated WebP, which FFmpeg can't decode; make a GIF of it")
+                return None
+            if image.mode in ("F", "I") and image.format == "TIFF":
+                raise kind(f"{path}: {DEEP_TIFF}")
+            if image.mode == "F":
+                return None  # a PFM: FFmpeg's, as those in colour are
+            return _srgb(image, straight=straight)
+    except UnidentifiedImageError:
+        return None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise kind(f"{path}: the picture can't be read: {error}") from error
+
+
+@contextmanager
+def _of_any_size() -> Iterator[None]:
+    """Read pictures however large, which Pillow alone refuses: here it is checked what they hold."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _srgb(image: Image.Image, *, straight: bool) -> Flat:
+    transparent = False
+    profile = image.info.get("icc_profile")
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # also PGM's 16 bits, which Pillow gives as 32
+        return Flat(np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2))
+    if _has_alpha(upright):
+        upright = upright.convert("RGBA")
+        transparent = upright.getchannel("A").getextrema() != (255, 255)
+        if straight:
+            upright.putalpha(upright.getchannel("A").point(lambda opacity: 255 * (opacity > 0)))
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, (0, 0, 0, 255)), upright)
+        upright = upright.convert("RGB")
+    if profile and upright.mode in ("RGB", "CMYK"):
+        upright = _by_profile(upright, profile)
+    return Flat(np.asarray(upright.convert("RGB")), transparent)
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+
+
+def read_opacity(path: Path) -> NDArray[np.uint8] | None:
+    """Return how opaque a picture is, upright, uint8 [h, w]; `None` where all of it is."""
+    with _of_any_size(), Image.open(path, formats=_READABLE) as image:
+        if not _has_alpha(image):
+            return None
+        opacity = np.asarray(ImageOps.exif_transpose(image).convert("RGBA").getchannel("A"))
+    return None if opacity.min() == 255 else opacity
+
+
+def is_deep(path: Path) -> bool:
+    """Whether a picture has 16 bits per sample."""
+    with _of_any_size(), Image.open(path, formats=_READABLE) as image:
+        return image.mode.startswith("I;16") or ";16" in str(image.tile)
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image  # a broken profile is no reason to refuse the picture
+    return image if converted is None else converted
+
+
+def read_exif(path: Path) -> bytes:
+    """Return a picture's Exif data for a copy that is upright and stored otherwise; empty without any.
+
+    Its orientation is left out, and whatever tells how the samples lie in the file: in a TIFF, such tags
+    stand among those that tell of the camera.
+    """
+    with _of_any_size(), Image.open(path, formats=_READABLE) as image:
+        exif = image.getexif()
+        for tag in _LAYOUT_TAGS & set(exif):
+            del exif[tag]
+        return exif.tobytes() if exif else b""
+
+
+def srgb_profile() -> bytes:
+    """Return an ICC profile of sRGB, the same every time: without the date that it was made."""
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return made[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + made[36:]
+
+
+def write_picture(
+    path: Path,
+    samples: Samples,
+    name: str,
+    *,
+    profile: bytes = b"",
+    exif: bytes = b"",
+    associated: bool = False,
+) -> None:
+    """Write samples in the format `name`; `associated`: colours are multiplied by alpha, which TIFF can tell.
+
+    `profile` and `exif` go into 8-bit pictures, but for Exif in TIFF. Raises `OutputError` where the file
+    can't be written.
+    """
+    try:
+        if name == "tiff":
+            path.write_bytes(_tiff(samples, profile, associated=associated))
+        elif samples.dtype == np.uint16:
+            order = samples if samples.ndim == 2 else samples[..., [2, 1, 0, 3][: samples.shape[2]]]
+            path.write_bytes(cv2.imencode(".png", order, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_EFFORT])[1].data)
+        else:
+            options: dict[str, Any] = {"icc_profile": profile} if profile else {}
+            options |= {"exif": exif} if exif else {}
+            options |= {
+                "png": {"compress_level": _PNG_EFFORT},
+                "jpeg": {"quality": _JPEG_QUALITY, "subsampling": 0},
+                "webp": {"lossless": True, "quality": 50, "exact": True},
+            }[name]
+            Image.fromarray(np.ascontiguousarray(samples)).save(path, format=name.upper(), **options)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path}: the picture can't be written: {error}") from error
+
+
+def _tiff(samples: Samples, profile: bytes, *, associated: bool) -> bytes:
+    """Return a TIFF file (TIFF 6.0 of 1992, deflated with horizontal differences, little-endian).
+
+    Pillow writes no 16-bit RGB, and OpenCV doesn't say that the fourth channel is alpha.
+    """
+    height, width = samples.shape[:2]
+    channels = 1 if samples.ndim == 2 else samples.shape[2]
+    rows = samples.reshape(height, width, channels)
+    steps = np.concatenate([rows[:, :1], np.diff(rows, axis=1)], axis=1)
+    bits = 8 * samples.dtype.itemsize
+    data = zlib.compress(steps.astype(f"<u{bits // 8}").tobytes(), 6)
+    body = 8 + len(data) + len(data) % 2
+    entries: list[tuple[int, str, list[int] | bytes]] = [
+        (256, "L", [width]),
+        (257, "L", [height]),
+        (258, "H", [bits] * channels),
+        (259, "H", [8]),
+        (262, "H", [1 if channels == 1 else 2]),
+        (273, "L", [8]),
+        (277, "H", [channels]),
+        (278, "L", [height]),
+        (279, "L", [len(data)]),
+        (284, "H", [1]),
+        (317, "H", [2]),
+    ]
+    if channels == 4:
+        entries.append((338, "H", [1 if associated else 2]))
+    if profile:
+        entries.append((34675, "B", profile))
+    head = b"II*\0" + struct.pack("<I", body) + data + b"\0" * (len(data) % 2)
+    return head + _directory(entries, body)
+
+
+def _directory(entries: Sequence[tuple[int, str, list[int] | bytes]], begin: int) -> bytes:
+    """Return a TIFF's directory of (tag, struct's letter of the type, values) that begins at `begin`."""
+    directory, extra = b"", b""
+    after = begin + 2 + 12 * len(entries) + 4
+    for tag, letter, values in entries:
+        raw = values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{letter}", *values)
+        kind = {"H": 3, "L": 4, "B": 7}[letter]
+        directory += struct.pack("<HHI", tag, kind, len(values))
+        if len(raw) <= 4:
+            directory += raw.ljust(4, b"\0")
+        else:
+            directory += struct.pack("<I", after + len(extra))
+            extra += raw + b"\0" * (len(raw) % 2)
+    return struct.pack("<H", len(entries)) + directory + b"\0\0\0\0" + extra

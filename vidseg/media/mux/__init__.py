@@ -1,0 +1,19 @@
+"""The output container: the new video, and everything else the source had."""
+
+from vidseg.media.mux.kept_range import Cut
+from vidseg.media.mux.output import FORMATS, Output, scratch_container
+from vidseg.media.mux.packet_file import ParcelWriter, account_of, last_words, read_packets
+from vidseg.media.mux.reorder import reordering, retimed
+
+__all__ = [
+    "FORMATS",
+    "Cut",
+    "Output",
+    "ParcelWriter",
+    "account_of",
+    "last_words",
+    "read_packets",
+    "reordering",
+    "retimed",
+    "scratch_container",
+]

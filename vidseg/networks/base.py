@@ -1,0 +1,79 @@
+"""What every segmenter offers, and the scores it gives."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Scores:
+    """What a network says of a batch.
+
+    `person`: float32 [N, h', w'] logits (0 is as likely as not), one grid point per network cell.
+    `parts`: float32 [N, h', w', 24] logits in the order of `vidseg.body_parts.PARTS`, or `None` where the
+    model has none or none were asked for.
+    """
+
+    person: NDArray[np.float32]
+    parts: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.person.ndim != 3:
+            raise ValueError(f"person logits must be [N, h, w], got {self.person.shape}")
+        if self.parts is not None and self.parts.shape != (*self.person.shape, 24):
+            raise ValueError(f"part logits must be {(*self.person.shape, 24)}, got {self.parts.shape}")
+
+    def __repr__(self) -> str:
+        return f"Scores(person={self.person.shape}, parts={None if self.parts is None else self.parts.shape})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What the stages around a network need to know of it.
+
+    `whole_side`: good short side in pixels of its input for whole frames; `person_side`: good input
+    height in pixels for one person who fills it; `margin`: share of a person's box added on each side of
+    a region of interest; `logit_bias` and `logit_gain`: what is added to the logits, and the factor on the
+    sum, that make them honest probabilities; `fixed_size`: (width, height) where the input's size can't be
+    chosen; `corner_aligned`: whether the first and last score lie on the first and last pixel (strided
+    convolutions padded to stride x n + 1) or score cells tile the picture; `batch_size`: frames per call that
+    the device likes.
+    """
+
+    whole_side: int
+    person_side: int
+    margin: float
+    logit_gain: float
+    logit_bias: float = 0.0
+    fixed_size: tuple[int, int] | None
+    corner_aligned: bool
+    batch_size: int
+    has_parts: bool
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Finds people in small pictures. Used from one thread; `close` frees what it holds."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, for reports."""
+
+    @property
+    def device(self) -> str:
+        """What it runs on, for people: ``CPU (LiteRT, 1 thread)``, ``GPU 0 (TensorFlow)``."""
+
+    @property
+    def traits(self) -> Traits:
+        """What the stages around it need to know."""
+
+    def input_size(self, width: int, height: int, side: int) -> tuple[int, int]:
+        """Return the input's (width, height) for a `width` x `height` region at a short side near `side`."""
+
+    def segment(self, batch: NDArray[np.uint8]) -> Scores:
+        """Score uint8 [N, h, w, 3] RGB, N ≥ 1, (w, h) as `input_size` gave it."""
+
+    def close(self) -> None:
+        """Free the network."""

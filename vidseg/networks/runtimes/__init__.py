@@ -1,0 +1,1 @@
+"""What networks run on: LiteRT on the CPU, TensorFlow on a GPU."""

@@ -1,0 +1,1 @@
+"""Rendering: the chain from file to file, opened and closed in one place."""

@@ -1,0 +1,188 @@
+"""Where painted frames go: a video file with everything that stays beside its picture, or pictures."""
+
+import time
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from vidseg.errors import OutputError
+from vidseg.frames.colour import Colour
+from vidseg.frames.frame import Blank, Frame, PixelFormat
+from vidseg.media.codecs import plan, sample_bits
+from vidseg.media.encode import Encoder
+from vidseg.media.ffmpeg import Packet
+from vidseg.media.image_formats import FORMATS
+from vidseg.media.image_sequence import is_numbered
+from vidseg.media.mux import FORMATS as CONTAINERS
+from vidseg.media.mux import Cut, Output
+from vidseg.media.output_notes import caveats, lost_captions
+from vidseg.media.source import is_photo
+from vidseg.media.video_info import VideoInfo
+from vidseg.settings import RenderSettings, Target
+from vidseg.system.timing import Stopwatch
+
+
+class Sink(Protocol):
+    """One output being written, as a context manager; left without `finish`, nothing of it remains.
+
+    `notes` and `fates` (stream index, what became of it) are for the report; `copied_end` is the end of
+    the last copied packet in seconds of the source, `broken_reads` counts failed reads of such packets, and
+    `missing_sound_s` seconds of sound that were promised and are not in the output.
+    `full_range`: whether a matte uses all code values.
+    """
+
+    codec: str
+    pix_fmt: str
+    full_range: bool
+    notes: list[str]
+    fates: list[tuple[int, str]]
+
+    @property
+    def copied_end(self) -> Fraction:
+        """Where copied streams end, in seconds of the source's clock."""
+
+    @property
+    def broken_reads(self) -> int:
+        """How many reads of copied streams failed."""
+
+    @property
+    def missing_sound_s(self) -> Fraction:
+        """How many seconds of sound the source promised that are not in the output."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
+        """Get ready for frames in `layout` and `colour`, of the size and shape that `info` tells.
+
+        `cut` is what is kept of the source.
+        """
+
+    def blank(self, frame: Frame) -> Blank:
+        """Return something fresh to paint `frame` on; may be called from a thread of its own."""
+
+    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
+        """Write what was painted on a `blank`, at the time of `frame`."""
+
+    def finish(self, end: Fraction | None = None) -> None:
+        """Complete the output and give it its name.
+
+        `end`: where the source is cut after all, in seconds of its clock, behind all that was written.
+        """
+
+
+def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink:
+    """Return the sink for a target. Raises `OutputError` where it can't be written as asked."""
+    path = target.path
+    pictures = path.suffix.lower() in FORMATS
+    if is_photo(info) and (is_numbered(path) or not pictures):
+        raise OutputError(f"{path}: a photo gives a photo; name it .png, .jpg, .tif or .webp")
+    if pictures:
+        if not (is_numbered(path) or is_photo(info)):
+            numbered = path.with_suffix("") / f"%05d{path.suffix}"
+            raise OutputError(
+                f"{path}: one picture can't hold a clip; write {numbered}, or look at `vidseg preview`"
+            )
+        from vidseg.rendering.image_sink import PictureSink
+
+        return PictureSink(
+            target, settings, info, source_bits=sample_bits(info.pix_fmt), photo=is_photo(info)
+        )
+    if path.suffix.lower() not in CONTAINERS:
+        raise OutputError(
+            f"{path}: can't tell from its ending what to write; use {', '.join(CONTAINERS)}, or for pictures "
+            f"{', '.join(FORMATS)}"
+        )
+    return VideoSink(target, settings, info)
+
+
+class VideoSink:
+    """A video file."""
+
+    def __init__(
+        self, target: Target, settings: RenderSettings, info: VideoInfo, scratch: Path | None = None
+    ) -> None:
+        suffix = target.path.suffix.lower()
+        self._plan = plan(info, settings.encode, suffix, target.content)
+        self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
+        self.full_range = self._plan.full_range
+        self._content = target.content
+        self.captioned = 0
+        """How many of the frames that were written have closed captions."""
+        audio = settings.encode.audio if target.sound else None
+        self._output = Output(target.path, info, audio, overwrite=settings.overwrite, scratch=scratch)
+        self.notes, self.fates = self._output.notes, self._output.fates
+        self.notes += caveats(self._plan, info, settings.encode, suffix, target.content)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._output.__exit__(kind, error, trace)
+
+    @property
+    def copied_end(self) -> Fraction:
+        """Where copied streams end, in seconds of the source's clock."""
+        return self._output.copied_end
+
+    @property
+    def broken_reads(self) -> int:
+        """How many reads of copied streams failed."""
+        return self._output.broken_reads
+
+    @property
+    def missing_sound_s(self) -> Fraction:
+        """How many seconds of sound the source promised that are not in the output."""
+        return self._output.missing_sound_s
+
+    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
+        """Open the encoder and write the file's header."""
+        self._encoder = Encoder(self._output.container, self._plan, info, layout, colour)
+        self._encoder.open()
+        self.notes += self._encoder.notes
+        self._cut = cut
+        self._output.start(self._encoder.stream, cut)
+
+    def blank(self, frame: Frame) -> Blank:
+        """Return something fresh to paint `frame` on."""
+        return self._encoder.blank(frame.captions)
+
+    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
+        """Encode what was painted on a `blank`, at the time of `frame`."""
+        since = time.perf_counter()
+        self.captioned += frame.captions is not None
+        shift = round(self._cut.origin / frame.time_base)
+        packets = self._encoder.encode(blank, frame.pts - shift, frame.duration, frame.time_base)
+        since = watch.add("encode", since)
+        self._output.write(packets)
+        watch.add("mux", since)
+
+    @property
+    def header(self) -> str:
+        """A checksum of what the encoder has for the container's header."""
+        return self._encoder.header
+
+    def copy(self, packets: Iterable[Packet], captioned: int) -> None:
+        """Write packets that another encoder of the same settings made, instead of frames.
+
+        So many of the frames are `captioned`.
+        """
+        self.captioned = captioned
+        for packet in packets:
+            packet.stream = self._encoder.stream
+            self._output.write([packet])
+
+    def finish(self, end: Fraction | None = None) -> None:
+        """Write what the encoder still holds, close the file and give it its name."""
+        self.notes += lost_captions(
+            self.captioned, self.codec, kept=self._plan.captions, content=self._content
+        )
+        self._output.write(self._encoder.flush())
+        self._output.finish(end)

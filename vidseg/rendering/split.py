@@ -1,0 +1,94 @@
+"""A render divided into files: a new one wherever the picture changes its size or the shape of pixels."""
+
+import re
+from dataclasses import replace
+
+from vidseg.errors import InputError, OutputError, SettingsError
+from vidseg.media.image_sequence import is_numbered
+from vidseg.media.mux import FORMATS
+from vidseg.networks.base import Segmenter
+from vidseg.rendering import pipeline
+from vidseg.reports.run_report import Report
+from vidseg.settings import RenderSettings, named
+
+_MOST_FILES = 1000
+
+
+def render(
+    settings: RenderSettings,
+    *,
+    segmenter: Segmenter | None = None,
+    progress: pipeline.Progress | None = None,
+    say: pipeline.Say = lambda _: None,
+) -> Report:
+    """Render like `pipeline.render`; where `settings` ask for it, to ``out.mp4``, ``out.2.mp4``, ….
+
+    Each file has its own size, its sound, and a clock that begins at 0; each may have a report. Returns the
+    account of all. Where a later one fails, the files before it stay.
+    """
+    if settings.size_change == "box":
+        return pipeline.render(settings, segmenter=segmenter, progress=progress, say=say)
+    _check(settings)
+    reports: list[Report] = []
+    part: RenderSettings | None = settings
+    while part is not None:
+        report, stop = pipeline.render_alike(part, segmenter, _after(reports, progress), say)
+        reports.append(report)
+        if len(reports) == _MOST_FILES and stop is not None:
+            raise InputError(
+                f"{settings.source}: its size changes {_MOST_FILES} times; leave out --size-change"
+            )
+        part = None if stop is None else replace(_numbered(settings, len(reports) + 1), start=stop)
+        if part is not None and stop is not None:
+            say(f"{report.output}: ends at {float(stop):.3f} s, where the picture changes; see {part.output}")
+    return _joined(reports)
+
+
+def _check(settings: RenderSettings) -> None:
+    """Raise a `VidsegError` where the render can't be divided, or a file that it may come to is there."""
+    if settings.output.suffix.lower() not in FORMATS or is_numbered(settings.output):
+        endings = ", ".join(FORMATS)
+        raise SettingsError(f"{settings.output}: only videos are divided; use {endings}, or no --size-change")
+    if settings.overwrite:
+        return
+    for target in (target.path for target in settings.targets):
+        stem, _, word = target.stem.rpartition(".") if settings.pair else (target.stem, "", "")
+        tail = f".{word}{target.suffix}" if word else target.suffix
+        later = re.compile(re.escape(stem) + r"\.\d+" + re.escape(tail))
+        if there := sorted(path for path in target.parent.glob("*") if later.fullmatch(path.name)):
+            raise OutputError(f"{there[0]}: exists already; use --overwrite to replace it")
+
+
+def _numbered(settings: RenderSettings, number: int) -> RenderSettings:
+    """Return the settings of the `number`-th file."""
+    report = settings.report
+    return replace(
+        settings,
+        output=named(settings.output, str(number)),
+        report=None if report is None else named(report, str(number)),
+    )
+
+
+def _after(before: list[Report], progress: pipeline.Progress | None) -> pipeline.Progress | None:
+    """Return what tells `progress` of the next file's frames, those of the files before it counted too."""
+    if progress is None:
+        return None
+    done = sum(report.frames_out for report in before)
+    return lambda now, expected: progress(done + now, None if expected is None else done + expected)
+
+
+def _joined(reports: list[Report]) -> Report:
+    """Return the account of several files, one after the other."""
+    first, last = reports[0], reports[-1]
+    return replace(
+        first,
+        output=", ".join(report.output for report in reports),
+        frames_in=sum(report.frames_in for report in reports),
+        frames_out=sum(report.frames_out for report in reports),
+        end_s=last.end_s,
+        notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
+        damage={name: sum(report.damage[name] for report in reports) for name in first.damage},
+        stage_s={name: sum(report.stage_s.get(name, 0.0) for report in reports) for name in first.stage_s},
+        wall_s=sum(report.wall_s for report in reports),
+        quality=first.quality if len(reports) == 1 else {},
+    )

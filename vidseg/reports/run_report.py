@@ -1,0 +1,66 @@
+"""What a run did: read, written, copied, converted, dropped, damaged, and how long it took."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from vidseg.system import hidden_names, text
+
+
+@dataclass(slots=True)
+class Report:
+    """The account of one run; `vidseg … --report FILE.json` writes it. docs/report.md tells all of it.
+
+    Times are in seconds. `streams` lists every stream of the source with its fate; `notes` are the
+    sentences the user was told; `damage` counts what could not be read (all zero for a sound source).
+    `stage_s` is the time each stage was busy; stages overlap, so they add up to more than `wall_s`.
+    """
+
+    source: str
+    output: str
+    kind: str
+    container: str = ""
+    source_codec: str = ""
+    output_codec: str = ""
+    pix_fmt: str = ""
+    width: int = 0
+    height: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    start_s: float = 0.0
+    end_s: float = 0.0
+    model: str = ""
+    device: str = ""
+    streams: list[dict[str, object]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    damage: dict[str, float] = field(default_factory=dict)
+    stage_s: dict[str, float] = field(default_factory=dict)
+    wall_s: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+    quality: dict[str, object] = field(default_factory=dict)
+    """Figures on what is written, see `vidseg.reports.mask_metrics`; empty where none were taken."""
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the source was damaged, so that something of it is missing or guessed."""
+        return any(self.damage.values())
+
+    def write(self, path: Path) -> None:
+        """Write the report as JSON, UTF-8, indented."""
+        write_whole(path, text.as_json(asdict(self)) + "\n")
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write a text file that appears under its name when it is whole, or not at all.
+
+    It is UTF-8, see `vidseg.system.text.encoded`.
+    """
+    if path.exists() and not path.is_file():  # a device, which a rename would replace
+        path.write_bytes(text.encoded(content))
+        return
+    path = path.resolve()  # a link stays one, /dev/stdout among them
+    temporary = hidden_names.temporary(path)
+    try:
+        temporary.write_bytes(text.encoded(content))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

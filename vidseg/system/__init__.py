@@ -1,0 +1,1 @@
+"""The machine around a render: threads, signals, downloads, files."""
