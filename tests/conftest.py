@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.bucket import BucketServer, serving
-from tests.folder import HINT, published_models, test_data_folder
-from tests.sharing import alone, common_folder
-from tests.tfjs import write_bodypix
+from tests.helpers.bucket import BucketServer, serving
+from tests.helpers.folder import HINT, published_models, test_data_folder
+from tests.helpers.sharing import alone, common_folder
+from tests.helpers.tfjs import write_bodypix
 from vidseg.errors import DownloadError, name_options
 from vidseg.jobs.batch import cores
 from vidseg.models import MODELS, locate

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from samples.make import make_all
-from tests.media import read_frames
+from tests.helpers.clips import read_frames
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = (PROJECT / "README.md").read_text("utf-8")
