@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.matting.tracking.test_tracker import room
+from tests.helpers.scenes import room
 from vidseg.compositing.composite import composite
 from vidseg.frames.frame import Frame, Planes
 from vidseg.frames.geometry import Box, Orientation

@@ -11,36 +11,15 @@ import av
 import pytest
 
 from tests.helpers.clips import Audio, frame_times, write_clip, write_picture
+from tests.helpers.command_line import FAKE, one_line, vidseg
 from vidseg import __version__
 from vidseg.cli.main import _ProgressLine
-
-FAKE = (
-    "from vidseg.cli import main as cli\nfrom vidseg.rendering import pipeline, preview\n"
-    "from vidseg.networks.fake import FakeSegmenter\n"
-    "pipeline.open_segmenter = preview.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
-    "cli.main()\n"
-)
-
-
-def vidseg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, with the fake network in place of a real one."""
-    command = [sys.executable, "-c", FAKE, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """A short clip with sound."""
     return write_clip(tmp_path / "in.mp4", frames=12, audio=[Audio()])
-
-
-def one_line(done: subprocess.CompletedProcess[str]) -> str:
-    """Return the only line of an error, and check that it is one."""
-    assert done.returncode == 1, done.stderr
-    lines = [line for line in done.stderr.splitlines() if line]
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("vidseg: ")
-    return lines[0]
 
 
 def test_a_render_succeeds_quietly(clip: Path) -> None:

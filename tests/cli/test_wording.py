@@ -10,9 +10,9 @@ import click
 import pytest
 
 import vidseg
-from tests.cli.test_main import vidseg as command_line
+from tests.helpers.batches import run as in_batch
 from tests.helpers.clips import write_clip, write_picture
-from tests.jobs.test_batch import run as in_batch
+from tests.helpers.command_line import vidseg as command_line
 from vidseg.cli.main import cli
 from vidseg.errors import VidsegError, name_options, name_settings, worded
 from vidseg.networks.fake import FakeSegmenter
@@ -120,7 +120,7 @@ def test_a_command_names_options_that_it_has(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", str(PACKAGE.parent))
     if name == "batch":
-        monkeypatch.setattr("tests.jobs.test_batch.PROJECT", folder)
+        monkeypatch.setattr("tests.helpers.batches.PROJECT", folder)
     done = (in_batch if name == "batch" else command_line)(*words)
     assert done.returncode in (1, 2), done.stdout + done.stderr
     told = done.stdout + done.stderr

@@ -13,42 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from tests.helpers.batches import PROJECT, black_corner, run, vidseg
 from tests.helpers.clips import Audio, person_picture, read_frames, write_clip, write_picture
 from tests.helpers.workers import open_deadly, open_fake, open_never
 from vidseg.errors import ModelError, SettingsError
 from vidseg.jobs.batch import Clip, Outcome, cores, endings_for, find_clips, settings_for, table
 from vidseg.jobs.local_workers import LocalWorkers, default_jobs
 from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
-
-PROJECT = Path(__file__).resolve().parents[2]
-FAKE = (
-    "import functools\n"
-    "from tests.helpers.workers import OPENER\n"
-    "from vidseg.cli import main as cli\nfrom vidseg.jobs import local_workers as crew\n"
-    "crew.LocalWorkers = functools.partial(crew.LocalWorkers, opener=OPENER)\n"
-    "cli.main()\n"
-)
-
-
-def vidseg(*arguments: str | Path, opener: str = "open_fake") -> list[str]:
-    """Return the command line with a fake network in the workers."""
-    return [sys.executable, "-c", FAKE.replace("OPENER", opener), *map(str, arguments)]
-
-
-def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run the command line."""
-    return subprocess.run(
-        vidseg(*arguments), capture_output=True, text=True, check=False, timeout=240, cwd=PROJECT
-    )
-
-
-def black_corner(number: int) -> NDArray[np.uint8]:
-    """Return a picture that kills the deadly network."""
-    picture = person_picture(number, 96, 64)
-    picture[-16:, -16:] = 0
-    return picture
 
 
 def names(clips: list[Clip], folder: Path) -> list[str]:

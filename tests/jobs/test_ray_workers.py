@@ -131,7 +131,7 @@ class TestOnACluster:
     def test_clips_are_rendered_though_one_kills_its_worker_and_one_is_broken(
         self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from tests.jobs.test_batch import black_corner
+        from tests.helpers.batches import black_corner
 
         monkeypatch.setenv("VIDSEG_TEST_ONCE", str(tmp_path / "died"))
         sources = [write_clip(tmp_path / f"{n}.mp4", frames=10) for n in range(4)]

@@ -26,6 +26,7 @@ from tests.helpers.clips import (
     write_clip,
     write_picture,
 )
+from tests.helpers.segments import QUICK, RATE, StoppedError, in_segments, settings, stop_after
 from vidseg.errors import OutputError, SettingsError
 from vidseg.jobs import resume
 from vidseg.jobs.segment_store import Store
@@ -33,12 +34,9 @@ from vidseg.media.mux import Output, ParcelWriter
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import pipeline
 from vidseg.rendering.image_sink import PictureSink
-from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
-RATE = 4
 LOSSLESS = EncodeSettings(codec="ffv1")
-QUICK = EncodeSettings(preset="ultrafast")
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -48,33 +46,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pts = [round(1000 / RATE * i) + 17 * (i % 3) for i in range(35 * RATE)]
     path = tmp_path_factory.mktemp("clip") / "in.mp4"
     return write_clip(path, pts=pts, time_base=Fraction(1, 1000), rate=RATE, audio=[Audio()], b_frames=2)
-
-
-def settings(source: Path, output: Path, **changes: Any) -> RenderSettings:
-    """Return settings with everything on that looks at neighbouring frames."""
-    given = {"background": "#2040c0", "encode": QUICK, "matte": MatteSettings(smooth=0.8), **changes}
-    return RenderSettings(source=source, output=output, **given)
-
-
-class _StoppedError(Exception):
-    """Raised in the middle of a render."""
-
-
-def stop_after(frames: int) -> Callable[[int, int | None], None]:
-    """Return a progress function that ends a render."""
-
-    def progress(done: int, _: int | None) -> None:
-        if done >= frames:
-            raise _StoppedError
-
-    return progress
-
-
-def in_segments(given: RenderSettings, **options: Any) -> tuple[Report, list[str]]:
-    """Render in segments with the fake network; return the report, and what was said."""
-    said: list[str] = []
-    report = resume.render(given, segmenter=FakeSegmenter(), say=said.append, **options)
-    return report, said
 
 
 def same(one: list[Coded], other: list[Coded]) -> bool:
@@ -102,7 +73,7 @@ def test_frames_and_sound_equal_those_of_a_plain_render(
     pipeline.render(plain, segmenter=FakeSegmenter())
     given = settings(clip, tmp_path / "out.mkv", encode=LOSSLESS)
     if stopped is not None:
-        with pytest.raises(_StoppedError):
+        with pytest.raises(StoppedError):
             in_segments(given, progress=stop_after(stopped))
         assert hidden(tmp_path) == [".out.mkv.segments"]
     report, said = in_segments(given)
@@ -131,7 +102,7 @@ def test_joints_are_sound_whatever_the_codec(
     """Times are exact, decoding times rise, and every frame decodes."""
     background = "transparent" if name.startswith("alpha") else "#2040c0"
     given = settings(clip, tmp_path / name, encode=encode, background=background)
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(70))
     in_segments(given)
     pipeline.render(
@@ -160,7 +131,7 @@ def test_a_cut_clip_is_resumed(clip: Path, tmp_path: Path) -> None:
     span = {"start": Fraction(17, 2), "end": Fraction(27), "encode": LOSSLESS}
     pipeline.render(settings(clip, tmp_path / "plain.mkv", **span), segmenter=FakeSegmenter())
     given = settings(clip, tmp_path / "out.mkv", **span)
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(50))
     in_segments(given)
     assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
@@ -172,7 +143,7 @@ def test_a_video_behind_goes_on_where_it_was(clip: Path, tmp_path: Path) -> None
     look = {"background": str(behind), "encode": LOSSLESS}
     pipeline.render(settings(clip, tmp_path / "plain.mkv", **look), segmenter=FakeSegmenter())
     given = settings(clip, tmp_path / "out.mkv", **look)
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(100))
     in_segments(given)
     assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
@@ -196,7 +167,7 @@ def test_gaps_longer_than_a_segment_are_kept(tmp_path: Path) -> None:
 def test_other_settings_start_anew_and_say_why(
     clip: Path, tmp_path: Path, change: dict[str, Any], reason: str
 ) -> None:
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(70))
     report, said = in_segments(settings(clip, tmp_path / "out.mp4", **change))
     assert any("starting anew" in line and reason in line for line in said)
@@ -206,7 +177,7 @@ def test_other_settings_start_anew_and_say_why(
 def test_another_source_starts_anew(clip: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.mp4"
     source.write_bytes(clip.read_bytes())
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(settings(source, tmp_path / "out.mp4"), progress=stop_after(70))
     os.utime(source, (1, 1))
     _, said = in_segments(settings(source, tmp_path / "out.mp4"))
@@ -216,7 +187,7 @@ def test_another_source_starts_anew(clip: Path, tmp_path: Path) -> None:
 def test_another_picture_behind_starts_anew(clip: Path, tmp_path: Path) -> None:
     behind = write_picture(tmp_path / "behind.png")
     given = settings(clip, tmp_path / "out.mp4", background=str(behind))
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(70))
     write_picture(behind, width=80)
     _, said = in_segments(given)
@@ -225,7 +196,7 @@ def test_another_picture_behind_starts_anew(clip: Path, tmp_path: Path) -> None:
 
 def test_a_damaged_segment_is_made_again(clip: Path, tmp_path: Path) -> None:
     given = settings(clip, tmp_path / "out.mkv", encode=LOSSLESS)
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(100))
     part = Store(given.output).path(0, 0)
     data = bytearray(part.read_bytes())
@@ -255,7 +226,7 @@ def test_numbered_pictures_are_resumed(tmp_path: Path) -> None:
     given = settings(
         tmp_path / "in" / "%03d.png", tmp_path / "out.mkv", encode=LOSSLESS, frame_rate=Fraction(2)
     )
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(30))
     _, said = in_segments(given)
     assert any("20 frames are there already" in line for line in said), said
@@ -263,7 +234,7 @@ def test_numbered_pictures_are_resumed(tmp_path: Path) -> None:
     pipeline.render(plain, segmenter=FakeSegmenter())
     assert same(read_planes(given.output), read_planes(plain.output))
     given = dataclasses.replace(given, output=tmp_path / "again.mkv")
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(30))
     write_picture(tmp_path / "in" / "040.png", person_picture(1, 96, 64))
     _, said = in_segments(given)
@@ -283,7 +254,7 @@ def test_weights_that_the_first_run_fetched_are_no_change(
     given = settings(clip, tmp_path / "out.mp4")
     there = iter([None])
     monkeypatch.setattr(resume, "fingerprint", lambda _: next(there, "abc"))
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(70))
     _, said = in_segments(given)
     assert any("going on" in line for line in said), said
@@ -340,7 +311,7 @@ def test_ten_bits_are_resumed(tmp_path: Path) -> None:
     plain = settings(source, tmp_path / "plain.mkv", encode=LOSSLESS)
     pipeline.render(plain, segmenter=FakeSegmenter())
     given = settings(source, tmp_path / "out.mkv", encode=LOSSLESS)
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(60))
     in_segments(given)
     ours = read_planes(given.output)
@@ -375,7 +346,7 @@ def test_figures_are_those_of_a_plain_render(clip: Path, tmp_path: Path, name: s
     plain = settings(clip, tmp_path / "plain.mp4", report=tmp_path / f"plain-{name}")
     expected: Any = pipeline.render(plain, segmenter=FakeSegmenter()).quality
     given = settings(clip, tmp_path / "out.mp4", report=tmp_path / name)
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(60))
     report, said = in_segments(given)
     assert any("going on" in line for line in said)
@@ -394,7 +365,7 @@ def test_figures_are_those_of_a_plain_render(clip: Path, tmp_path: Path, name: s
 
 def test_parts_rendered_without_a_report_have_no_figures(clip: Path, tmp_path: Path) -> None:
     """The report says so; what was rendered before is not thrown away for it."""
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(60))
     report, said = in_segments(settings(clip, tmp_path / "out.mp4", report=tmp_path / "report.html"))
     assert any("going on" in line for line in said)
@@ -412,7 +383,7 @@ def test_a_pair_is_resumed(clip: Path, tmp_path: Path) -> None:
     given = settings(
         clip, tmp_path / "out.mkv", background="transparent", pair=True, encode=EncodeSettings(codec="ffv1")
     )
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(70))
     report, _ = in_segments(given)
     assert report.frames_out == 35 * RATE
@@ -421,7 +392,7 @@ def test_a_pair_is_resumed(clip: Path, tmp_path: Path) -> None:
 
 
 def test_the_manifest_names_what_segments_depend_on(clip: Path, tmp_path: Path) -> None:
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(70))
     manifest = json.loads((tmp_path / ".out.mp4.segments" / "manifest.json").read_text())
     assert set(manifest) == {"source", "background file", "settings", "weights", "versions", "container"}
@@ -529,7 +500,7 @@ def test_ctrl_c_while_a_segment_is_opened_leaves_no_hidden_file(
 ) -> None:
     """The same between two segments, where a test of the whole command was hit by it."""
     given = settings(clip, tmp_path / "out.mkv")
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(45))
     monkeypatch.setattr(ParcelWriter, "__init__", interrupted_after(ParcelWriter.__init__))
     with pytest.raises(KeyboardInterrupt):

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.matting.tracking.test_tracker import RATE, room
+from tests.helpers.scenes import RATE, room
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
 from vidseg.matting.fake_source import FakeSource

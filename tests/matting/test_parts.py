@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.cli.test_main import one_line, vidseg
 from tests.helpers.clips import read_frames, read_planes, write_clip
+from tests.helpers.command_line import one_line, vidseg
 from tests.helpers.planes import frame_of
 from tests.helpers.renders import QUICK
 from vidseg.body_parts import COLOURS, GROUPS, PARTS

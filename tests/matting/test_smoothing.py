@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.matting.tracking.test_propagation import seen
+from tests.helpers.textures import seen
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import WORKING_FORMATS, Frame, PixelFormat
 from vidseg.frames.geometry import Box

@@ -15,8 +15,8 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.cli.test_main import one_line, vidseg
 from tests.helpers.clips import Audio, write_clip, write_picture
+from tests.helpers.command_line import one_line, vidseg
 from tests.helpers.renders import QUICK, rendered
 from tests.helpers.tfjs import write_bodypix
 from vidseg.errors import BackgroundError, InputError, ModelError, OutputError, SettingsError

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.helpers.bucket import BucketServer
+from tests.helpers.converter import fake_converter
 from tests.helpers.tfjs import write_bodypix
 from vidseg.cli.models import models as models_command
 from vidseg.errors import DownloadError, ModelError
@@ -120,19 +121,6 @@ def test_json_in_a_folder(tmp_path: Path) -> None:
 
 
 # Conversion
-
-
-def fake_converter(calls: list[list[str]]) -> Callable[[Path, Path, list[str]], dict[str, Any]]:
-    """What stands for the child process where its result doesn't matter."""
-
-    def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
-        calls.append(outputs)
-        (folder / "saved_model").mkdir()
-        (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
-        (folder / "model.tflite").write_bytes(b"flat")
-        return {"stride": 16, "architecture": "mobilenet"}
-
-    return convert
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.helpers.bucket import BucketServer, flipped
+from tests.helpers.converter import fake_converter
 from tests.helpers.tfjs import write_bodypix
-from tests.models.test_conversion import fake_converter
 from vidseg.errors import DownloadError
 from vidseg.models import MODELS, converter, ensure_converted, find, is_converted, locate, read_tfjs, ready
 from vidseg.models.converted import ConversionError

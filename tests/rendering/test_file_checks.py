@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_main import one_line, vidseg
+from tests.helpers.batches import run as batch
 from tests.helpers.clips import write_clip, write_picture
+from tests.helpers.command_line import one_line, vidseg
 from tests.helpers.renders import rendered
-from tests.jobs.test_batch import run as batch
 from vidseg.errors import OutputError
 from vidseg.jobs import resume
 from vidseg.media.image_sequence import holds

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from tests.cli.test_main import one_line, vidseg
 from tests.helpers.clips import person_mask, person_picture, write_clip
+from tests.helpers.command_line import one_line, vidseg
 from tests.helpers.renders import rendered
 from vidseg.errors import BackgroundError, InputError, OutputError
 from vidseg.media.images import read_picture

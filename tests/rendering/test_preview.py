@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.cli.test_main import one_line, vidseg
 from tests.helpers.clips import frame_number, person_mask, read_frames, write_clip, write_picture
+from tests.helpers.command_line import one_line, vidseg
 from tests.helpers.renders import rendered
 from vidseg.compositing import background
 from vidseg.media.decode import decode

@@ -11,8 +11,8 @@ import av
 import pytest
 from PIL import Image
 
-from tests.cli.test_main import one_line, vidseg
 from tests.helpers.clips import Audio, frame_number, frame_times, read_frames, write_clip, write_picture
+from tests.helpers.command_line import one_line, vidseg
 from tests.helpers.renders import rendered
 from vidseg.errors import OutputError, SettingsError, VidsegError
 from vidseg.jobs import resume

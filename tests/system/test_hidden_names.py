@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from tests.helpers.batches import run as batch
 from tests.helpers.clips import read_frames, write_clip
 from tests.helpers.renders import rendered
-from tests.jobs.test_batch import run as batch
-from tests.jobs.test_resume import RATE, _StoppedError, in_segments, settings, stop_after
+from tests.helpers.segments import RATE, StoppedError, in_segments, settings, stop_after
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering.preview import preview
 from vidseg.settings import EncodeSettings, PreviewSettings
@@ -58,7 +58,7 @@ def test_the_longest_names_are_resumed(tmp_path: Path, stem: str) -> None:
     output = tmp_path / f"{stem}.mp4"
     assert len(os.fsencode(output.name)) == LONGEST
     given = settings(source, output, report=tmp_path / f"{stem[:-1]}.html")
-    with pytest.raises(_StoppedError):
+    with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(12 * RATE))
     report, said = in_segments(given)
     assert any("going on" in line for line in said)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_main import FAKE
+from tests.helpers.batches import run as batch
 from tests.helpers.clips import Audio, write_clip
+from tests.helpers.command_line import FAKE
 from tests.helpers.renders import rendered
-from tests.jobs.test_batch import run as batch
 from vidseg.jobs import resume
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, RenderSettings

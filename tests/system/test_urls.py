@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_main import one_line, vidseg
 from tests.helpers.bucket import Bucket, BucketServer, serving, truncated
 from tests.helpers.clips import Audio, audio_packets, frame_times, write_clip, write_picture
+from tests.helpers.command_line import one_line, vidseg
 
 _LIST = """#EXTM3U
 #EXT-X-TARGETDURATION:1

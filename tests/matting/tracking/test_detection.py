@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.matting.tracking.test_following import full_size, overlaps, person
-from tests.matting.tracking.test_tracker import as_frame
+from tests.helpers.people import full_size, overlaps, person
+from tests.helpers.scenes import as_frame
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box, Orientation
 from vidseg.matting.tracking import regions

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.matting.tracking.test_tracker import as_frame
+from tests.helpers.scenes import as_frame
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
 from vidseg.matting.tracking.prediction_cache import PredictionCache

@@ -5,25 +5,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.helpers.textures import SIZE, room, seen
 from vidseg.matting.optical_flow import Flow, places
 from vidseg.matting.tracking.propagation import FlowView, Propagator
-
-SIZE = (90, 160)
-
-
-def room() -> NDArray[np.uint8]:
-    """Return a picture with structure everywhere, uint8 [h, w, 3]."""
-    noise = np.random.default_rng(5).integers(60, 190, (*SIZE, 3)).astype(np.uint8)
-    return np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.5), np.uint8)
-
-
-def seen(x: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return a picture with someone at `x`, and the logits of it."""
-    picture, logits = room(), np.full(SIZE, -6, np.float32)
-    cloth = np.random.default_rng(6).integers(0, 255, (50, 30, 3)).astype(np.uint8)
-    picture[30:80, x : x + 30] = cv2.GaussianBlur(cloth, (0, 0), 2)
-    logits[30:80, x : x + 30] = 6
-    return picture, logits
 
 
 def test_a_mask_moves_with_the_picture() -> None:

@@ -1,0 +1,27 @@
+"""The command line, run in a process of its own with the network that ships for tests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+FAKE = (
+    "from vidseg.cli import main as cli\nfrom vidseg.rendering import pipeline, preview\n"
+    "from vidseg.networks.fake import FakeSegmenter\n"
+    "pipeline.open_segmenter = preview.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
+    "cli.main()\n"
+)
+
+
+def vidseg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, with the fake network in place of a real one."""
+    command = [sys.executable, "-c", FAKE, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def one_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the only line of an error, and check that it is one."""
+    assert done.returncode == 1, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("vidseg: ")
+    return lines[0]
