@@ -50,7 +50,9 @@ def melody(seconds: float) -> NDArray[np.float32]:
 def _pluck(pitch: float, seconds: float) -> NDArray[np.float32]:
     """Return one note: overtones that die away the faster, the higher they are."""
     time = np.arange(round(seconds * SOUND_RATE)) / SOUND_RATE
-    overtones = [np.sin(2 * pi * pitch * k * time) * np.exp(-time * (2 + 1.5 * k)) / k for k in range(1, 7)]
+    overtones = [
+        np.sin(2 * pi * pitch * k * time) * np.exp(-time * (2 + 1.5 * k)) / k for k in range(1, 7)
+    ]
     note = 0.35 * np.sum(overtones, axis=0) * np.clip(time * 400, 0, 1)
     return np.asarray(note, np.float32)
 
@@ -76,7 +78,9 @@ class Writer:
         self._video.pix_fmt = pix_fmt
         self._video.codec_context.color_range = 2 if pix_fmt == "gray" else 1
         self._video.codec_context.colorspace = 2 if pix_fmt == "gray" else 1
-        self._audio = self._out.add_stream("aac", rate=SOUND_RATE, layout="stereo") if sound else None
+        self._audio = (
+            self._out.add_stream("aac", rate=SOUND_RATE, layout="stereo") if sound else None
+        )
         self._count, self._rate = 0, rate
 
     def __enter__(self) -> Self:
@@ -169,8 +173,12 @@ def make_all(folder: Path, *, small: bool = False) -> list[Path]:
 def main() -> None:
     """Make the media in the folder named on the command line, and say where they are."""
     parser = argparse.ArgumentParser(prog="python -m samples", description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("samples/media"), help="%(default)s")
-    parser.add_argument("--small", action="store_true", help="small and short ones, for a quick try")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("samples/media"), help="%(default)s"
+    )
+    parser.add_argument(
+        "--small", action="store_true", help="small and short ones, for a quick try"
+    )
     chosen = parser.parse_args()
     for path in make_all(chosen.folder, small=chosen.small):
         print(path)

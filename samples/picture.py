@@ -38,7 +38,9 @@ def strip(model: str) -> Image.Image:
         folder = Path(name)
         clip = make_clip(folder / "clip.mp4", seconds=1)
         hills = make_picture(folder / "hills.jpg")
-        _vidseg("render", clip, "-o", folder / "after.mp4", "-b", hills, "--model", model, "--crf", "12")
+        _vidseg(
+            "render", clip, "-o", folder / "after.mp4", "-b", hills, "--model", model, "--crf", "12"
+        )
         _vidseg("matte", clip, "-o", folder / "mask.mp4", "--model", model, "--crf", "12")
         panels = [_middle(folder / f"{part}.mp4") for part in ("clip", "mask", "after")]
     width, height = _SIZE

@@ -46,7 +46,8 @@ def _glow(width: int, height: int, x: float, y: float, radius: float) -> Image:
     return falloff
 
 
-# -- the room ----------------------------------------------------------------------------------------------
+# -- the room
+# ----------------------------------------------------------------------------------------------
 
 
 class _Pen:
@@ -90,7 +91,14 @@ def _window(pen: _Pen) -> None:
 
 def _shelf(pen: _Pen) -> None:
     random = np.random.default_rng(5)
-    spines = [(64, 92, 120), (150, 60, 54), (200, 176, 120), (70, 110, 84), (92, 74, 110), (214, 206, 192)]
+    spines = [
+        (64, 92, 120),
+        (150, 60, 54),
+        (200, 176, 120),
+        (70, 110, 84),
+        (92, 74, 110),
+        (214, 206, 192),
+    ]
     pen.box(73, 8, 98, 100, (98, 70, 50))
     for top in (11, 34, 57, 80):
         pen.box(74, top, 97, top + 20, (60, 44, 34))
@@ -112,12 +120,18 @@ def _cabinet(pen: _Pen) -> None:
     pen.box(5.5, 76.2, 13.4, 78, (70, 100, 120))
 
 
-# -- hills at sunset ---------------------------------------------------------------------------------------
+# -- hills at sunset
+# ---------------------------------------------------------------------------------------
 
 
 def hills(width: int, height: int) -> NDArray[np.uint8]:
     """Return a picture of hills at sunset, RGB uint8 [height, width, 3]."""
-    sky = [(0.0, (38, 52, 104)), (0.3, (112, 96, 150)), (0.5, (238, 150, 110)), (0.62, (255, 214, 140))]
+    sky = [
+        (0.0, (38, 52, 104)),
+        (0.3, (112, 96, 150)),
+        (0.5, (238, 150, 110)),
+        (0.62, (255, 214, 140)),
+    ]
     canvas = _gradient(sky, width, height)
     x, y = 0.68 * width / height, 0.5
     canvas += 90 * _glow(width, height, x, y, 0.4)[..., None] * np.array([1, 0.75, 0.4], np.float32)
@@ -136,7 +150,9 @@ def _ridge(width: int, height: int, i: int) -> tuple[Image, Image]:
     x = np.linspace(0, 1, width)
     line = np.full(width, 0.56 + 0.085 * i)
     for wave in range(1, 8):
-        line += 0.075 / wave**1.25 * np.sin(2 * pi * (x * wave * (0.8 + 0.25 * i) + random.random()))
+        line += (
+            0.075 / wave**1.25 * np.sin(2 * pi * (x * wave * (0.8 + 0.25 * i) + random.random()))
+        )
     rows = np.arange(height)[:, None] / height
     shape = np.clip((rows - line[None]) * height / 2, 0, 1)
     near = i / 4
@@ -146,15 +162,21 @@ def _ridge(width: int, height: int, i: int) -> tuple[Image, Image]:
     return (top + (mist - top) * depth).astype(np.float32), shape.astype(np.float32)
 
 
-# -- the sea -----------------------------------------------------------------------------------------------
+# -- the sea
+# -----------------------------------------------------------------------------------------------
 
 
 def sea(phase: float, width: int, height: int) -> NDArray[np.uint8]:
     """Return a frame of a rolling sea, RGB uint8 [height, width, 3]; `phase` in [0, 1) makes one loop."""
     sky = [(0.0, (52, 118, 190)), (0.45, (190, 222, 240)), (0.5, (240, 240, 226))]
     canvas = _gradient(sky, width, height)
-    drift = np.roll(_clouds(width, height, 31), round(0.03 * width * np.sin(2 * pi * phase)), axis=1)
-    veil = np.clip(drift * 3 - 1.4, 0, 0.9) * np.clip(1.6 - 3 * np.arange(height) / height, 0, 1)[:, None]
+    drift = np.roll(
+        _clouds(width, height, 31), round(0.03 * width * np.sin(2 * pi * phase)), axis=1
+    )
+    veil = (
+        np.clip(drift * 3 - 1.4, 0, 0.9)
+        * np.clip(1.6 - 3 * np.arange(height) / height, 0, 1)[:, None]
+    )
     canvas = _mix(canvas, (255, 255, 255), veil.astype(np.float32))
     for i in range(9):
         _lay_swell(canvas, phase, i)
@@ -172,7 +194,9 @@ def _lay_swell(canvas: Image, phase: float, i: int) -> None:
     top = int(line.min() * height)
     rows = np.arange(top, height, dtype=np.float32)[:, None] / height
     below = rows - line[None].astype(np.float32)
-    far, near, foam = (np.array(c, np.float32) for c in ((70, 150, 176), (6, 58, 96), (214, 240, 240)))
+    far, near, foam = (
+        np.array(c, np.float32) for c in ((70, 150, 176), (6, 58, 96), (214, 240, 240))
+    )
     deep = far + (near - far) * np.float32(i / 8)
     crest = 0.75 * np.exp(-np.clip(below, 0, None) / (0.006 + 0.004 * i))
     water = deep + (foam - deep) * crest[..., None].astype(np.float32)

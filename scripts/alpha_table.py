@@ -3,12 +3,13 @@
 
     python scripts/alpha_table.py CLIP [--seconds 1] [--model NAME] [--only WORD] [--keep FOLDER]
 
-A row a kind: what ffprobe says; by how much the alpha that ffmpeg reads differs from the matte that was meant
-(largest and mean, in code values of 255, read at the file's full depth); by how much ffmpeg's overlay of it
-over a colour differs from what `vidseg render -b COLOUR` gives (mean, 99.9 % of the samples, largest, in RGB
-of 255); and the latter for a copy of the clip in 4:4:4, in which no chroma sample is shared by pixels on both
-sides of an edge. A row with another number of frames, or with an error above `MOST_ALPHA` or `MOST_444`, is
-marked BAD, and the script then exits with 1. Needs the ffmpeg program.
+A row a kind: what ffprobe says; by how much the alpha that ffmpeg reads differs from the matte that
+was meant (largest and mean, in code values of 255, read at the file's full depth); by how much
+ffmpeg's overlay of it over a colour differs from what `vidseg render -b COLOUR` gives (mean, 99.9 %
+of the samples, largest, in RGB of 255); and the latter for a copy of the clip in 4:4:4, in which no
+chroma sample is shared by pixels on both sides of an edge. A row with another number of frames, or
+with an error above `MOST_ALPHA` or `MOST_444`, is marked BAD, and the script then exits with 1.
+Needs the ffmpeg program.
 """
 
 import argparse
@@ -77,7 +78,9 @@ def kinds() -> Iterator[Kind]:
     for kind in _STRAIGHT:
         yield kind
         options = (*kind.options, "--premultiplied")
-        yield replace(kind, title=f"{kind.title}, premultiplied", options=options, premultiplied=True)
+        yield replace(
+            kind, title=f"{kind.title}, premultiplied", options=options, premultiplied=True
+        )
     yield from _PAIRS
 
 
@@ -98,7 +101,17 @@ class Clip:
 def vidseg(command: str, source: Path, output: Path, *options: str) -> None:
     """Run vidseg; end with its message where it fails."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "vidseg", command, str(source), "-o", str(output), "-q", *options]
+    words = [
+        sys.executable,
+        "-m",
+        "vidseg",
+        command,
+        str(source),
+        "-o",
+        str(output),
+        "-q",
+        *options,
+    ]
     subprocess.run(words, check=True)
 
 
@@ -120,7 +133,9 @@ def first_of(path: Path) -> Path:
     return path.with_name(path.name.replace("%05d", "00001"))
 
 
-def clip_of(source: Path, folder: Path, pix_fmt: str | None, options: list[str], seconds: float) -> Clip:
+def clip_of(
+    source: Path, folder: Path, pix_fmt: str | None, options: list[str], seconds: float
+) -> Clip:
     """Cut `seconds` out of the source without loss, with `pix_fmt`, and render what is to be compared."""
     path, colour = folder / "in.mkv", "#{:02x}{:02x}{:02x}".format(*COLOUR)
     folder.mkdir(parents=True)
@@ -139,7 +154,14 @@ def clip_of(source: Path, folder: Path, pix_fmt: str | None, options: list[str],
 def rgb_of(inputs: list[str], graph: str, width: int, height: int) -> NDArray[np.uint8]:
     """Return what a filter graph makes of the inputs, RGB [n, h, w, 3]."""
     raw = ffmpeg(
-        *inputs, "-filter_complex", f"{graph},{_SCALE},format=rgb24", "-vsync", "0", "-f", "rawvideo", "-"
+        *inputs,
+        "-filter_complex",
+        f"{graph},{_SCALE},format=rgb24",
+        "-vsync",
+        "0",
+        "-f",
+        "rawvideo",
+        "-",
     )
     return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
 
@@ -156,16 +178,35 @@ def inputs_of(kind: Kind, path: Path, clip: Clip) -> list[str]:
     return [*before, *(["-framerate", clip.rate] if "%" in path.name else []), "-i", str(path)]
 
 
-def alpha_of(kind: Kind, inputs: list[str], about: dict[str, Any], clip: Clip) -> NDArray[np.float64]:
+def alpha_of(
+    kind: Kind, inputs: list[str], about: dict[str, Any], clip: Clip
+) -> NDArray[np.float64]:
     """Return the alpha that ffmpeg reads, [n, h, w] in [0, 1], by the range that the file's tag tells."""
-    graph = "[1:v]extractplanes=y" if kind.pair and about["pix_fmt"] != "gray" else "[0:v]extractplanes=a"
+    graph = (
+        "[1:v]extractplanes=y"
+        if kind.pair and about["pix_fmt"] != "gray"
+        else "[0:v]extractplanes=a"
+    )
     graph = "[1:v]null" if about["pix_fmt"] == "gray" else graph
     raw = ffmpeg(
-        *inputs, "-filter_complex", graph, "-vsync", "0", "-f", "rawvideo", "-pix_fmt", kind.samples, "-"
+        *inputs,
+        "-filter_complex",
+        graph,
+        "-vsync",
+        "0",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        kind.samples,
+        "-",
     )
     deep = kind.samples != "gray"
     order = ">u2" if kind.samples.endswith("be") else "<u2"
-    codes = np.frombuffer(raw, order if deep else np.uint8).reshape(-1, clip.height, clip.width).astype(float)
+    codes = (
+        np.frombuffer(raw, order if deep else np.uint8)
+        .reshape(-1, clip.height, clip.width)
+        .astype(float)
+    )
     bits = int(kind.samples.removeprefix("gray").rstrip("lbe") or 8)
     if kind.pair and about.get("color_range", "tv") == "tv":
         return np.clip((codes / 2 ** (bits - 8) - 16) / 219, 0, 1)
@@ -201,7 +242,14 @@ class Found:
 def look(kind: Kind, clip: Clip, folder: Path, options: list[str]) -> Found:
     """Render a kind and compare it."""
     path = folder / kind.title.replace(" ", "-").replace(",", "") / kind.name
-    vidseg("render", clip.path, path, *([] if kind.pair else ["-b", "transparent"]), *kind.options, *options)
+    vidseg(
+        "render",
+        clip.path,
+        path,
+        *([] if kind.pair else ["-b", "transparent"]),
+        *kind.options,
+        *options,
+    )
     inputs = inputs_of(kind, path, clip)
     about = ffprobe(path.with_suffix(f".matte{path.suffix}") if kind.pair else path)
     alpha, colour = alpha_of(kind, inputs, about, clip), over(kind, inputs, clip)
@@ -243,14 +291,21 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--model", default="bodypix-050-s16")
     parser.add_argument("--only", default="", help="kinds whose title holds this")
-    parser.add_argument("--keep", type=Path, help="keep the files in this folder, which must not exist")
+    parser.add_argument(
+        "--keep", type=Path, help="keep the files in this folder, which must not exist"
+    )
     arguments = parser.parse_args()
     options = ["--model", arguments.model]
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.keep or Path(scratch)
         places = [(folder / "native", None), (folder / "444", "yuv444p")]
-        clips = [clip_of(arguments.clip, place, form, options, arguments.seconds) for place, form in places]
-        print(f"{len(clips[0].meant)} frames of {clips[0].width}x{clips[0].height}, {arguments.model}\n")
+        clips = [
+            clip_of(arguments.clip, place, form, options, arguments.seconds)
+            for place, form in places
+        ]
+        print(
+            f"{len(clips[0].meant)} frames of {clips[0].width}x{clips[0].height}, {arguments.model}\n"
+        )
         print(
             "| output | ffprobe | alpha error, largest / mean | overlay, mean / 99.9 % / largest | 4:4:4 | |"
         )
@@ -259,7 +314,8 @@ def main() -> int:
         for kind in kinds():
             if arguments.only in kind.title:
                 found = [
-                    look(kind, clip, place, options) for clip, (place, _) in zip(clips, places, strict=True)
+                    look(kind, clip, place, options)
+                    for clip, (place, _) in zip(clips, places, strict=True)
                 ]
                 line = row(kind, *found)
                 bad |= "BAD" in line

@@ -4,9 +4,10 @@
     python scripts/awkward.py FOLDER [--only GLOB]
     python scripts/survey.py FOLDER --to all
 
-Each clip is about a second long and has one thing that trips programs up: a container, a codec, a pixel
-format, a size, a way to tell times, a kind of sound, subtitles or tags, or damage. What this machine's ffmpeg
-can't make is named and left out. Nothing of it is random: the same folder comes out every time.
+Each clip is about a second long and has one thing that trips programs up: a container, a codec, a
+pixel format, a size, a way to tell times, a kind of sound, subtitles or tags, or damage. What this
+machine's ffmpeg can't make is named and left out. Nothing of it is random: the same folder comes
+out every time.
 """
 
 # ruff: noqa: E501 (a recipe is one command line)
@@ -299,7 +300,8 @@ def ffmpeg(arguments: list[str]) -> str:
     return (done.stderr.strip().splitlines() or ["failed"])[-1] if done.returncode else ""
 
 
-# -- what one command can't make ---------------------------------------------------------------------------
+# -- what one command can't make
+# ---------------------------------------------------------------------------
 
 
 def pgs(width: int, height: int) -> bytes:
@@ -480,7 +482,9 @@ BY_HAND: dict[str, Callable[[Path], None]] = {
 def make(folder: Path, pattern: str) -> list[str]:
     """Make every clip whose name matches; return what could not be made and why."""
     folder.mkdir(parents=True, exist_ok=True)
-    recipes = {name: recipe for table in (*TABLES, subtitles(folder)) for name, recipe in table.items()}
+    recipes = {
+        name: recipe for table in (*TABLES, subtitles(folder)) for name, recipe in table.items()
+    }
     missing = []
     for name, recipe in recipes.items():
         if fnmatch.fnmatch(name, pattern):
@@ -507,7 +511,11 @@ def main() -> int:
     arguments = parser.parse_args()
     missing = make(arguments.folder, arguments.only)
     made = sum(1 for path in arguments.folder.iterdir() if path.is_file())
-    print("\n".join([*missing, f"{made} files in {arguments.folder}, {len(missing)} could not be made"]))
+    print(
+        "\n".join(
+            [*missing, f"{made} files in {arguments.folder}, {len(missing)} could not be made"]
+        )
+    )
     return 0
 
 

@@ -4,9 +4,10 @@
     python scripts/bench.py [--seconds 10] [--repeats 3] [--heights 1080,720] [--presets veryfast,medium]
                             [--models bodypix-050-s16,selfie] [--clip CLIP] [--json OUT.json] [--no-tutorial]
 
-Every measurement is a process of its own, so that start-up, memory and CPU time are whole; repetitions are
-interleaved, and medians and ratios printed, since machines are noisy. The floor is decoding the source
-while encoding the very composite that vidseg makes, from raw frames held in memory, with the same settings.
+Every measurement is a process of its own, so that start-up, memory and CPU time are whole;
+repetitions are interleaved, and medians and ratios printed, since machines are noisy. The floor is
+decoding the source while encoding the very composite that vidseg makes, from raw frames held in
+memory, with the same settings.
 """
 
 import argparse
@@ -35,7 +36,8 @@ BACKGROUND = "#00b140"
 CRF = "18"
 
 
-# -- what is measured, each in a process of its own ----------------------------------------------------------
+# -- what is measured, each in a process of its own
+# ----------------------------------------------------------
 
 
 def decoded(path: str) -> Iterator[Any]:
@@ -105,7 +107,9 @@ def tutorial(source: str, target: str, preset: str, model: str) -> float:
         if not good:
             break
         rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-        mask = np.asarray(bodypix.predict_single(rgb).get_mask(threshold=0.5)).astype(np.uint8)[..., 0]
+        mask = np.asarray(bodypix.predict_single(rgb).get_mask(threshold=0.5)).astype(np.uint8)[
+            ..., 0
+        ]
         if background is None:
             background = np.full_like(rgb, GREEN)
         person = cv2.bitwise_and(rgb, rgb, mask=mask)
@@ -126,8 +130,8 @@ def tutorial(source: str, target: str, preset: str, model: str) -> float:
 def stages(source: str, model: str, threads: str) -> dict[str, float]:
     """Return CPU milliseconds a frame of every stage, one after another in one thread of Python.
 
-    The encoder's threads work on meanwhile: what follows the network is timed in its own thread, and the
-    encoder gets what is left of the whole.
+    The encoder's threads work on meanwhile: what follows the network is timed in its own thread,
+    and the encoder gets what is left of the whole.
     """
     import cv2
 
@@ -148,13 +152,17 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     info = probe(Path(source))
     spent: dict[str, float] = {}
 
-    def timed(name: str, call: Callable[[], Any], clock: Callable[[], float] = time.thread_time) -> Any:
+    def timed(
+        name: str, call: Callable[[], Any], clock: Callable[[], float] = time.thread_time
+    ) -> Any:
         since = clock()
         result = call()
         spent[name] = spent.get(name, 0.0) + clock() - since
         return result
 
-    frames = timed("decode", lambda: list(decode(info, Span(None, Fraction(4)), Damage())), time.process_time)
+    frames = timed(
+        "decode", lambda: list(decode(info, Span(None, Fraction(4)), Damage())), time.process_time
+    )
     segmenter = open_segmenter(SegmentSettings(model=model))
     inner, network = segmenter.segment, [0.0]
 
@@ -204,7 +212,8 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
 WORKERS: dict[str, Callable[..., Any]] = {"floor": floor, "tutorial": tutorial, "stages": stages}
 
 
-# -- the driver ----------------------------------------------------------------------------------------------
+# -- the driver
+# ----------------------------------------------------------------------------------------------
 
 
 def run(command: list[str]) -> dict[str, Any]:
@@ -275,7 +284,9 @@ def measure(
 
 
 def _tutorial_model() -> Path:
-    return MEDIA.parent / "models" / "bodypix" / "mobilenet" / "float" / "050" / "model-stride16.json"
+    return (
+        MEDIA.parent / "models" / "bodypix" / "mobilenet" / "float" / "050" / "model-stride16.json"
+    )
 
 
 def frame_count(path: Path) -> int:
@@ -293,7 +304,9 @@ def summary(rows: dict[str, list[dict[str, Any]]], frames: int) -> dict[str, Any
         "vidseg_s": round(wall_s, 2),
         "over_floor": round(wall_s / floor_s, 3),
         "vidseg_fps": round(frames / wall_s, 1),
-        "vidseg_cpu_ms": round(1000 * statistics.median(row["cpu_s"] for row in rows["vidseg"]) / frames, 1),
+        "vidseg_cpu_ms": round(
+            1000 * statistics.median(row["cpu_s"] for row in rows["vidseg"]) / frames, 1
+        ),
         "peak_mb": round(max(row["peak_mb"] for row in rows["vidseg"])),
     }
     if "tutorial" in rows:
@@ -304,7 +317,15 @@ def summary(rows: dict[str, list[dict[str, Any]]], frames: int) -> dict[str, Any
 
 def table(results: dict[str, dict[str, Any]]) -> str:
     """Return the results as a Markdown table."""
-    titles = ("vidseg_fps", "vidseg_s", "floor_s", "over_floor", "vidseg_cpu_ms", "peak_mb", "over_tutorial")
+    titles = (
+        "vidseg_fps",
+        "vidseg_s",
+        "floor_s",
+        "over_floor",
+        "vidseg_cpu_ms",
+        "peak_mb",
+        "over_tutorial",
+    )
     lines = ["| render | " + " | ".join(titles) + " |", "| --- " * (len(titles) + 1) + "|"]
     lines += [
         f"| {name} | " + " | ".join(str(row.get(t, "")) for t in titles) + " |"
@@ -315,7 +336,9 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 
 def main() -> None:
     """Measure everything and print it."""
-    parser = argparse.ArgumentParser(description="Measure vidseg's speed against the floor and the tutorial.")
+    parser = argparse.ArgumentParser(
+        description="Measure vidseg's speed against the floor and the tutorial."
+    )
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--heights", default="1080,720")
@@ -347,7 +370,12 @@ def main() -> None:
     for name, cost in costs.items():
         print(name, json.dumps(cost))
     if arguments.json:
-        account = {"machine": machine, "date": time.strftime("%Y-%m-%d"), "renders": results, "stages": costs}
+        account = {
+            "machine": machine,
+            "date": time.strftime("%Y-%m-%d"),
+            "renders": results,
+            "stages": costs,
+        }
         arguments.json.write_text(json.dumps(account, indent=2) + "\n")
 
 

@@ -1,7 +1,7 @@
 """What each stage between a frame and its alpha costs, for `evaluate.py --costs`: CPU ms a frame.
 
-Pictures of a set are scaled to the height asked for. One thread of Python runs one stage after another, and
-process time is taken, so that figures hold on a machine with other work to do.
+Pictures of a set are scaled to the height asked for. One thread of Python runs one stage after
+another, and process time is taken, so that figures hold on a machine with other work to do.
 """
 
 import itertools
@@ -29,7 +29,9 @@ def scaled(frames: Sequence[Path], height: int, folder: Path) -> list[Path]:
             raise SystemExit(f"{path}: is no picture")
         width = round(picture.shape[1] * height / picture.shape[0] / 2) * 2
         written.append(folder / path.with_suffix(".png").name)
-        cv2.imwrite(str(written[-1]), cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC))
+        cv2.imwrite(
+            str(written[-1]), cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
+        )
     return written
 
 
@@ -59,7 +61,8 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
     segment = segmenter.segment
     segmenter.segment = lambda batch: timed("network", lambda: segment(batch))  # type: ignore[method-assign]
     found = timed(
-        "track", lambda: list(Tracker(segmenter, SegmentSettings(), info.orientation).follow(frames))
+        "track",
+        lambda: list(Tracker(segmenter, SegmentSettings(), info.orientation).follow(frames)),
     )
     spent["track"] -= spent["network"]
     found = timed("smooth", lambda: list(steady(found, matte.smooth)))
@@ -71,8 +74,8 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
 def table(costs: dict[str, dict[int, Costs]], brings: dict[str, dict[str, float]]) -> str:
     """Return a Markdown table: the default's costs, then what each stage adds to them, and to the scores.
 
-    `costs`: label, height → costs; `brings`: label → what a score loses without the stage. The first label is
-    the default.
+    `costs`: label, height → costs; `brings`: label → what a score loses without the stage. The
+    first label is the default.
     """
     default, *others = costs
     heights, scores = list(costs[default]), list(next(iter(brings.values()), {}))
@@ -86,6 +89,8 @@ def table(costs: dict[str, dict[int, Costs]], brings: dict[str, dict[str, float]
         cells = [f"{brings[label][score]:+.3g}" if label in brings else "" for score in scores]
         for height in heights:
             for name, ms in costs[default][height].items():
-                cells.append(f"{ms:.1f}" if label == default else f"{ms - costs[label][height][name]:+.1f}")
+                cells.append(
+                    f"{ms:.1f}" if label == default else f"{ms - costs[label][height][name]:+.1f}"
+                )
         lines.append("| " + " | ".join([label, *cells]) + " |")
     return "\n".join(lines)

@@ -6,16 +6,18 @@
     python scripts/evaluate.py FOLDER CLIP.mp4=MASKS --json scores.json
     python scripts/evaluate.py --clips FOLDER_OF_CLIPS --out SHEETS
 
-A set is a folder with `frames/` and `masks/` (pictures of equal names), or a clip and the folder of its
-masks, one a frame. Frames become a lossless clip of 24 frames a second, which goes through `vidseg matte`
-into FFV1 at full range, as any user's clip would; what is read back is scored, so that time and alignment are
-tested too. Frames whose numbers leave gaps are single pictures, and go through `vidseg matte` one by one.
+A set is a folder with `frames/` and `masks/` (pictures of equal names), or a clip and the folder of
+its masks, one a frame. Frames become a lossless clip of 24 frames a second, which goes through
+`vidseg matte` into FFV1 at full range, as any user's clip would; what is read back is scored, so
+that time and alignment are tested too. Frames whose numbers leave gaps are single pictures, and go
+through `vidseg matte` one by one.
 
-Columns: IoU and F (boundary) want to be high; bMAD (x1000, near the true edge), MAD (x1000, whole frame) and
-dtSSD (x100, flicker against the truth) low. CPU ms: of all threads together, per frame, with decoding and
-FFV1. `--ablation` adds the tutorial's way (tf_bodypix, frame by frame, threshold 0.5), and vidseg without
-one stage each; `--costs` also what every stage costs at 720p and 1080p beside what it brings. The metrics are
-`metrics/matte_metrics.py` of the test-data folder (VIDSEG_TEST_DATA).
+Columns: IoU and F (boundary) want to be high; bMAD (x1000, near the true edge), MAD (x1000, whole
+frame) and dtSSD (x100, flicker against the truth) low. CPU ms: of all threads together, per frame,
+with decoding and FFV1. `--ablation` adds the tutorial's way (tf_bodypix, frame by frame, threshold
+0.5), and vidseg without one stage each; `--costs` also what every stage costs at 720p and 1080p
+beside what it brings. The metrics are `metrics/matte_metrics.py` of the test-data folder
+(VIDSEG_TEST_DATA).
 """
 
 import argparse
@@ -89,20 +91,29 @@ class Way:
 
 WAYS: dict[str, Way] = {
     "default": Way(),
-    "whole frame only": Way(instead={"vidseg.matting.tracking.roi_planner.RoiPlanner.plan": lambda *_: []}),
+    "whole frame only": Way(
+        instead={"vidseg.matting.tracking.roi_planner.RoiPlanner.plan": lambda *_: []}
+    ),
     "unverified detections": Way(
         instead={
-            "vidseg.matting.tracking.detection.Detector.verified": lambda _, __, prediction, ___: prediction
+            "vidseg.matting.tracking.detection.Detector.verified": lambda _, __, prediction, ___: (
+                prediction
+            )
         }
     ),
     "no smoothing": Way(("--smooth", "0")),
-    "no edge colours": Way(instead={"vidseg.matting.refinement.refine.snapped": lambda person, *_: person}),
-    "holes and specks": Way(instead={"vidseg.matting.refinement.refine.solid": lambda person, *_: person}),
+    "no edge colours": Way(
+        instead={"vidseg.matting.refinement.refine.snapped": lambda person, *_: person}
+    ),
+    "holes and specks": Way(
+        instead={"vidseg.matting.refinement.refine.solid": lambda person, *_: person}
+    ),
 }
 """The default and its ablations: what each stage brings is what is missing without it."""
 
 
-# -- sets ----------------------------------------------------------------------------------------------------
+# -- sets
+# ----------------------------------------------------------------------------------------------------
 
 
 def found_sets(words: Sequence[str], names: Sequence[str]) -> list[Set]:
@@ -151,13 +162,16 @@ def write_clip(frames: Iterable[Path], target: Path) -> None:
             if number == 0:
                 stream.height, stream.width = picture.shape[:2]
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace="itu601", dst_color_range="MPEG")
+            frame = frame.reformat(
+                format="yuv420p", dst_colorspace="itu601", dst_color_range="MPEG"
+            )
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
 
 
-# -- mattes --------------------------------------------------------------------------------------------------
+# -- mattes
+# --------------------------------------------------------------------------------------------------
 
 
 def vidseg(*arguments: object) -> None:
@@ -198,7 +212,9 @@ def moving(path: Path) -> Iterator[Matte]:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             plane = frame.planes[0]
-            codes = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+            codes = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[
+                :, : plane.width
+            ]
             yield codes.astype(np.float32) / 255
 
 
@@ -209,7 +225,9 @@ def tutorial(each: Set) -> tuple[Iterator[Matte], float]:
     since = time.process_time()
     for path in each.frames:
         rgb = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
-        results.append(np.asarray(bodypix.predict_single(rgb).get_mask(threshold=0.5), np.float32)[..., 0])
+        results.append(
+            np.asarray(bodypix.predict_single(rgb).get_mask(threshold=0.5), np.float32)[..., 0]
+        )
     return iter(results), 1000 * (time.process_time() - since) / len(each.frames)
 
 
@@ -222,7 +240,8 @@ def tutorial_model() -> Any:
     return load_model(str(folder / "bodypix/mobilenet/float/050/model-stride16.json"))
 
 
-# -- scores --------------------------------------------------------------------------------------------------
+# -- scores
+# --------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -257,7 +276,9 @@ def evaluate(
                 continue
             label = model if name == "default" else f"{model}, {name}"
             for each in sets:
-                table.setdefault(label, {})[each.name] = scored(each, mattes(each, model, way, Path(scratch)))
+                table.setdefault(label, {})[each.name] = scored(
+                    each, mattes(each, model, way, Path(scratch))
+                )
                 tell(row(label, each.name, table[label][each.name]))
     if ablation:  # last: it loads TensorFlow, whose threads would count in the others' CPU time
         pictures = [each for each in sets if each.frames]
@@ -272,7 +293,10 @@ def means(scores: dict[str, Scores]) -> dict[str, Scores]:
     if len(moving_sets) > 2:
         wanted[f"all {len(moving_sets)} sequences"] = moving_sets
     return {
-        name: {column: statistics.fmean(scores[member][column] for member in members) for column in COLUMNS}
+        name: {
+            column: statistics.fmean(scores[member][column] for member in members)
+            for column in COLUMNS
+        }
         for name, members in wanted.items()
     }
 
@@ -294,7 +318,8 @@ def markdown(table: dict[str, dict[str, Scores]]) -> str:
     return "\n".join(lines)
 
 
-# -- costs ---------------------------------------------------------------------------------------------------
+# -- costs
+# ---------------------------------------------------------------------------------------------------
 
 
 def costs_of_stages(sets: Sequence[Set], model: str, table: dict[str, dict[str, Scores]]) -> str:
@@ -306,7 +331,9 @@ def costs_of_stages(sets: Sequence[Set], model: str, table: dict[str, dict[str, 
     with tempfile.TemporaryDirectory() as scratch:
         for each, height in itertools.product(chosen, HEIGHTS):
             folder = Path(scratch) / f"{each.name}{height}"
-            write_clip(costs.scaled(each.frames, height, folder), clip := folder.with_suffix(".mkv"))
+            write_clip(
+                costs.scaled(each.frames, height, folder), clip := folder.with_suffix(".mkv")
+            )
             for name, way in WAYS.items():
                 with ExitStack() as stack:
                     for target, function in way.instead.items():
@@ -327,13 +354,16 @@ def brought(
         without, default = table.get(f"{model}, {name}"), table[model]
         if without is not None:
             result[name] = {
-                title: statistics.fmean(default[each.name][key] - without[each.name][key] for each in sets)
+                title: statistics.fmean(
+                    default[each.name][key] - without[each.name][key] for each in sets
+                )
                 for key, title in (("iou", "IoU"), ("f", "F"), ("bmad", "bMAD"), ("dtssd", "dtSSD"))
             }
     return result
 
 
-# -- sheets --------------------------------------------------------------------------------------------------
+# -- sheets
+# --------------------------------------------------------------------------------------------------
 
 
 def draw_sheets(folder: Path, out: Path, models: Sequence[str], rows: int) -> None:
@@ -341,7 +371,11 @@ def draw_sheets(folder: Path, out: Path, models: Sequence[str], rows: int) -> No
     from vidseg.errors import VidsegError
 
     out.mkdir(parents=True, exist_ok=True)
-    clips = [folder] if folder.is_file() else sorted(path for path in folder.iterdir() if path.is_file())
+    clips = (
+        [folder]
+        if folder.is_file()
+        else sorted(path for path in folder.iterdir() if path.is_file())
+    )
     for clip, model in itertools.product(clips, models):
         target = out / f"{clip.stem}.{model}.png"
         options = ("--rows", rows, "--model", model, "-b", "#00b140", "--overwrite")
@@ -365,7 +399,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--costs", action="store_true", help="add what each stage costs and brings")
     parser.add_argument("--json", type=Path, help="write the figures here too")
-    parser.add_argument("--clips", type=Path, help="draw contact sheets of the clips in this folder instead")
+    parser.add_argument(
+        "--clips", type=Path, help="draw contact sheets of the clips in this folder instead"
+    )
     parser.add_argument("--out", type=Path, default=Path("sheets"), help="where sheets go")
     parser.add_argument("--rows", type=int, default=8, help="moments on a sheet")
     given = parser.parse_args(arguments)

@@ -6,9 +6,10 @@ Some are rendered in segments, some drawn as contact sheets, some are background
     python scripts/awkward.py CLIPS
     python scripts/fuzz.py CLIPS [--cases 3000] [--seconds 900] [--seed 1] [--keep BAD_DIR]
 
-Bytes are flipped, cut out, zeroed, doubled or moved, more often near the beginning, where headers are.
-Renders run in worker processes under a memory limit, with the fake network, so that a crash of a native
-library is noticed as well. Every case follows from the seed and its number; bad ones are kept.
+Bytes are flipped, cut out, zeroed, doubled or moved, more often near the beginning, where headers
+are. Renders run in worker processes under a memory limit, with the fake network, so that a crash of
+a native library is noticed as well. Every case follows from the seed and its number; bad ones are
+kept.
 """
 
 import argparse
@@ -74,7 +75,9 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES)),
+            preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES)
+            ),
         )
 
     def render(self, source: Path, target: Path, background: str) -> tuple[str, str]:
@@ -114,7 +117,11 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     if kind in ("flip", "set"):
         for _ in range(rng.choice((1, 2, 8, 40))):
             at = place(rng, len(broken))
-            broken[at] = broken[at] ^ (1 << rng.randrange(8)) if kind == "flip" else rng.choice((0, 127, 255))
+            broken[at] = (
+                broken[at] ^ (1 << rng.randrange(8))
+                if kind == "flip"
+                else rng.choice((0, 127, 255))
+            )
         return bytes(broken)
     begin = place(rng, len(broken))
     end = min(len(broken), begin + rng.choice((1, 4, 100, 3000)))
@@ -156,14 +163,18 @@ def attack(seeds: list[Path], arguments: argparse.Namespace, scratch: Path) -> l
         outcome, said = worker.render(clip, target.with_suffix(ending), background)
         left = sorted(path.name for path in out.iterdir())
         if target.name == "segments" and outcome == "refused":
-            left = [name for name in left if not name.endswith(".segments")]  # finished segments stay
+            left = [
+                name for name in left if not name.endswith(".segments")
+            ]  # finished segments stay
         if any(name.startswith(".") for name in left) or (outcome == "refused" and left):
             outcome, said = "BAD", f"left {left}; {said}"
         if outcome == "refused" and "\n" in said:
             outcome, said = "BAD", f"several lines: {said}"
         counts[outcome] += 1
         if outcome == "BAD":
-            bad.append(f"case {number}, {seed.name}{' as background' if as_background else ''}: {said}")
+            bad.append(
+                f"case {number}, {seed.name}{' as background' if as_background else ''}: {said}"
+            )
             print(bad[-1], flush=True)
             if arguments.keep:
                 arguments.keep.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Install with pip: ``python scripts/install.py WHAT…`` says every few seconds how far it is.
 
-Pip's own words are shown only where it fails. Python files are not compiled ahead: of TensorFlow's 12,000 a
-run imports a tenth, which compiles them then.
+Pip's own words are shown only where it fails. Python files are not compiled ahead: of TensorFlow's
+12,000 a run imports a tenth, which compiles them then.
 """
 
 import subprocess
@@ -36,9 +36,13 @@ class Progress:
     def told(self) -> str:
         """Return one line on where it stands."""
         if self.wanted:
-            state = f"{min(self.wanted, installed() - self.there)} of {self.wanted} packages installed"
+            state = (
+                f"{min(self.wanted, installed() - self.there)} of {self.wanted} packages installed"
+            )
         else:
-            state = f"{self.found} packages found and fetched" if self.found else "looking for packages"
+            state = (
+                f"{self.found} packages found and fetched" if self.found else "looking for packages"
+            )
         return f"{state} ({time.monotonic() - self.begun:.0f} s)"
 
 

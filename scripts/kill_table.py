@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Kill renders in segments at many moments, let the same command go on, and compare with what nobody killed.
 
-    python scripts/kill_table.py [--clip CLIP] [--model bodypix-050-s16] [--seconds 25] [--out TABLE.md]
+    python scripts/kill_table.py [--clip CLIP] [--model bodypix-050-s16] [--seconds 25] [--out
+    TABLE.md]
 
-Real weights, the real command line, SIGKILL. A row a moment: how many segments were whole by then, what the
-second run said, and whether its decoded frames, their times and the audio packets are those of a render in
-segments that nobody killed. For mattes, which are written without loss, also the largest difference of any
-mask from the same render without segments, in codes of 255, in all frames and within a second of a border.
+Real weights, the real command line, SIGKILL. A row a moment: how many segments were whole by then,
+what the second run said, and whether its decoded frames, their times and the audio packets are
+those of a render in segments that nobody killed. For mattes, which are written without loss, also
+the largest difference of any mask from the same render without segments, in codes of 255, in all
+frames and within a second of a border.
 
-Moments inside the process are met exactly: the render runs with one function wrapped, which kills it.
-Others come from outside, at a share of the time that the whole takes.
+Moments inside the process are met exactly: the render runs with one function wrapped, which kills
+it. Others come from outside, at a share of the time that the whole takes.
 """
 
 import argparse
@@ -38,7 +40,8 @@ KINDS = {
 }
 
 
-# -- a render that kills itself ------------------------------------------------------------------------------
+# -- a render that kills itself
+# ------------------------------------------------------------------------------
 
 
 def kill() -> None:
@@ -80,14 +83,18 @@ def moments(frames: int = 0) -> dict[str, Callable[[], None]]:
         "first segment written, not yet named": lambda: at_call(Path, "replace", 1, when="-0.part"),
         "first segment just named": lambda: at_call(Path, "replace", 1, after=True, when="-0.part"),
         "middle of the second segment": lambda: at_call(SegmentSink, "write", frames * 6 // 10),
-        "second segment just named": lambda: at_call(Path, "replace", 2, after=True, when="-0.part"),
+        "second segment just named": lambda: at_call(
+            Path, "replace", 2, after=True, when="-0.part"
+        ),
         "last segment, before its end": lambda: at_call(ParcelWriter, "finish", 3),
         "all segments whole, joining not begun": lambda: at_call(resume, "_join", 1),
         "first packet joined": lambda: at_call(Output, "write", 1, after=True),
         "middle of joining": lambda: at_call(Output, "write", frames // 2),
         "joined, closing the file": lambda: at_call(Output, "finish", 1),
         "closed, before the rename": lambda: at_call(Path, "replace", 1, when=".part.m"),
-        "renamed, folder still there": lambda: at_call(Path, "replace", 1, after=True, when=".part.m"),
+        "renamed, folder still there": lambda: at_call(
+            Path, "replace", 1, after=True, when=".part.m"
+        ),
         "while the folder is deleted": lambda: at_call(Path, "unlink", 2, when="-0.part"),
         "all deleted but the folder": lambda: at_call(os, "rmdir", 1),
     }
@@ -102,7 +109,8 @@ def doomed(moment: str, frames: str, *words: str) -> None:
     vidseg_main()
 
 
-# -- what came out -------------------------------------------------------------------------------------------
+# -- what came out
+# -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,19 +174,26 @@ def differences(one: Clip, other: Clip) -> tuple[int, int]:
     return worst, near
 
 
-# -- the table -----------------------------------------------------------------------------------------------
+# -- the table
+# -----------------------------------------------------------------------------------------------
 
 
 def vidseg(words: list[str], *doomed: str) -> "subprocess.CompletedProcess[str]":
     """Run the command line, to its end or, with a moment and the number of frames, to that moment."""
-    command = [sys.executable, __file__, "--doomed", *doomed] if doomed else [sys.executable, "-m", "vidseg"]
+    command = (
+        [sys.executable, __file__, "--doomed", *doomed]
+        if doomed
+        else [sys.executable, "-m", "vidseg"]
+    )
     return subprocess.run([*command, *words], capture_output=True, text=True, check=False)
 
 
 def killed_from_outside(words: list[str], seconds: float) -> None:
     """Run the command line, and kill it after some seconds."""
     running = subprocess.Popen(
-        [sys.executable, "-m", "vidseg", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "vidseg", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         running.wait(seconds)
@@ -187,7 +202,9 @@ def killed_from_outside(words: list[str], seconds: float) -> None:
         running.wait()
 
 
-def row(kind: str, moment: str, folder: Path, killed: Callable[[list[str]], object], truth: "Truth") -> str:
+def row(
+    kind: str, moment: str, folder: Path, killed: Callable[[list[str]], object], truth: "Truth"
+) -> str:
     """Kill a render, let it go on, and return the table's row."""
     words = truth.words(folder, "--resumable")
     killed(words)
@@ -236,7 +253,14 @@ class Truth:
 
     def words(self, folder: Path, *extra: str) -> list[str]:
         """Return the command line for a result in `folder`."""
-        words = [self._command, *self._common, "-o", str(folder / self._name), *self._options, *extra]
+        words = [
+            self._command,
+            *self._common,
+            "-o",
+            str(folder / self._name),
+            *self._options,
+            *extra,
+        ]
         return [word for word in words if word != "-q" or "--resumable" not in extra]
 
 
@@ -253,7 +277,9 @@ def main() -> None:
     parser.add_argument("--model", default="bodypix-050-s16")
     parser.add_argument("--seconds", type=float, default=25, help="How much of the clip.")
     parser.add_argument("--kinds", default="matte,picture,pair", help="Which outputs.")
-    parser.add_argument("--outside", type=int, default=4, help="Kills from outside, evenly spaced in time.")
+    parser.add_argument(
+        "--outside", type=int, default=4, help="Kills from outside, evenly spaced in time."
+    )
     parser.add_argument("--only", default="", help="Moments whose names hold this.")
     parser.add_argument("--out", type=Path, help="Write the table here too.")
     parser.add_argument("--doomed", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -265,7 +291,9 @@ def main() -> None:
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory() as scratch:
         for kind in (k for k in KINDS if k.partition(",")[0] in arguments.kinds.split(",")):
-            truth = Truth(kind, arguments.clip, arguments.model, arguments.seconds, Path(scratch) / kind[:5])
+            truth = Truth(
+                kind, arguments.clip, arguments.model, arguments.seconds, Path(scratch) / kind[:5]
+            )
             for number, (moment, killed) in enumerate(planned(arguments, truth)):
                 folder = Path(scratch) / f"{kind[:5]}-{number}"
                 folder.mkdir()
@@ -275,7 +303,9 @@ def main() -> None:
                     arguments.out.write_text("\n".join(lines) + "\n")
     if bad := [line for line in lines[1:] if "same frames, times and audio" not in line]:
         raise SystemExit(f"{len(bad)} of {len(lines) - 1} went wrong")
-    print(json.dumps({"kills": len(lines) - 1, "clip": arguments.clip.name, "model": arguments.model}))
+    print(
+        json.dumps({"kills": len(lines) - 1, "clip": arguments.clip.name, "model": arguments.model})
+    )
 
 
 def planned(

@@ -4,9 +4,10 @@
     python scripts/long_bench.py [--clip CLIP] [--seconds 30] [--repeats 2] [--what segments,jobs,ray]
                                  [--json OUT.json]
 
-`segments`: a plain render against the same with --resumable, wall and CPU time, interleaved. `jobs`: a batch
-of four clips with --jobs 1 and 2. `ray`: one clip in segments on a local Ray cluster with one worker and with
-two, each free to use all cores, and each bound to a core of its own. Nothing else should run meanwhile.
+`segments`: a plain render against the same with --resumable, wall and CPU time, interleaved.
+`jobs`: a batch of four clips with --jobs 1 and 2. `ray`: one clip in segments on a local Ray
+cluster with one worker and with two, each free to use all cores, and each bound to a core of its
+own. Nothing else should run meanwhile.
 """
 
 import argparse
@@ -77,7 +78,9 @@ def compared(repeats: int, **runs: Callable[[], tuple[float, float]]) -> dict[st
         }
     first, last = result[next(iter(runs))], result[list(runs)[-1]]
     for unit in ("wall_s", "cpu_s"):
-        result[f"last / first, {unit}"] = round(last[unit] / first[unit], 3) if first[unit] else None
+        result[f"last / first, {unit}"] = (
+            round(last[unit] / first[unit], 3) if first[unit] else None
+        )
     return result
 
 
@@ -85,7 +88,9 @@ def segments(clip: Path, folder: Path, repeats: int) -> dict[str, Any]:
     """Compare a plain render with one in segments."""
     words = ("render", clip, "-o", folder / "out.mp4", *OPTIONS)
     return compared(
-        repeats, plain=lambda: timed(vidseg(*words)), segments=lambda: timed(vidseg(*words, "--resumable"))
+        repeats,
+        plain=lambda: timed(vidseg(*words)),
+        segments=lambda: timed(vidseg(*words, "--resumable")),
     )
 
 
@@ -131,7 +136,9 @@ def on_ray(clip: Path, folder: Path, count: int, *, bind: bool) -> tuple[float, 
         )
         warming = [Clip(clip, Path(scratch, f"warm{number}.mp4")) for number in range(count)]
         opener = bound if bind else open_segmenter
-        with closing(RayWorkers("local", SegmentSettings(), count, opener=opener, cores=1)) as workers:
+        with closing(
+            RayWorkers("local", SegmentSettings(), count, opener=opener, cores=1)
+        ) as workers:
             few = replace(given, end=Fraction(1, 2))
             list(workers.run([settings_for(each, few) for each in warming], lambda *_: None))
             begun = time.perf_counter()
@@ -160,7 +167,9 @@ WHAT: dict[str, Callable[[Path, Path, int], dict[str, Any]]] = {
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Measure what segments cost and several workers bring.")
+    parser = argparse.ArgumentParser(
+        description="Measure what segments cost and several workers bring."
+    )
     parser.add_argument("--clip", type=Path, default=MEDIA / "liveportrait_s18.mp4")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--repeats", type=int, default=2)

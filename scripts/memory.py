@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Measure whether memory grows with the length of a clip: the same clip once, and ten times end to end.
 
-    python scripts/memory.py CLIP [--times 10] [--model selfie] [--options "OPTIONS OF vidseg render"]
+    python scripts/memory.py CLIP [--times 10] [--model selfie] [--options "OPTIONS OF vidseg
+    render"]
 
-Prints the largest resident set of `vidseg render` for both, and fails where the longer takes 3 % more.
-Needs the ffmpeg program to make the long clip, by copying packets.
+Prints the largest resident set of `vidseg render` for both, and fails where the longer takes 3 %
+more. Needs the ffmpeg program to make the long clip, by copying packets.
 """
 
 import argparse
@@ -39,9 +40,28 @@ def main() -> int:
         peaks = []
         for times in (1, arguments.times):
             clip, out = Path(folder, f"{times}.mkv"), Path(folder, f"out{times}.mp4")
-            copy = ["ffmpeg", "-v", "error", "-y", "-stream_loop", str(times - 1), "-i", str(arguments.clip)]
+            copy = [
+                "ffmpeg",
+                "-v",
+                "error",
+                "-y",
+                "-stream_loop",
+                str(times - 1),
+                "-i",
+                str(arguments.clip),
+            ]
             subprocess.run([*copy, "-c", "copy", str(clip)], check=True)
-            render = [sys.executable, "-m", "vidseg", "render", str(clip), "-o", str(out), "-b", "#00b140"]
+            render = [
+                sys.executable,
+                "-m",
+                "vidseg",
+                "render",
+                str(clip),
+                "-o",
+                str(out),
+                "-b",
+                "#00b140",
+            ]
             render += ["--model", arguments.model, "-q", *shlex.split(arguments.options)]
             peaks.append(peak_mib(render))
             print(f"{times:3} x {arguments.clip.name}: {peaks[-1]:.0f} MiB at most", flush=True)

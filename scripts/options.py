@@ -1,6 +1,7 @@
 """Write docs/options.md, every command's options as tables, from the command line itself.
 
-python scripts/options.py    after a change of options; tests/test_readme.py tells when it was forgotten
+python scripts/options.py    after a change of options; tests/test_readme.py tells when it was
+forgotten
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,10 @@ Made from `--help` by `python scripts/options.py`; edit the help, not this page.
 def page() -> str:
     """Return the page."""
     return "\n".join(
-        [_HEAD, *(section for name, command in _commands(cli) for section in _section(name, command))]
+        [
+            _HEAD,
+            *(section for name, command in _commands(cli) for section in _section(name, command)),
+        ]
     )
 
 

@@ -3,11 +3,11 @@
 
     python scripts/survey.py FOLDER [--to .mkv | --to all] [--pictures] [--jobs N] [--keep DIR]
 
-A row a file: exit code, frames in and out, largest error of a presentation time, what became of the audio,
-what vidseg said, and what ffprobe finds different. A file that ends in a traceback, takes longer than the
-limit, or gives a wrong output is marked BAD, and the script then exits with 1. Every file of a collection
-should end in a right output or a clear error. With --pictures the clip itself is the background, so that the
-output has to show what the source shows.
+A row a file: exit code, frames in and out, largest error of a presentation time, what became of the
+audio, what vidseg said, and what ffprobe finds different. A file that ends in a traceback, takes
+longer than the limit, or gives a wrong output is marked BAD, and the script then exits with 1.
+Every file of a collection should end in a right output or a clear error. With --pictures the clip
+itself is the background, so that the output has to show what the source shows.
 """
 
 import argparse
@@ -86,13 +86,24 @@ def judge(source: Path, target: Path, row: Row, arguments: argparse.Namespace) -
 
 def told(row: Row) -> str:
     """Return what vidseg said that a table should show."""
-    lines = [s for s in row.said.splitlines() if s and " frames in " not in s and "frames/s" not in s]
+    lines = [
+        s for s in row.said.splitlines() if s and " frames in " not in s and "frames/s" not in s
+    ]
     return " / ".join(line for line in lines if " on CPU, " not in line)
 
 
 def table(rows: list[Row]) -> str:
     """Return the rows as a Markdown table."""
-    titles = ("file", "exit", "frames in/out", "largest pts error, ms", "audio packets", "PSNR", "s", "notes")
+    titles = (
+        "file",
+        "exit",
+        "frames in/out",
+        "largest pts error, ms",
+        "audio packets",
+        "PSNR",
+        "s",
+        "notes",
+    )
     lines = ["| " + " | ".join(titles) + " |", "| --- " * len(titles) + "|"]
     for row in rows:
         verdict = row.verdict
@@ -118,15 +129,21 @@ def endings(source: Path, wanted: str) -> tuple[str, ...]:
 
 def main() -> int:
     """Survey a folder."""
-    parser = argparse.ArgumentParser(description="Run vidseg over every file of a folder, and check.")
+    parser = argparse.ArgumentParser(
+        description="Run vidseg over every file of a folder, and check."
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--keep", type=Path, help="keep the outputs in this folder")
     parser.add_argument("--model", default="selfie")
     parser.add_argument("--only", default="*", help="glob of the file names")
-    parser.add_argument("--to", default="same", help="ending of the outputs; all: .mp4, .mov, .mkv and .webm")
+    parser.add_argument(
+        "--to", default="same", help="ending of the outputs; all: .mp4, .mov, .mkv and .webm"
+    )
     parser.add_argument("--pictures", action="store_true", help="check the pictures, too")
     parser.add_argument("--jobs", type=int, default=1, help="files at a time")
-    parser.add_argument("--options", default="", help="further options of vidseg render, in one string")
+    parser.add_argument(
+        "--options", default="", help="further options of vidseg render, in one string"
+    )
     arguments = parser.parse_args()
     files = sorted(p for p in arguments.folder.rglob(arguments.only) if p.is_file())
     work = [(path, suffix) for path in files for suffix in endings(path, arguments.to)]
@@ -135,7 +152,9 @@ def main() -> int:
         places = [out_dir / f"{number:04d}-{path.name}" for number, (path, _) in enumerate(work)]
         rows = []
         for row, (_, suffix) in zip(
-            pool.map(lambda job, place: survey(*job, place, arguments), work, places), work, strict=True
+            pool.map(lambda job, place: survey(*job, place, arguments), work, places),
+            work,
+            strict=True,
         ):
             row.name += f" → {suffix}" if arguments.to == "all" else ""
             rows.append(row)

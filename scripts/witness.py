@@ -78,7 +78,9 @@ class Account:
     def is_rgb(self) -> bool:
         """Whether the main video is of RGB, which a result may hold as YUV."""
         name = self.main.get("pix_fmt", "")
-        return name.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "xyz", "x2"))
+        return name.startswith(
+            ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "xyz", "x2")
+        )
 
     @cached_property
     def timecode(self) -> str:
@@ -98,7 +100,12 @@ class Account:
         """The main video's frames, decoded: time, colour tags."""
         wanted = "best_effort_timestamp_time,interlaced_frame,"
         wanted += "color_range,color_space,color_primaries,color_transfer"
-        entries = ("-select_streams", str(self.main.get("index", "V:0")), "-show_entries", f"frame={wanted}")
+        entries = (
+            "-select_streams",
+            str(self.main.get("index", "V:0")),
+            "-show_entries",
+            f"frame={wanted}",
+        )
         found: list[dict[str, Any]] = ffprobe(self.path, *entries).get("frames", [])
         return found
 
@@ -109,8 +116,15 @@ class Account:
         Packets tell them where frames have none (AVI stores decoding times only).
         """
         if all("best_effort_timestamp_time" in frame for frame in self.frames):
-            return [float(frame["best_effort_timestamp_time"]) - self.origin for frame in self.frames]
-        entries = ("-select_streams", str(self.main["index"]), "-show_entries", "packet=pts_time,dts_time")
+            return [
+                float(frame["best_effort_timestamp_time"]) - self.origin for frame in self.frames
+            ]
+        entries = (
+            "-select_streams",
+            str(self.main["index"]),
+            "-show_entries",
+            "packet=pts_time,dts_time",
+        )
         packets = ffprobe(self.path, *entries).get("packets", [])
         return sorted(float(p.get("pts_time", p.get("dts_time", "nan"))) for p in packets)
 
@@ -128,7 +142,13 @@ class Account:
         """Return (time in seconds, hash of the data) of every packet of a stream."""
         if stream.get("codec_name") == "aac" and stream.get("profile") != "unknown":
             return self._raw_aac(stream)
-        entries = ("-select_streams", str(stream["index"]), "-show_data_hash", "sha256", "-show_packets")
+        entries = (
+            "-select_streams",
+            str(stream["index"]),
+            "-show_data_hash",
+            "sha256",
+            "-show_packets",
+        )
         wanted = "packet=pts_time,dts_time,data_hash"
         found = ffprobe(self.path, *entries, "-show_entries", wanted).get("packets", [])
         times = (float(p.get("pts_time", p.get("dts_time", "nan"))) - self.origin for p in found)
@@ -141,8 +161,13 @@ class Account:
         command += ["-f", "framehash", "-hash", "sha256", "-"]
         done = subprocess.run(command, capture_output=True, timeout=READ_LIMIT_S, check=False)
         lines = done.stdout.decode(errors="replace").splitlines()
-        base = next((Fraction(s.split(":")[1].strip()) for s in lines if s.startswith("#tb 0:")), Fraction(1))
-        rows = [[cell.strip() for cell in s.split(",")] for s in lines if s and not s.startswith("#")]
+        base = next(
+            (Fraction(s.split(":")[1].strip()) for s in lines if s.startswith("#tb 0:")),
+            Fraction(1),
+        )
+        rows = [
+            [cell.strip() for cell in s.split(",")] for s in lines if s and not s.startswith("#")
+        ]
         return [(float(int(row[2]) * base) - self.origin, row[5]) for row in rows]
 
     @cached_property
@@ -209,8 +234,8 @@ class Verdict:
 def compare(source: Path, target: Path, said: str, *, damaged: bool, pictures: bool) -> Verdict:
     """Compare a result with its source.
 
-    `said` is what the program told: what it names as dropped or converted is no problem. With `damaged`
-    the result may be shorter. `pictures`: whether the picture, too, should be the same.
+    `said` is what the program told: what it names as dropped or converted is no problem. With
+    `damaged` the result may be shorter. `pictures`: whether the picture, too, should be the same.
     """
     before, after = Account(source), Account(target)
     verdict = Verdict()
@@ -245,7 +270,11 @@ def _compare_times(before: Account, after: Account, verdict: Verdict, *, damaged
     steps = np.diff(old)
     if steps.size and steps.min() < 0:
         verdict.notes.append("the source's clock jumps")
-        if len(old) != len(new) or np.diff(new).min() <= 0 or np.diff(new).max() > 1.5 * steps.max():
+        if (
+            len(old) != len(new)
+            or np.diff(new).min() <= 0
+            or np.diff(new).max() > 1.5 * steps.max()
+        ):
             verdict.problems.append("times differ")
         return
     if steps.size and steps.min() == 0:
@@ -264,17 +293,27 @@ def _compare_times(before: Account, after: Account, verdict: Verdict, *, damaged
 
 def _compare_picture_tags(before: Account, after: Account, verdict: Verdict) -> None:
     old, new = ({**a.main, **(a.frames[0] if a.frames else {})} for a in (before, after))
-    for key in ("sample_aspect_ratio", "color_range", "color_space", "color_primaries", "color_transfer"):
+    for key in (
+        "sample_aspect_ratio",
+        "color_range",
+        "color_space",
+        "color_primaries",
+        "color_transfer",
+    ):
         was, becomes = old.get(key, "unknown"), new.get(key, "unknown")
         of_rgb = before.is_rgb and key in ("color_range", "color_space")
         if was != becomes and not {was, becomes} <= _SAME and not of_rgb:
             verdict.problems.append(f"{key} {was} → {becomes}")
     name, key = "Display Matrix", "displaymatrix"
     if before.side(name, key) != after.side(name, key):
-        verdict.problems.append(f"rotation {before.side(name, 'rotation')} → {after.side(name, 'rotation')}")
+        verdict.problems.append(
+            f"rotation {before.side(name, 'rotation')} → {after.side(name, 'rotation')}"
+        )
     for name in ("Mastering display metadata", "Content light level metadata"):
         if before.side(name) != after.side(name):
-            verdict.problems.append(f"{name}: {before.side(name) or 'none'} → {after.side(name) or 'none'}")
+            verdict.problems.append(
+                f"{name}: {before.side(name) or 'none'} → {after.side(name) or 'none'}"
+            )
     sizes = [f"{s.get('width')}x{s.get('height')}" for s in (old, new)]
     if sizes[0] != sizes[1]:
         verdict.notes.append(f"size {sizes[0]} → {sizes[1]}")
@@ -283,7 +322,9 @@ def _compare_picture_tags(before: Account, after: Account, verdict: Verdict) -> 
 
 
 def _named_as_gone(stream: dict[str, Any], said: str) -> bool:
-    return any(f"stream {stream['index']} {word}" in said for word in ("is dropped", "is left out")) or any(
+    return any(
+        f"stream {stream['index']} {word}" in said for word in ("is dropped", "is left out")
+    ) or any(
         f"stream {stream['index']} (" in line and "is dropped" in line for line in said.splitlines()
     )
 
@@ -297,11 +338,15 @@ def _kept(before: Account, after: Account, kind: str, said: str, verdict: Verdic
     return list(zip(kept, made, strict=False))
 
 
-def _compare_sound(before: Account, after: Account, said: str, verdict: Verdict, *, damaged: bool) -> None:
+def _compare_sound(
+    before: Account, after: Account, said: str, verdict: Verdict, *, damaged: bool
+) -> None:
     words = []
     for old, new in _kept(before, after, "audio", said, verdict):
         words.append(
-            _compare_track(before.packets(old), after.packets(new), old, said, verdict, damaged=damaged)
+            _compare_track(
+                before.packets(old), after.packets(new), old, said, verdict, damaged=damaged
+            )
         )
         _compare_description(old, new, verdict)
     gone = len(before.streams("audio")) - len(words)
@@ -347,7 +392,11 @@ def _compare_description(old: dict[str, Any], new: dict[str, Any], verdict: Verd
     if language[0] != language[1]:
         verdict.problems.append(f"language {language[0]} → {language[1]}")
     title = was.get("title")
-    if title and title not in (becomes.get("title"), becomes.get("name"), becomes.get("handler_name")):
+    if title and title not in (
+        becomes.get("title"),
+        becomes.get("name"),
+        becomes.get("handler_name"),
+    ):
         verdict.problems.append(f"title {title!r} is gone")
     for flag in ("default", "forced"):
         pair = [stream["disposition"].get(flag) for stream in (old, new)]
@@ -360,11 +409,15 @@ def _compare_subtitles(
 ) -> None:
     for old, new in _kept(before, after, "subtitle", said, verdict):
         _compare_description(old, new, verdict)
-        times = [[time for time, _ in account.packets(s)] for account, s in ((before, old), (after, new))]
+        times = [
+            [time for time, _ in account.packets(s)] for account, s in ((before, old), (after, new))
+        ]
         # MP4 fills the pauses with empty cues; what must not happen is that a cue is missing.
         missing = [t for t in times[0] if min((abs(t - u) for u in times[1]), default=1.0) > 0.002]
         if missing and not damaged and len(times[1]) < len(times[0]) + 1:
-            verdict.notes.append(f"{len(times[0])} cues → {len(times[1])}, none at {missing[0]:.3f} s")
+            verdict.notes.append(
+                f"{len(times[0])} cues → {len(times[1])}, none at {missing[0]:.3f} s"
+            )
 
 
 def _compare_tags(before: Account, after: Account, verdict: Verdict) -> None:

@@ -23,7 +23,8 @@ _MOST_WORKERS = 8
 name_options()  # messages are matched as the command line gives them; `test_wording` has both ways
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # Started in a shell's background, where programs, and those that they start, are deaf to Ctrl-C.
+    # Started in a shell's background, where programs, and those that they start, are deaf to
+    # Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -78,7 +79,9 @@ def small_models(common: Path) -> Path:
         for name in SMALL_MODELS:
             path = folder / MODELS[name].source
             if not path.is_file():
-                write_bodypix(path.parent, stride=int(name.rpartition("-s")[2]), group=name, shards=2)
+                write_bodypix(
+                    path.parent, stride=int(name.rpartition("-s")[2]), group=name, shards=2
+                )
     return folder
 
 
@@ -95,7 +98,9 @@ def _isolation(common: Path, model_dir: Path) -> Iterator[None]:
         patch.setenv("VIDSEG_CACHE_DIR", str(common / "cache"))
         patch.setenv("VIDSEG_MODEL_DIR", str(model_dir))
         patch.delenv("VIDSEG_MODEL_URL", raising=False)
-        patch.delenv("PYTHONUNBUFFERED", raising=False)  # programs of the tests run as those of users do
+        patch.delenv(
+            "PYTHONUNBUFFERED", raising=False
+        )  # programs of the tests run as those of users do
         yield
 
 

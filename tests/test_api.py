@@ -72,7 +72,9 @@ def test_unknown_names_are_attribute_errors() -> None:
 
 def test_importing_the_package_imports_nothing_else() -> None:
     done = python("import sys, vidseg; print(*{name.split('.')[0] for name in sys.modules})")
-    assert not set(done.stdout.split()) & {"av", "numpy", "cv2", "PIL", "tensorflow", "click"}, done.stderr
+    assert not set(done.stdout.split()) & {"av", "numpy", "cv2", "PIL", "tensorflow", "click"}, (
+        done.stderr
+    )
 
 
 def test_types_are_shipped() -> None:
@@ -133,10 +135,16 @@ def test_paths_may_be_text_or_paths(tmp_path: Path) -> None:
         (vidseg.EncodeSettings, {"range": "pc"}, "range must be one of auto, full, video"),
         (vidseg.RenderSettings, {"fit": "zoom"}, "fit must be one of cover, contain, stretch"),
         (vidseg.RenderSettings, {"kind": "map"}, "kind must be one of picture, matte, parts"),
-        (vidseg.SegmentSettings, {"parts": "face"}, r"parts must be a tuple of names, such as \('face',\)"),
+        (
+            vidseg.SegmentSettings,
+            {"parts": "face"},
+            r"parts must be a tuple of names, such as \('face',\)",
+        ),
     ],
 )
-def test_words_that_mean_nothing_are_refused(settings: Any, given: dict[str, Any], message: str) -> None:
+def test_words_that_mean_nothing_are_refused(
+    settings: Any, given: dict[str, Any], message: str
+) -> None:
     """Only the command line checked them; from Python, sound asked for as `None` was copied in silence."""
     paths = {"source": Path("a"), "output": Path("b")} if settings is vidseg.RenderSettings else {}
     with pytest.raises(vidseg.SettingsError, match=message):

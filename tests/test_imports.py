@@ -21,7 +21,9 @@ def test_tensorflow_waits_for_its_first_use() -> None:
         top = ast.parse(path.read_text("utf-8")).body
         names = [alias.name for node in top if isinstance(node, ast.Import) for alias in node.names]
         names += [node.module or "" for node in top if isinstance(node, ast.ImportFrom)]
-        assert not [name for name in names if name.split(".")[0] in ("tensorflow", "tensorflowjs", "ray")]
+        assert not [
+            name for name in names if name.split(".")[0] in ("tensorflow", "tensorflowjs", "ray")
+        ]
 
 
 def loaded_by(arguments: list[str], before: str = "") -> set[str]:
@@ -35,17 +37,30 @@ def loaded_by(arguments: list[str], before: str = "") -> set[str]:
         "print('LOADED', *sys.modules)"
     )
     run = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=PROJECT, timeout=240
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+        timeout=240,
     )
     assert run.returncode == 0, run.stderr
     return set(run.stdout.rpartition("LOADED")[2].split())
 
 
-NETWORKS = {"tensorflow", "tensorflowjs", "tfjs_graph_converter", "tf_bodypix", "ray", "ai_edge_litert"}
+NETWORKS = {
+    "tensorflow",
+    "tensorflowjs",
+    "tfjs_graph_converter",
+    "tf_bodypix",
+    "ray",
+    "ai_edge_litert",
+}
 HEAVY = {*NETWORKS, "av", "numpy", "cv2", "PIL", "vidseg.models", "tempfile", "email", "secrets"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["render", "--help"], ["batch", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["render", "--help"], ["batch", "--help"]], ids=" ".join
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     """Help answers at once: it took twice as long while ``vidseg models`` brought all that fetches models."""
     loaded = loaded_by(arguments)
@@ -76,18 +91,35 @@ def test_render_loads_only_what_it_uses(tmp_path: Path) -> None:
     )
     loaded = loaded_by(["render", str(clip), "-o", str(tmp_path / "b.mp4"), "-b", "#00b140"], faked)
     assert "vidseg.media.encode" in loaded
-    unused = {"PIL", "email", "subprocess", "zipfile", "html", "importlib.metadata", "opentimelineio", "tqdm"}
+    unused = {
+        "PIL",
+        "email",
+        "subprocess",
+        "zipfile",
+        "html",
+        "importlib.metadata",
+        "opentimelineio",
+        "tqdm",
+    }
     unused |= {"numpy.ma", "secrets"}
     ours = {
         *("reports.html", "reports.timeline", "reports.mask_metrics", "reports.metrics"),
-        *("reports.contact_sheet", "jobs.resume", "jobs.segment_store", "jobs.batch", "media.images"),
+        *(
+            "reports.contact_sheet",
+            "jobs.resume",
+            "jobs.segment_store",
+            "jobs.batch",
+            "media.images",
+        ),
     }
     for name in ours:
         assert find_spec(f"vidseg.{name}") is not None, f"{name} is no longer a module"
     assert not loaded & (NETWORKS | unused | {f"vidseg.{name}" for name in ours})
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted by Linux's own list")
+@pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="threads are counted by Linux's own list"
+)
 def test_no_thread_waits_for_sums(tmp_path: Path) -> None:
     """OpenBLAS starts one for every further core beside numpy, which runs in circles at first."""
     clip = write_clip(tmp_path / "a.mp4")

@@ -35,7 +35,9 @@ def commands() -> list[str]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the files that the recipes name."""
     folder = tmp_path_factory.mktemp("desk")
-    for path, name in zip(make_all(folder, small=True), ("clip.mp4", "beach.jpg", "waves.mp4"), strict=True):
+    for path, name in zip(
+        make_all(folder, small=True), ("clip.mp4", "beach.jpg", "waves.mp4"), strict=True
+    ):
         path.rename(folder / name)
     (folder / "clips").mkdir()
     shutil.copy(folder / "clip.mp4", folder / "clips")
@@ -107,7 +109,9 @@ def _check(output: Path, frames: int) -> None:
 @pytest.mark.parametrize("code", blocks("python"))
 def test_python_works(code: str, desk: Path) -> None:
     """The example prints what its comments say."""
-    assert run(code, [], desk).splitlines() == re.findall(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
+    assert run(code, [], desk).splitlines() == re.findall(
+        r"^print\(.*\)  # (.*)$", code, re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("script", blocks("sh"))

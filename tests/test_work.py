@@ -32,7 +32,9 @@ def full_size() -> tuple[Frame, Mask, Planes]:
     whole = Box(0, 0, WIDTH, HEIGHT)
     side = grid.side_for(whole)
     person = np.zeros(grid.size(whole, side)[::-1], np.float32)
-    person[PERSON.top // side : PERSON.bottom // side, PERSON.left // side : PERSON.right // side] = 1
+    person[
+        PERSON.top // side : PERSON.bottom // side, PERSON.left // side : PERSON.right // side
+    ] = 1
     mask = Mask(person, whole, picture=grid.picture(frame, whole, side))
     return frame, mask, tuple(np.empty_like(plane) for plane in frame.planes)
 
@@ -81,7 +83,8 @@ def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.M
     assert network.frames <= 2 * spans
     assert network.calls <= 2 * spans
     assert counts["small_rgb"] == network.frames
-    # Each frame's own, and those of both ends again on the grid that a span shares with the one before.
+    # Each frame's own, and those of both ends again on the grid that a span shares with the one
+    # before.
     assert counts["picture"] <= FRAMES + 3 * spans
 
 
@@ -95,7 +98,9 @@ def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.M
         (None, 7),  # six spans of 8, and the first frame
     ],
 )
-def test_calm_people_who_fill_the_frame_are_looked_at_less_often(person: Box | None, looks: int) -> None:
+def test_calm_people_who_fill_the_frame_are_looked_at_less_often(
+    person: Box | None, looks: int
+) -> None:
     """In an empty room whoever comes in would be followed too late."""
     network = FakeSegmenter(side=180)
     clip = (room([person] if person else [], index=index) for index in range(FRAMES))
@@ -104,7 +109,9 @@ def test_calm_people_who_fill_the_frame_are_looked_at_less_often(person: Box | N
 
 
 @pytest.mark.parametrize(("affordable", "held"), [(16, 13), (10, 11), (4, 9)])
-def test_few_huge_frames_are_held(affordable: int, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_huge_frames_are_held(
+    affordable: int, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Frames of 4K take 12 MB each; one more than those of a span tells whether a shot ends."""
     monkeypatch.setattr(tracker, "_MOST_HELD", affordable * 320 * 180)
     taken = 0
@@ -120,7 +127,9 @@ def test_few_huge_frames_are_held(affordable: int, held: int, monkeypatch: pytes
     assert most == held
 
 
-def test_pictures_are_made_once_for_gaps_that_share_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_are_made_once_for_gaps_that_share_a_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Each gap made the picture of both its ends, and their masks made it again."""
     made: list[Frame] = []
     original = grid.picture

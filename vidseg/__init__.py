@@ -1,7 +1,8 @@
 """Give the people in a recorded clip a new background, or an alpha for an editor.
 
-The names in `__all__` are what programs may rely on. Each is imported when it is first used, so that
-``import vidseg`` takes no time; TensorFlow is imported only where a model that needs it is opened.
+The names in `__all__` are what programs may rely on. Each is imported when it is first used, so
+that ``import vidseg`` takes no time; TensorFlow is imported only where a model that needs it is
+opened.
 """
 
 from importlib import import_module

@@ -11,9 +11,9 @@ _FEW = 10_000
 def main() -> None:
     """Run the command line, in a process that is set up for it.
 
-    The garbage collector took a tenth of a short run; at the end, too, it would go through all that was
-    imported. The threads that OpenBLAS starts beside numpy wait for work by running in circles, which took
-    another fifth, and there is nothing here that is worth dividing among them.
+    The garbage collector took a tenth of a short run; at the end, too, it would go through all that
+    was imported. The threads that OpenBLAS starts beside numpy wait for work by running in circles,
+    which took another fifth, and there is nothing here that is worth dividing among them.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_FEW, *gc.get_threshold()[1:])

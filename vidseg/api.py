@@ -55,11 +55,12 @@ def render(
 ) -> Report:
     """Put the people of a clip or a photo before a new background and return the account of it.
 
-    `background` is what ``vidseg render -b`` takes: a picture's or video's path, a colour, ``blur``,
-    ``blur:20``, ``transparent``. `start` and `end` are seconds of the player's clock, half-open. An opened
-    `segmenter` stands in for the one that `segment` names and is left open. `progress` is called with
-    (frames done, frames expected or `None`). Raises a `VidsegError` for what can't be done; no file is left
-    under the output's name then. Whatever else can be set: `run`.
+    `background` is what ``vidseg render -b`` takes: a picture's or video's path, a colour,
+    ``blur``, ``blur:20``, ``transparent``. `start` and `end` are seconds of the player's clock,
+    half-open. An opened `segmenter` stands in for the one that `segment` names and is left open.
+    `progress` is called with (frames done, frames expected or `None`). Raises a `VidsegError` for
+    what can't be done; no file is left under the output's name then. Whatever else can be set:
+    `run`.
     """
     settings = RenderSettings(
         source=Path(source),
@@ -137,11 +138,12 @@ def masks(
 ) -> Generator[tuple[Frame, AlphaPlane], None, None]:
     """Return an iterator over the frames of a clip with their alphas, float32 [h, w] in [0, 1].
 
-    Both are as coded, and of the first frame's size: where that changes on the way, the others lie between
-    black bars. Where a phone's clip is turned on its side, ``look(source).orientation.upright`` turns either
-    as it is shown. `rgb_of` makes a picture of a frame. `frame_rate` must be given for numbered pictures, and
-    only there; pictures of more than `max_pixels` are refused. A few frames are read ahead in threads; close
-    the iterator where it is not used up. Raises `InputError` at once where the source can't be read.
+    Both are as coded, and of the first frame's size: where that changes on the way, the others lie
+    between black bars. Where a phone's clip is turned on its side,
+    ``look(source).orientation.upright`` turns either as it is shown. `rgb_of` makes a picture of a
+    frame. `frame_rate` must be given for numbered pictures, and only there; pictures of more than
+    `max_pixels` are refused. A few frames are read ahead in threads; close the iterator where it is
+    not used up. Raises `InputError` at once where the source can't be read.
     """
     span_of = (_exact("start", start), _exact("end", end))
     info = look(Path(source), _exact("frame_rate", frame_rate), max_pixels)
@@ -160,7 +162,9 @@ def _masks(
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(segment)))
         decoded = frames_of(info, span, Damage(), settle=True)
-        frames = stack.enter_context(closing(prefetch(decoded, pipeline.FRAMES_AHEAD, name="decode")))
+        frames = stack.enter_context(
+            closing(prefetch(decoded, pipeline.FRAMES_AHEAD, name="decode"))
+        )
         people = TrackedSource(segmenter, segment, matte, info.orientation)
         pairs = prefetch(people.follow(frames), pipeline.FRAMES_AHEAD, name="segmentation")
         for layer in refined(stack.enter_context(closing(pairs)), people):
@@ -176,9 +180,10 @@ def alpha_of(
 ) -> AlphaPlane:
     """Return the people's alpha in pictures that have nothing to do with each other.
 
-    uint8 [h, w, 3] of sRGB gives float32 [h, w] in [0, 1]; a batch, [n, h, w, 3], gives [n, h, w]. For
-    frames of a clip `masks` is calmer, since it looks at what comes before and after. To do this often,
-    open a segmenter once (`open_segmenter`) and give it. Raises `InputError` for any other array.
+    uint8 [h, w, 3] of sRGB gives float32 [h, w] in [0, 1]; a batch, [n, h, w, 3], gives [n, h, w].
+    For frames of a clip `masks` is calmer, since it looks at what comes before and after. To do
+    this often, open a segmenter once (`open_segmenter`) and give it. Raises `InputError` for any
+    other array.
     """
     pictures = np.asarray(pictures)
     shape = pictures.shape

@@ -1,6 +1,7 @@
 """The errors vidseg raises: every one says what, which file, the actual value, and what to do.
 
-Messages are written in the words of the command line, which a program is told as those of its settings.
+Messages are written in the words of the command line, which a program is told as those of its
+settings.
 """
 
 import re
@@ -11,8 +12,30 @@ _OTHERWISE = {"-b": "background", "-o": "output", "--fps": "frame_rate", "--otio
 """Options that aren't called like the setting."""
 
 _ALIKE = (
-    *("audio", "batch-size", "codec", "crf", "device", "end", "feather", "fit", "grow", "hwaccel", "invert"),
-    *("max-pixels", "model", "overwrite", "pair", "parts", "pix-fmt", "premultiplied", "preset", "range"),
+    *(
+        "audio",
+        "batch-size",
+        "codec",
+        "crf",
+        "device",
+        "end",
+        "feather",
+        "fit",
+        "grow",
+        "hwaccel",
+        "invert",
+    ),
+    *(
+        "max-pixels",
+        "model",
+        "overwrite",
+        "pair",
+        "parts",
+        "pix-fmt",
+        "premultiplied",
+        "preset",
+        "range",
+    ),
     *("report", "resolution", "rows", "at", "smooth", "start", "threshold", "width"),
 )
 _SETTINGS = {**{f"--{name}": name.replace("-", "_") for name in _ALIKE}, **_OTHERWISE}

@@ -66,9 +66,13 @@ class SegmentSettings:
 
     def __post_init__(self) -> None:
         if isinstance(self.parts, str):
-            raise SettingsError(f"parts must be a tuple of names, such as ('face',), got {self.parts!r}")
+            raise SettingsError(
+                f"parts must be a tuple of names, such as ('face',), got {self.parts!r}"
+            )
         kind, _, number = self.device.partition(":")
-        if kind not in ("auto", "cpu", "gpu") or (number and (kind != "gpu" or not number.isdigit())):
+        if kind not in ("auto", "cpu", "gpu") or (
+            number and (kind != "gpu" or not number.isdigit())
+        ):
             raise SettingsError(f"--device must be auto, cpu, gpu or gpu:N, got {self.device!r}")
         if self.batch_size is not None:
             _check_range("batch-size", self.batch_size, 1, 256)
@@ -131,8 +135,9 @@ class EncodeSettings:
 class Target:
     """One file, or one sequence of pictures, that a render writes.
 
-    `content`: ``picture`` over a background, ``cutout`` with an alpha channel, ``foreground`` the people's
-    colours without it, ``matte``, ``parts`` as coloured areas. `sound`: whether it gets the audio.
+    `content`: ``picture`` over a background, ``cutout`` with an alpha channel, ``foreground`` the
+    people's colours without it, ``matte``, ``parts`` as coloured areas. `sound`: whether it gets
+    the audio.
     """
 
     path: Path
@@ -144,8 +149,8 @@ class Target:
 class RenderSettings:
     """One render: from a source to an output.
 
-    `kind` ``picture`` puts the people before `background`; ``matte`` writes their alpha as a grey video,
-    ``parts`` a map of their body parts in the colours of `vidseg.body_parts.COLOURS`.
+    `kind` ``picture`` puts the people before `background`; ``matte`` writes their alpha as a grey
+    video, ``parts`` a map of their body parts in the colours of `vidseg.body_parts.COLOURS`.
     `start` and `end` are seconds of the player's clock, half-open; `None`: the clip's ends.
     """
 
@@ -210,7 +215,9 @@ class RenderSettings:
 
     def _check_timeline(self, path: Path) -> None:
         if path.suffix.lower() not in TIMELINES:
-            raise SettingsError(f"--otio {path}: the ending says the format; use {' or '.join(TIMELINES)}")
+            raise SettingsError(
+                f"--otio {path}: the ending says the format; use {' or '.join(TIMELINES)}"
+            )
         if self.size_change == "split":
             raise SettingsError("--otio lays one file over the clip; leave out --size-change split")
         if self.kind != "picture" or self.pair:
@@ -224,7 +231,9 @@ class RenderSettings:
     @property
     def cutout(self) -> bool:
         """Whether `output` gets the people with an alpha channel."""
-        return self.kind == "picture" and (self.background == "transparent" or self.timeline is not None)
+        return self.kind == "picture" and (
+            self.background == "transparent" or self.timeline is not None
+        )
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -245,7 +254,9 @@ class RenderSettings:
 def named(path: Path, word: str) -> Path:
     """Return the path with `word` before its ending, or before the number of a sequence's pictures."""
     stem, number = re.fullmatch(r"(.*?)([._-]?%0?\d*d)?", path.stem).groups()  # type: ignore[union-attr]
-    return path.with_name(f"{stem}.{word}{number or ''}{path.suffix}" if stem else f"{word}{path.name}")
+    return path.with_name(
+        f"{stem}.{word}{number or ''}{path.suffix}" if stem else f"{word}{path.name}"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,14 @@ def test_a_render_succeeds_quietly(clip: Path) -> None:
 
 def test_a_render_names_the_device_and_the_result(clip: Path) -> None:
     done = vidseg(
-        "render", clip, "-o", clip.parent / "out.mp4", "-b", "red", "--report", clip.parent / "r.json"
+        "render",
+        clip,
+        "-o",
+        clip.parent / "out.mp4",
+        "-b",
+        "red",
+        "--report",
+        clip.parent / "r.json",
     )
     assert "fake on CPU" in done.stderr
     assert "12 frames" in done.stderr
@@ -89,7 +96,10 @@ def _sound(path: Path) -> Path:
         (["-b", "red", "-o", "out.gif"], "can't tell from its ending what to write"),
         (["-b", "red", "--codec", "divx"], "unknown codec 'divx'; known are x264"),
         (["-b", "red", "--codec", "vp9", "-o", "out.mov"], "don't hold vp9"),
-        (["-b", "red", "--codec", "h264-nvenc"], "the hardware or its driver is absent; use --codec x264"),
+        (
+            ["-b", "red", "--codec", "h264-nvenc"],
+            "the hardware or its driver is absent; use --codec x264",
+        ),
         (["-b", "red", "--pix-fmt", "rgb565"], "doesn't take --pix-fmt rgb565; it takes yuv420p"),
         (["-b", "red", "--preset", "warp"], "x264 has no preset 'warp'; it has ultrafast"),
         (
@@ -117,7 +127,13 @@ def test_wrong_values_end_in_one_line(clip: Path, options: list[str], message: s
 
 @pytest.mark.parametrize(
     "options",
-    [["--fit", "crop"], ["--start", "noon"], ["--resolution", "big"], ["--bogus"], ["--crf", "low"]],
+    [
+        ["--fit", "crop"],
+        ["--start", "noon"],
+        ["--resolution", "big"],
+        ["--bogus"],
+        ["--crf", "low"],
+    ],
 )
 def test_wrong_usage_exits_with_2(clip: Path, options: list[str]) -> None:
     done = vidseg("render", clip, "-o", clip.parent / "out.mp4", "-b", "red", *options)
@@ -139,13 +155,16 @@ def test_a_damaged_source_is_rendered_and_exits_with_3(tmp_path: Path) -> None:
 def test_a_render_outlives_its_terminal(clip: Path, stderr: str) -> None:
     """What couldn't be told ended the render: an error in standard error, or none at all.
 
-    A closed one's number went to the next file that was opened, into which libraries wrote messages.
+    A closed one's number went to the next file that was opened, into which libraries wrote
+    messages.
     """
     if "full" in stderr and not Path("/dev/full").exists():
         pytest.skip("this system has no device that is always full")
     command = f'exec "$0" -c "$1" render "$2" -o "$3" -b red {stderr}'
     words = [sys.executable, FAKE, str(clip), str(clip.parent / "out.mp4")]
-    done = subprocess.run(["sh", "-c", command, *words], capture_output=True, check=False, timeout=240)
+    done = subprocess.run(
+        ["sh", "-c", command, *words], capture_output=True, check=False, timeout=240
+    )
     assert done.returncode == 0
     assert len(frame_times(clip.parent / "out.mp4")) == 12
 
@@ -181,7 +200,16 @@ def test_version_tells_what_a_report_of_a_bug_needs() -> None:
     first, *rows = done.stdout.splitlines()
     assert first == f"vidseg {__version__}"
     told = dict(row.strip().split(":", 1) for row in rows)
-    assert set(told) == {"Python", "TensorFlow", "LiteRT", "OpenCV", "numpy", "PyAV", "FFmpeg", "device"}
+    assert set(told) == {
+        "Python",
+        "TensorFlow",
+        "LiteRT",
+        "OpenCV",
+        "numpy",
+        "PyAV",
+        "FFmpeg",
+        "device",
+    }
     assert f"libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}" in told["FFmpeg"]
     assert all(re.search(r"\d", value) for name, value in told.items() if name != "device")
     assert told["device"].strip().startswith(("CPU", "GPU"))
@@ -198,10 +226,18 @@ def test_completion_prints_a_script(shell: str) -> None:
 )
 def test_the_program_answers_what_the_script_asks(words: str, found: str) -> None:
     """Bash gets what fits the word that is being typed."""
-    asked = {"_VIDSEG_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    asked = {
+        "_VIDSEG_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
     code = "import sys; sys.argv[0] = 'vidseg'\nfrom vidseg.cli.main import main\nmain()"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **asked}, timeout=240
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **asked},
+        timeout=240,
     )
     assert done.stdout.splitlines() == [f"plain,{found}"], done.stderr
 
@@ -238,7 +274,17 @@ def test_a_report_replaces_no_clip(clip: Path, tmp_path: Path) -> None:
     ):
         for options in ([], ["--resumable"]):
             line = one_line(
-                vidseg("render", clip, "-o", tmp_path / "out.mp4", "-b", "red", "--report", report, *options)
+                vidseg(
+                    "render",
+                    clip,
+                    "-o",
+                    tmp_path / "out.mp4",
+                    "-b",
+                    "red",
+                    "--report",
+                    report,
+                    *options,
+                )
             )
             assert message in line
             assert not (tmp_path / "out.mp4").exists()
@@ -248,7 +294,9 @@ def test_a_report_replaces_no_clip(clip: Path, tmp_path: Path) -> None:
 
 def test_what_was_made_is_named(clip: Path, tmp_path: Path) -> None:
     """A pair was called by the name that neither of its files has, and its matte complained of no sound."""
-    done = vidseg("render", clip, "-o", tmp_path / "out.mp4", "--pair", "--report", tmp_path / "r.json")
+    done = vidseg(
+        "render", clip, "-o", tmp_path / "out.mp4", "--pair", "--report", tmp_path / "r.json"
+    )
     made = ", ".join(str(tmp_path / name) for name in ("out.fgr.mp4", "out.matte.mp4", "r.json"))
     assert done.stderr.splitlines()[-1].startswith(f"{made}: 12 frames in ")
     assert "audio" not in done.stderr
@@ -279,4 +327,6 @@ def test_a_full_disk_behind_standard_output_is_told(words: list[str]) -> None:
 )
 def test_what_would_have_no_effect_is_refused(clip: Path, words: list[str], message: str) -> None:
     """A rate factor beyond the encoder's was taken for its highest; pictures' range is the source's."""
-    assert message in one_line(vidseg("render", clip, "-o", clip.parent / "out.mp4", "-b", "red", *words))
+    assert message in one_line(
+        vidseg("render", clip, "-o", clip.parent / "out.mp4", "-b", "red", *words)
+    )

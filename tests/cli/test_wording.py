@@ -43,7 +43,10 @@ def test_every_option_in_a_message_exists() -> None:
         tree = ast.parse(path.read_text("utf-8"))
         texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
         named = {
-            name for text in texts if isinstance(text, str) for name in re.findall(r"--[a-z][a-z-]+", text)
+            name
+            for text in texts
+            if isinstance(text, str)
+            for name in re.findall(r"--[a-z][a-z-]+", text)
         }
         named = {name.rstrip("-") for name in named}
         assert named <= everything, path

@@ -140,7 +140,9 @@ def greys(path: Path, canvas: Canvas, times: Iterable[int]) -> Iterator[int]:
     with closing(open_background(str(path), canvas)) as background:
         for number in times:
             frame = frame_of(np.zeros((48, 64, 3), np.uint8), pts=number)
-            made = Frame(background.planes(frame, CLEAR), 0, Fraction(1, 30), 1, canvas.layout, canvas.colour)
+            made = Frame(
+                background.planes(frame, CLEAR), 0, Fraction(1, 30), 1, canvas.layout, canvas.colour
+            )
             yield int(small_rgb(made, Box(0, 0, 64, 48), 1, 1)[0, 0, 1])
 
 
@@ -152,8 +154,12 @@ def test_a_video_plays_at_its_own_speed_and_loops(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("before", [[], range(4), range(33)], ids=["at once", "in its first run", "later"])
-def test_a_video_is_where_it_would_be_after_a_pause_of_years(tmp_path: Path, before: Iterable[int]) -> None:
+@pytest.mark.parametrize(
+    "before", [[], range(4), range(33)], ids=["at once", "in its first run", "later"]
+)
+def test_a_video_is_where_it_would_be_after_a_pause_of_years(
+    tmp_path: Path, before: Iterable[int]
+) -> None:
     """A clock that jumped by a billion seconds had the background played through for all of them."""
     times = [*before, *(30 * 10**9 + each for each in (0, 7, 14, 15, 24, 30 * 10**9))]
     seen = list(greys(colours(tmp_path, "b.mp4"), canvas_for(), times))
@@ -171,7 +177,9 @@ PQ, HLG = Colour(False, 9, 9, 16), Colour(False, 9, 9, 18)
 
 @pytest.mark.parametrize("theirs", [PQ, HLG])
 @pytest.mark.parametrize("mine", [Colour(False, 1, 1, 1), PQ, HLG])
-def test_an_hdr_video_is_brought_into_the_clips_light(tmp_path: Path, theirs: Colour, mine: Colour) -> None:
+def test_an_hdr_video_is_brought_into_the_clips_light(
+    tmp_path: Path, theirs: Colour, mine: Colour
+) -> None:
     """Only SDR behind HDR was: a phone's HDR video came out flat and grey behind an SDR clip."""
     path = tmp_path / "hdr.mp4"
 
@@ -253,7 +261,9 @@ def coded(rgb: tuple[int, int, int], colour: Colour) -> np.ndarray:
 
 
 @pytest.mark.parametrize("colour", [Colour(True, 6), Colour(False, 6), Colour(False, 1)], ids=str)
-def test_a_picture_behind_a_clip_is_written_in_the_clips_own_codes(tmp_path: Path, colour: Colour) -> None:
+def test_a_picture_behind_a_clip_is_written_in_the_clips_own_codes(
+    tmp_path: Path, colour: Colour
+) -> None:
     """The whole way, from a PNG to the planes of the file; FFV1, so that the codec loses nothing."""
     colours = ((200, 40, 60), (30, 160, 220))
     picture = np.repeat(np.array(colours, np.uint8)[None], 64, axis=0).repeat(48, axis=1)
@@ -307,7 +317,9 @@ def test_a_render_in_segments_sees_that_numbered_pictures_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = write_sequence(tmp_path / "bg")
-    settings = RenderSettings(source=tmp_path / "x.mp4", output=tmp_path / "out.mp4", background=str(name))
+    settings = RenderSettings(
+        source=tmp_path / "x.mp4", output=tmp_path / "out.mp4", background=str(name)
+    )
     write_clip(settings.source, frames=2)
     before = identity(settings)
     monkeypatch.chdir(tmp_path)
@@ -339,10 +351,14 @@ def test_what_other_programs_have_to_export_is_told_so(
         )
 
 
-def test_a_film_of_one_picture_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_film_of_one_picture_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Cause: pictures that only FFmpeg reads were looped like a film of a 25th of a second."""
     opened: list[object] = []
-    monkeypatch.setattr(background, "decode", lambda *a, **k: (opened.append(a), decode(*a, **k))[1])
+    monkeypatch.setattr(
+        background, "decode", lambda *a, **k: (opened.append(a), decode(*a, **k))[1]
+    )
     write_picture(tmp_path / "b.pfm", np.full((48, 64, 3), 1, np.float32))  # type: ignore[arg-type]
     assert set(greys(tmp_path / "b.pfm", canvas_for(), range(0, 300, 50))) == {255}
     assert len(opened) == 1

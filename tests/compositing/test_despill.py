@@ -33,12 +33,16 @@ def before_a_screen(person: Rgb, screen: Rgb, name: str = "yuv420p") -> tuple[Fr
     alpha = alpha_of(form.peak, form.dtype)
     share = (alpha / form.peak)[..., None]
     light = 0.2 * np.minimum(1, 2 * cv2.blur(1 - share, (7, 7)))[..., None]
-    rgb = (np.array(person) * (1 - light) + np.array(screen) * light) * share + np.array(screen) * (1 - share)
+    rgb = (np.array(person) * (1 - light) + np.array(screen) * light) * share + np.array(screen) * (
+        1 - share
+    )
     matrix = rgb_to_yuv_matrix(Colour(), SIZE, form.bits)
     codes = np.rint(rgb / 255 @ matrix[:, :3].T + matrix[:, 3]).astype(form.dtype)
     sizes = [form.plane_size(i, SIZE, SIZE) for i in range(3)]
     planes = tuple(
-        as_plane(cv2.resize(np.ascontiguousarray(codes[..., i]), size, interpolation=cv2.INTER_AREA))
+        as_plane(
+            cv2.resize(np.ascontiguousarray(codes[..., i]), size, interpolation=cv2.INTER_AREA)
+        )
         for i, size in enumerate(sizes)
     )
     return Frame(planes, 0, Fraction(1, 25), 1, form, Colour()), alpha
@@ -59,7 +63,9 @@ def without_screen(people: Planes, frame: Frame, alpha: Plane) -> Planes:
 
 def rgb_of(frame: Frame, planes: tuple[Plane, ...]) -> NDArray[np.float64]:
     """Return planes as RGB [H, W, 3] in 0..255."""
-    whole = np.stack([cv2.resize(plane, (SIZE, SIZE)) for plane in planes], axis=-1).astype(np.float64)
+    whole = np.stack([cv2.resize(plane, (SIZE, SIZE)) for plane in planes], axis=-1).astype(
+        np.float64
+    )
     matrix = yuv_to_rgb_matrix(Colour(), SIZE, frame.format.bits)
     return np.asarray(whole @ matrix[:, :3].T + matrix[:, 3])
 
@@ -78,7 +84,8 @@ def test_hair_before_a_screen_loses_its_tint(screen: Rgb, name: str) -> None:
     people = people_of(frame, alpha)
     edge = (alpha > frame.format.peak // 5) & (alpha < frame.format.peak)
     before, after = (
-        tint(rgb_of(frame, planes), edge, screen) for planes in (people, without_screen(people, frame, alpha))
+        tint(rgb_of(frame, planes), edge, screen)
+        for planes in (people, without_screen(people, frame, alpha))
     )
     assert before > 15
     assert after < 0.35 * before
@@ -94,7 +101,9 @@ def test_skin_keeps_its_colour() -> None:
 
 
 @pytest.mark.parametrize(
-    "wall", [(128, 128, 128), (150, 160, 145), (215, 150, 115)], ids=["grey", "pale green", "skin-coloured"]
+    "wall",
+    [(128, 128, 128), (150, 160, 145), (215, 150, 115)],
+    ids=["grey", "pale green", "skin-coloured"],
 )
 def test_before_other_walls_nothing_changes(wall: Rgb) -> None:
     frame, alpha = before_a_screen(GREY_HAIR, wall)

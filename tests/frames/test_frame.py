@@ -60,7 +60,9 @@ def test_an_untagged_picture_is_bt709_when_high_and_bt601_when_low() -> None:
 
 @pytest.mark.parametrize("name", list(WORKING_FORMATS))
 @pytest.mark.parametrize("size", [(64, 48), (61, 47)])
-def test_small_rgb_shows_the_same_colours_from_every_format(name: str, size: tuple[int, int]) -> None:
+def test_small_rgb_shows_the_same_colours_from_every_format(
+    name: str, size: tuple[int, int]
+) -> None:
     width, height = size
     rgb = np.zeros((height, width, 3), np.uint8)
     rgb[:, : width // 2] = (200, 40, 90)

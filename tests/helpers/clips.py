@@ -1,7 +1,8 @@
 """Clips for tests, built by PyAV, and readers that look at what came out.
 
-In every default picture a person is what `vidseg.networks.fake` takes for one: bright green. The frame's
-number is drawn in greens too, so that it passes for a person and outlives a change of background.
+In every default picture a person is what `vidseg.networks.fake` takes for one: bright green. The
+frame's number is drawn in greens too, so that it passes for a person and outlives a change of
+background.
 """
 
 import hashlib
@@ -61,7 +62,8 @@ class Chapter(NamedTuple):
     title: str
 
 
-# -- pictures ----------------------------------------------------------------------------------------------
+# -- pictures
+# ----------------------------------------------------------------------------------------------
 
 
 def person_mask(number: int, width: int, height: int) -> NDArray[np.bool_]:
@@ -101,7 +103,10 @@ def frame_number(rgb: Rgb) -> int:
     side, quarter = _block(rgb.shape[1]), max(1, _block(rgb.shape[1]) // 4)
     middle = (PERSON_RGB[1] + DARK_PERSON_RGB[1]) / 2
     rows = rgb[side + quarter : 2 * side - quarter, :, 1]
-    cells = [rows[:, (i + 1) * side + quarter : (i + 2) * side - quarter].mean() for i in range(NUMBER_BITS)]
+    cells = [
+        rows[:, (i + 1) * side + quarter : (i + 2) * side - quarter].mean()
+        for i in range(NUMBER_BITS)
+    ]
     return sum(1 << bit for bit, green in enumerate(cells) if green < middle)
 
 
@@ -114,7 +119,8 @@ def write_picture(path: Path, rgb: Rgb | None = None, *, width: int = 64, height
     return path
 
 
-# -- writing -----------------------------------------------------------------------------------------------
+# -- writing
+# -----------------------------------------------------------------------------------------------
 
 
 def write_clip(
@@ -147,9 +153,10 @@ def write_clip(
 ) -> Path:
     """Write a clip and return its path.
 
-    `pts` (in `time_base`, default 1/`rate`) makes a variable frame rate and sets the number of frames.
-    `rotation` in degrees (counter-clockwise, as FFmpeg counts) and `mirrored` go into a display matrix.
-    `options` are the video encoder's; x264 and x265 are given crf 14, so that numbers and colours survive.
+    `pts` (in `time_base`, default 1/`rate`) makes a variable frame rate and sets the number of
+    frames. `rotation` in degrees (counter-clockwise, as FFmpeg counts) and `mirrored` go into a
+    display matrix. `options` are the video encoder's; x264 and x265 are given crf 14, so that
+    numbers and colours survive.
     """
     time_base = time_base or 1 / Fraction(rate)
     times = list(range(frames)) if pts is None else list(pts)
@@ -190,11 +197,15 @@ def write_clip(
 def _add_video(out: Any, codec: str, rate: int | Fraction, options: dict[str, str]) -> Any:
     if codec in ("libx264", "libx265"):
         quiet = {"x265-params": "log-level=error"} if codec == "libx265" else {}
-        options = {"preset": "veryfast"} | ({} if "qp" in options else {"crf": "14"}) | quiet | options
+        options = (
+            {"preset": "veryfast"} | ({} if "qp" in options else {"crf": "14"}) | quiet | options
+        )
     return out.add_stream(codec, rate=rate, options=options)
 
 
-def _shape(video: Any, width: int, height: int, pix_fmt: str, time_base: Fraction, colour: Colour) -> None:
+def _shape(
+    video: Any, width: int, height: int, pix_fmt: str, time_base: Fraction, colour: Colour
+) -> None:
     video.width, video.height, video.pix_fmt = width, height, pix_fmt
     context = video.codec_context
     context.time_base = time_base
@@ -206,7 +217,9 @@ def _shape(video: Any, width: int, height: int, pix_fmt: str, time_base: Fractio
 
 def _add_audio(out: Any, track: Audio) -> Any:
     options = track.get("options", {})
-    stream = out.add_stream(track.get("codec", "aac"), rate=track.get("rate", 48000), options=options)
+    stream = out.add_stream(
+        track.get("codec", "aac"), rate=track.get("rate", 48000), options=options
+    )
     stream.codec_context.layout = track.get("layout", "stereo")
     return _named(stream, track.get("language"), track.get("title"))
 
@@ -247,7 +260,13 @@ def _add_cover(out: Any, cover: Rgb | None) -> Any:
 def _chapter(number: int, chapter: Chapter) -> Any:
     start, end = round(chapter.start * 1000), round(chapter.end * 1000)
     title = {"title": chapter.title}
-    return {"id": number, "start": start, "end": end, "time_base": Fraction(1, 1000), "metadata": title}
+    return {
+        "id": number,
+        "start": start,
+        "end": end,
+        "time_base": Fraction(1, 1000),
+        "metadata": title,
+    }
 
 
 def _mux_cover(out: Any, stream: Any, cover: Rgb | None) -> None:
@@ -256,7 +275,9 @@ def _mux_cover(out: Any, stream: Any, cover: Rgb | None) -> None:
     out.mux(stream.encode(frame) + stream.encode(None))
 
 
-def _mux_video(out: Any, video: Any, picture: Picture, times: Sequence[int], time_base: Fraction) -> None:
+def _mux_video(
+    out: Any, video: Any, picture: Picture, times: Sequence[int], time_base: Fraction
+) -> None:
     for i, pts in enumerate(times):
         frame = _video_frame(picture(i), video.codec_context)
         frame.pts, frame.time_base = pts, time_base
@@ -272,7 +293,9 @@ def _video_frame(picture: Rgb | tuple[NDArray[Any], ...], context: Any) -> av.Vi
             rows = np.frombuffer(plane, samples.dtype).reshape(plane.height, -1)  # type: ignore[call-overload]
             rows[:, : samples.shape[1]] = samples
     else:
-        matrix = context.colorspace if context.colorspace != 2 else (1 if context.height > 576 else 5)
+        matrix = (
+            context.colorspace if context.colorspace != 2 else (1 if context.height > 576 else 5)
+        )
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24").reformat(
             format=context.pix_fmt,
             dst_colorspace=matrix,
@@ -295,12 +318,16 @@ def _mux_audio(out: Any, stream: Any, track: Audio, video_seconds: float) -> Non
     context, rate = stream.codec_context, stream.codec_context.sample_rate
     start = track.get("start", 0.0)
     channels = len(context.layout.channels)
-    samples = _tone(rate, track.get("seconds", video_seconds - start), track.get("tone", 440.0), channels)
+    samples = _tone(
+        rate, track.get("seconds", video_seconds - start), track.get("tone", 440.0), channels
+    )
     # Packed: PyAV reads beyond the eighth plane.
     packed = np.ascontiguousarray(samples.T).reshape(1, -1)
     frame = av.AudioFrame.from_ndarray(packed, "flt", context.layout.name)
     frame.sample_rate, frame.pts, frame.time_base = rate, round(start * rate), Fraction(1, rate)
-    resampler = av.AudioResampler(context.format, context.layout, rate, frame_size=context.frame_size or 1024)
+    resampler = av.AudioResampler(
+        context.format, context.layout, rate, frame_size=context.frame_size or 1024
+    )
     for piece in resampler.resample(frame) + resampler.resample(None):
         out.mux(stream.encode(piece))
     out.mux(stream.encode(None))
@@ -317,7 +344,8 @@ def _mux_subtitles(out: Any, stream: Any, track: Subtitles) -> None:
         out.mux_one(packet)
 
 
-# -- reading -----------------------------------------------------------------------------------------------
+# -- reading
+# -----------------------------------------------------------------------------------------------
 
 
 class Shown(NamedTuple):
@@ -379,7 +407,9 @@ def audio_packets(path: Path) -> list[AudioPacket]:
         tracks = {stream.index: order for order, stream in enumerate(source.streams.audio)}
         found = (
             [
-                AudioPacket(tracks[p.stream_index], _seconds(p.pts, p), _seconds(p.dts, p), _sha256(p))
+                AudioPacket(
+                    tracks[p.stream_index], _seconds(p.pts, p), _seconds(p.dts, p), _sha256(p)
+                )
                 for p in source.demux(*source.streams.audio)
                 if p.size
             ]
@@ -407,7 +437,9 @@ def ffprobe(path: Path, *args: str) -> dict[str, Any]:
         return _probed(path)
     words = args or ("-show_streams", "-show_chapters", "-show_format")
     command = [program, "-v", "error", "-of", "json", *words, str(path)]
-    result: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    result: dict[str, Any] = json.loads(
+        subprocess.run(command, check=True, capture_output=True).stdout
+    )
     return result
 
 
@@ -429,7 +461,13 @@ def _told(stream: Any) -> dict[str, Any]:
     if stream.type == "video":
         context = stream.codec_context
         told |= {"width": context.width, "height": context.height, "pix_fmt": context.pix_fmt}
-        told |= {"sample_aspect_ratio": context.sample_aspect_ratio, "color_space": context.colorspace}
-        told |= {"color_range": {1: "tv", 2: "pc"}.get(context.color_range), "nb_frames": stream.frames}
+        told |= {
+            "sample_aspect_ratio": context.sample_aspect_ratio,
+            "color_space": context.colorspace,
+        }
+        told |= {
+            "color_range": {1: "tv", 2: "pc"}.get(context.color_range),
+            "nb_frames": stream.frames,
+        }
         told |= {"duration": stream.duration and stream.duration * stream.time_base}
     return told

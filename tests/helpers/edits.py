@@ -19,24 +19,36 @@ def set_edits(path: Path, edits: Sequence[tuple[float, float | None]]) -> Path:
     header = next(body for name, body in movie if name == b"mvhd")
     ticks = struct.unpack_from(">I", header, 12)[0]
     total = round(sum(length for length, _ in edits) * ticks)
-    edited = [(name, _track(body, edits, ticks, total) if name == b"trak" else body) for name, body in movie]
+    edited = [
+        (name, _track(body, edits, ticks, total) if name == b"trak" else body)
+        for name, body in movie
+    ]
     edited = [(name, _put(body, 16, total) if name == b"mvhd" else body) for name, body in edited]
     path.write_bytes(data[:place] + _box(b"moov", b"".join(_box(*box) for box in edited)))
     return path
 
 
-def _track(body: bytes, edits: Sequence[tuple[float, float | None]], ticks: int, total: int) -> bytes:
+def _track(
+    body: bytes, edits: Sequence[tuple[float, float | None]], ticks: int, total: int
+) -> bytes:
     boxes = [(name, inner) for _, name, inner in _boxes(body) if name != b"edts"]
     media = next(inner for name, inner in boxes if name == b"mdia")
     own_ticks = struct.unpack_from(
         ">I", next(inner for _, name, inner in _boxes(media) if name == b"mdhd"), 12
     )[0]
     rows = b"".join(
-        struct.pack(">IiI", round(length * ticks), -1 if begin is None else round(begin * own_ticks), 1 << 16)
+        struct.pack(
+            ">IiI",
+            round(length * ticks),
+            -1 if begin is None else round(begin * own_ticks),
+            1 << 16,
+        )
         for length, begin in edits
     )
     table = _box(b"elst", struct.pack(">II", 0, len(edits)) + rows)
-    first, *rest = [(name, _put(inner, 20, total) if name == b"tkhd" else inner) for name, inner in boxes]
+    first, *rest = [
+        (name, _put(inner, 20, total) if name == b"tkhd" else inner) for name, inner in boxes
+    ]
     return b"".join(_box(*box) for box in (first, (b"edts", table), *rest))
 
 

@@ -50,4 +50,6 @@ def overlaps(
 
 def person(left: float, top: float = 100, width: int = 60, height: int = 160) -> Box:
     """Return a box for a person, cut to the frame."""
-    return Box(max(0, round(left)), round(top), min(WIDTH, round(left) + width), round(top) + height)
+    return Box(
+        max(0, round(left)), round(top), min(WIDTH, round(left) + width), round(top) + height
+    )

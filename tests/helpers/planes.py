@@ -36,7 +36,11 @@ def frame_of(
 
 
 def info_of(
-    width: int, height: int, *, orientation: Orientation | None = None, aspect: Fraction = Fraction(1)
+    width: int,
+    height: int,
+    *,
+    orientation: Orientation | None = None,
+    aspect: Fraction = Fraction(1),
 ) -> VideoInfo:
     """Return what would be known of a 30 fps source of this size."""
     return VideoInfo(

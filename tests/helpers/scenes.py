@@ -30,4 +30,6 @@ def as_frame(rgb: NDArray[np.float64], *, index: int = 0, name: str = "yuv420p")
     codes = np.rint(rgb / 255 @ matrix[:, :3].T + matrix[:, 3]).astype(form.dtype)
     step_y, step_x = 1 << form.shift_y, 1 << form.shift_x
     planes = (codes[..., 0], codes[::step_y, ::step_x, 1], codes[::step_y, ::step_x, 2])
-    return Frame(tuple(np.ascontiguousarray(p) for p in planes), index, Fraction(1, RATE), 1, form, Colour())
+    return Frame(
+        tuple(np.ascontiguousarray(p) for p in planes), index, Fraction(1, RATE), 1, form, Colour()
+    )

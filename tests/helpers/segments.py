@@ -17,7 +17,12 @@ QUICK = EncodeSettings(preset="ultrafast")
 
 def settings(source: Path, output: Path, **changes: Any) -> RenderSettings:
     """Return settings with everything on that looks at neighbouring frames."""
-    given = {"background": "#2040c0", "encode": QUICK, "matte": MatteSettings(smooth=0.8), **changes}
+    given = {
+        "background": "#2040c0",
+        "encode": QUICK,
+        "matte": MatteSettings(smooth=0.8),
+        **changes,
+    }
     return RenderSettings(source=source, output=output, **given)
 
 

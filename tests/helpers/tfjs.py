@@ -1,7 +1,7 @@
 """Writes small TensorFlow.js graph models with BodyPix's node names, for what has no real weights here.
 
-They find people as `vidseg.networks.fake` does, by their bright green, so that whole renders with them mean
-something; their other outputs are arbitrary functions of the picture.
+They find people as `vidseg.networks.fake` does, by their bright green, so that whole renders with
+them mean something; their other outputs are arbitrary functions of the picture.
 """
 
 import base64
@@ -45,9 +45,10 @@ def write_bodypix(
 ) -> Path:
     """Write a graph of strided convolutions under BodyPix's names; return the path of its json.
 
-    MobileNet's of stride 8 ends in a dilated convolution, as the published one has several. Bright green
-    gives ``float_segments`` above 2, greys below -2. `quantised`: ``uint8`` or ``uint16`` stores the weights
-    as such with a scale and an offset. `group` begins the names of the weight files.
+    MobileNet's of stride 8 ends in a dilated convolution, as the published one has several. Bright
+    green gives ``float_segments`` above 2, greys below -2. `quantised`: ``uint8`` or ``uint16``
+    stores the weights as such with a scale and an offset. `group` begins the names of the weight
+    files.
     """
     random = np.random.default_rng(seed)
     scope = {"mobilenet": "MobilenetV1", "resnet50": "resnet_v1_50"}[architecture]
@@ -69,7 +70,9 @@ def write_bodypix(
         weights = graph.random_weights(1, channels, outputs, 0.5)
         if name == "float_segments":
             weights[..., 0] = 6.0 * np.eye(_CHANNELS)[0]
-        graph.convolution(name, tensor, weights, 1, first_bias=-2.5 if name == "float_segments" else 0.0)
+        graph.convolution(
+            name, tensor, weights, 1, first_bias=-2.5 if name == "float_segments" else 0.0
+        )
     folder.mkdir(parents=True, exist_ok=True)
     names = _write_shards(folder, group, b"".join(graph.blobs), shards)
     document = {
@@ -102,19 +105,29 @@ class _Graph:
         self.blobs: list[bytes] = []
         free = [{"size": size} for size in ("1", "-1", "-1", "3")]
         attributes = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": {"dim": free}}}
-        self.nodes: list[dict[str, Any]] = [{"name": "sub_2", "op": "Placeholder", "attr": attributes}]
+        self.nodes: list[dict[str, Any]] = [
+            {"name": "sub_2", "op": "Placeholder", "attr": attributes}
+        ]
 
     def node(self, name: str, op: str, inputs: list[str], **attributes: Any) -> str:
         typed = {"T": {"type": "DT_FLOAT"}, **attributes}
         self.nodes.append({"name": name, "op": op, "input": inputs, "attr": typed})
         return name
 
-    def random_weights(self, side: int, inputs: int, outputs: int, spread: float) -> NDArray[np.float64]:
+    def random_weights(
+        self, side: int, inputs: int, outputs: int, spread: float
+    ) -> NDArray[np.float64]:
         """Return a kernel of `side` x `side`: [side, side, inputs, outputs]."""
         return spread * self.random.standard_normal((side, side, inputs, outputs))
 
     def convolution(
-        self, name: str, source: str, weights: NDArray[np.float64], stride: int, *, first_bias: float = 0.0
+        self,
+        name: str,
+        source: str,
+        weights: NDArray[np.float64],
+        stride: int,
+        *,
+        first_bias: float = 0.0,
     ) -> str:
         """Add a convolution with a bias, which is `first_bias` for the first output."""
         kernel = self._constant(f"{name}/weights", weights)

@@ -28,13 +28,22 @@ def names(clips: list[Clip], folder: Path) -> list[str]:
     return [clip.output.relative_to(folder).as_posix() for clip in clips]
 
 
-# -- finding and naming --------------------------------------------------------------------------------------
+# -- finding and naming
+# --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A folder with things in it."""
-    for name in ("a.mp4", "b.MOV", "notes.txt", "day1/a.mp4", "day1/c.avi", ".hidden/x.mp4", ".y.mp4"):
+    for name in (
+        "a.mp4",
+        "b.MOV",
+        "notes.txt",
+        "day1/a.mp4",
+        "day1/c.avi",
+        ".hidden/x.mp4",
+        ".y.mp4",
+    ):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -43,7 +52,12 @@ def tree(tmp_path: Path) -> Path:
 
 def test_a_folder_means_all_videos_below_it(tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert names(find_clips([str(tree)], out), out) == ["a.mp4", "b.MOV", "day1/a.mp4", "day1/c.mp4"]
+    assert names(find_clips([str(tree)], out), out) == [
+        "a.mp4",
+        "b.MOV",
+        "day1/a.mp4",
+        "day1/c.mp4",
+    ]
 
 
 def test_patterns_and_files_count_once(tree: Path, tmp_path: Path) -> None:
@@ -78,7 +92,9 @@ def test_results_that_a_pattern_finds_are_no_sources(tree: Path) -> None:
 
 def test_no_result_replaces_its_source(tree: Path) -> None:
     """The clips counted as done already: the run skipped all of them and ended well."""
-    with pytest.raises(SettingsError, match="would be replaced by its own result; give -o another folder"):
+    with pytest.raises(
+        SettingsError, match="would be replaced by its own result; give -o another folder"
+    ):
         find_clips([str(tree)], tree)
 
 
@@ -110,7 +126,9 @@ def test_a_result_ends_in_what_can_hold_it(
     if len(expected) == 3:
         (tree / "d.webm").touch()
     out = tmp_path / "out"
-    assert names(find_clips([f"{tree}/*.[mMw]*"], out, endings=endings_for(common)), out) == expected
+    assert (
+        names(find_clips([f"{tree}/*.[mMw]*"], out, endings=endings_for(common)), out) == expected
+    )
 
 
 def test_names_follow_the_template(tree: Path, tmp_path: Path) -> None:
@@ -176,14 +194,22 @@ def test_a_quiet_batch_tells_what_failed(tmp_path: Path) -> None:
     assert re.fullmatch(r"\S+/out/bad.mp4: failed: \S+/bad.mp4: not a media file.*\n", done.stderr)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this system has no device that is always full"
+)
 def test_a_batch_outlives_its_log(tmp_path: Path) -> None:
     """The first clip that ended was told to a log on a full disk, and no other was begun."""
     clips = [write_clip(tmp_path / name, frames=3) for name in ("a.mp4", "b.mp4")]
     command = vidseg("batch", *clips, "-o", tmp_path / "out", "-b", "red", "--jobs", "1")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=full, text=True, check=False, timeout=240, cwd=PROJECT
+            command,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            check=False,
+            timeout=240,
+            cwd=PROJECT,
         )
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "2 done"
@@ -224,7 +250,8 @@ def test_a_quota_counts_as_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert cores() == 2
 
 
-# -- running -------------------------------------------------------------------------------------------------
+# -- running
+# -------------------------------------------------------------------------------------------------
 
 
 def test_twenty_clips_two_of_them_broken(tmp_path: Path) -> None:
@@ -236,7 +263,18 @@ def test_twenty_clips_two_of_them_broken(tmp_path: Path) -> None:
         (folder / f"{number:02d}.mp4").write_bytes(whole.read_bytes())
     (folder / "07.mp4").write_bytes(b"not a video at all")
     (folder / "13.mp4").write_bytes(whole.read_bytes()[:600])
-    words = ("batch", folder, "-o", tmp_path / "out", "-b", "red", "--preset", "ultrafast", "--jobs", "2")
+    words = (
+        "batch",
+        folder,
+        "-o",
+        tmp_path / "out",
+        "-b",
+        "red",
+        "--preset",
+        "ultrafast",
+        "--jobs",
+        "2",
+    )
     done = run(*words, "--report", tmp_path / "report.json")
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[-1] == "18 done, 2 failed"
@@ -286,7 +324,9 @@ def test_the_share_of_each_clip_that_is_done_is_told(tmp_path: Path) -> None:
         Clip(write_clip(tmp_path / f"{number}.mp4", frames=10), tmp_path / f"out-{number}.mp4")
         for number in range(2)
     ]
-    common = RenderSettings(source=Path("x"), output=Path("y"), encode=EncodeSettings(preset="ultrafast"))
+    common = RenderSettings(
+        source=Path("x"), output=Path("y"), encode=EncodeSettings(preset="ultrafast")
+    )
     told: list[tuple[int, float]] = []
     with closing(LocalWorkers(SegmentSettings(), 1, open_fake)) as workers:
         jobs = [settings_for(clip, common) for clip in clips]
@@ -301,7 +341,9 @@ def test_workers_that_die_at_once_end_a_batch(tmp_path: Path) -> None:
     given = RenderSettings(source=tmp_path / "in.mp4", output=tmp_path / "out.mp4")
     with (
         closing(LocalWorkers(SegmentSettings(), 1, open_never)) as workers,
-        pytest.raises(ModelError, match="workers die before they have opened the network; try --jobs 1"),
+        pytest.raises(
+            ModelError, match="workers die before they have opened the network; try --jobs 1"
+        ),
     ):
         list(workers.run([given], lambda *_: None))
 
@@ -368,7 +410,11 @@ def test_an_unknown_model_ends_in_one_line(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "a.mp4", frames=2)
     words = ["batch", str(source), "-o", str(tmp_path / "out"), "-b", "red", "--model", "nonsense"]
     done = subprocess.run(
-        [sys.executable, "-m", "vidseg", *words], capture_output=True, text=True, check=False, cwd=PROJECT
+        [sys.executable, "-m", "vidseg", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
     )
     assert done.returncode == 1
     (said,) = done.stderr.splitlines()

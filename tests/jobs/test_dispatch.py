@@ -136,10 +136,14 @@ def outcomes(transport: FakeTransport, pieces: Sequence[str]) -> dict[int, Outco
 
 
 def test_pieces_are_sent_in_their_order_and_answered_by_their_numbers() -> None:
-    transport = FakeTransport(behave=lambda worker, piece: [Answer(worker, Outcome("done", int(piece)))])
+    transport = FakeTransport(
+        behave=lambda worker, piece: [Answer(worker, Outcome("done", int(piece)))]
+    )
     ended = outcomes(transport, ["10", "11", "12", "13", "14"])
     assert transport.sent == ["10", "11", "12", "13", "14"]
-    assert {number: outcome.frames for number, outcome in ended.items()} == {n: 10 + n for n in range(5)}
+    assert {number: outcome.frames for number, outcome in ended.items()} == {
+        n: 10 + n for n in range(5)
+    }
 
 
 def test_without_pieces_there_are_no_workers() -> None:
@@ -250,7 +254,12 @@ def test_some_may_die_before_they_are_ready() -> None:
 def test_progress_is_passed_on_with_the_pieces_number() -> None:
     told: list[tuple[int, float]] = []
     transport = FakeTransport(
-        limit=1, behave=lambda worker, _: [Progress(worker, 0.5), Answer(worker, DONE), Progress(worker, 0.9)]
+        limit=1,
+        behave=lambda worker, _: [
+            Progress(worker, 0.5),
+            Answer(worker, DONE),
+            Progress(worker, 0.9),
+        ],
     )
     with closing(dispatcher(transport)) as tested:
         list(tested.run(["a", "b"], lambda number, share: told.append((number, share))))
@@ -292,12 +301,18 @@ def test_everything_is_dismissed_after_an_exception() -> None:
 
 def test_a_run_that_is_left_early_gives_the_next_one_no_answers() -> None:
     """A worker that was still at a piece answered the next run, by the number the piece had in the first."""
-    transport = FakeTransport(behave=lambda worker, piece: [Answer(worker, Outcome("done", message=piece))])
+    transport = FakeTransport(
+        behave=lambda worker, piece: [Answer(worker, Outcome("done", message=piece))]
+    )
     with closing(dispatcher(transport)) as tested:
         with closing(tested.run(["a", "b", "c"], lambda *_: None)) as left:
             next(left)
         ended = list(tested.run(["d", "e", "f"], lambda *_: None))
-    assert sorted((number, outcome.message) for number, outcome in ended) == [(0, "d"), (1, "e"), (2, "f")]
+    assert sorted((number, outcome.message) for number, outcome in ended) == [
+        (0, "d"),
+        (1, "e"),
+        (2, "f"),
+    ]
 
 
 @settings(deadline=None)  # busy machines take their time

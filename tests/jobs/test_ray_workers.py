@@ -43,7 +43,9 @@ ray_is_there = [
 @pytest.fixture(scope="module")
 def cluster(common: Path) -> Iterator[Any]:
     """A node of two cores, one at a time on a machine; skips where Ray isn't installed."""
-    pytest.importorskip("ray", reason="Ray is not installed: pip install -c constraints.txt '.[ray]'")
+    pytest.importorskip(
+        "ray", reason="Ray is not installed: pip install -c constraints.txt '.[ray]'"
+    )
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -113,12 +115,16 @@ class TestOnACluster:
     ) -> None:
         monkeypatch.setenv("VIDSEG_TEST_CREW", "2")
         monkeypatch.setenv("VIDSEG_TEST_ONCE", str(tmp_path / "died"))
-        source = write_clip(tmp_path / "in.mp4", frames=65 * RATE, rate=RATE, audio=[Audio()], b_frames=2)
+        source = write_clip(
+            tmp_path / "in.mp4", frames=65 * RATE, rate=RATE, audio=[Audio()], b_frames=2
+        )
         resume.render(lossless(source, tmp_path / "local.mkv"), segmenter=FakeSegmenter())
         given = lossless(source, tmp_path / "out.mkv")
         said: list[str] = []
         with closing(
-            RayWorkers(cluster.address, given.segment, 2, say=said.append, opener=open_mortal, cores=1)
+            RayWorkers(
+                cluster.address, given.segment, 2, say=said.append, opener=open_mortal, cores=1
+            )
         ) as crew:
             report = resume.render(given, renderer=crew.render)
         assert len([line for line in said if "a worker died" in line]) == 1
@@ -138,10 +144,16 @@ class TestOnACluster:
         sources.append(write_clip(tmp_path / "deadly.mp4", frames=10, picture=black_corner))
         sources.append(tmp_path / "broken.mp4")
         sources[-1].write_text("no video")
-        common = RenderSettings(source=sources[0], output=sources[0], encode=EncodeSettings(codec="ffv1"))
+        common = RenderSettings(
+            source=sources[0], output=sources[0], encode=EncodeSettings(codec="ffv1")
+        )
         clips = [Clip(source, tmp_path / f"out-{source.stem}.mkv") for source in sources]
-        with closing(RayWorkers(cluster.address, SegmentSettings(), 2, opener=open_deadly, cores=1)) as crew:
-            outcomes = dict(crew.run([settings_for(clip, common) for clip in clips], lambda *_: None))
+        with closing(
+            RayWorkers(cluster.address, SegmentSettings(), 2, opener=open_deadly, cores=1)
+        ) as crew:
+            outcomes = dict(
+                crew.run([settings_for(clip, common) for clip in clips], lambda *_: None)
+            )
         assert [outcomes[number].state for number in range(6)] == ["done"] * 5 + ["failed"]
         assert "not a media file" in outcomes[5].message
         assert all(len(read_planes(clip.output)) == 10 for clip in clips[:5])
@@ -151,7 +163,9 @@ class TestOnACluster:
         given = lossless(source, tmp_path / "out.mkv")
         nonsense = SegmentSettings(model="nonsense")
         with (
-            closing(RayWorkers(cluster.address, nonsense, 1, opener=open_segmenter, cores=1)) as crew,
+            closing(
+                RayWorkers(cluster.address, nonsense, 1, opener=open_segmenter, cores=1)
+            ) as crew,
             pytest.raises(SettingsError, match=r"a worker could not start: .*nonsense"),
         ):
             list(crew.run([given], lambda *_: None))
@@ -163,9 +177,12 @@ class TestOnACluster:
         other = {**library_versions(), "vidseg": "9.9"}
         monkeypatch.setattr(ray_workers, "library_versions", lambda: other)
         with (
-            closing(RayWorkers(cluster.address, given.segment, 1, opener=open_fake, cores=1)) as crew,
+            closing(
+                RayWorkers(cluster.address, given.segment, 1, opener=open_fake, cores=1)
+            ) as crew,
             pytest.raises(
-                SettingsError, match=r"has vidseg 0\..*, this machine 9\.9; install the same everywhere"
+                SettingsError,
+                match=r"has vidseg 0\..*, this machine 9\.9; install the same everywhere",
             ),
         ):
             list(crew.run([given], lambda *_: None))
@@ -182,7 +199,9 @@ class TestOnACluster:
 
         monkeypatch.setattr(ray_workers, "_marker", elsewhere)
         monkeypatch.setattr("socket.gethostname", lambda: "the other machine")
-        with closing(RayWorkers(cluster.address, given.segment, 1, opener=open_fake, cores=1)) as crew:
+        with closing(
+            RayWorkers(cluster.address, given.segment, 1, opener=open_fake, cores=1)
+        ) as crew:
             ((_, outcome),) = crew.run([given], lambda *_: None)
             assert outcome.state == "failed"
             assert outcome.message.startswith("on ")
@@ -204,7 +223,9 @@ class TestOnACluster:
         monkeypatch.setattr(ray_workers._Actors, "send", counting)
         sources = [write_clip(tmp_path / f"{n}.mp4", frames=5) for n in range(7)]
         jobs = [lossless(source, tmp_path / f"out-{source.stem}.mkv") for source in sources]
-        with closing(RayWorkers(cluster.address, SegmentSettings(), 2, opener=open_fake, cores=1)) as crew:
+        with closing(
+            RayWorkers(cluster.address, SegmentSettings(), 2, opener=open_fake, cores=1)
+        ) as crew:
             outcomes = dict(crew.run(jobs, lambda *_: None))
         assert [outcome.state for outcome in outcomes.values()] == ["done"] * 7
         assert len(asked) == 7
@@ -217,14 +238,20 @@ class TestOnACluster:
         source = write_clip(tmp_path / "in.mp4", frames=35 * RATE, rate=RATE)
         given = lossless(source, tmp_path / "out.mkv")
         with (
-            closing(RayWorkers(cluster.address, SegmentSettings(device="gpu"), opener=open_telling)) as crew,
-            pytest.raises(DeviceError, match="--device gpu: the cluster has no GPU; use --device cpu"),
+            closing(
+                RayWorkers(cluster.address, SegmentSettings(device="gpu"), opener=open_telling)
+            ) as crew,
+            pytest.raises(
+                DeviceError, match="--device gpu: the cluster has no GPU; use --device cpu"
+            ),
         ):
             crew.connect()
         monkeypatch.setenv("VIDSEG_TEST_CREW", "2")
         node = cluster.add_node(num_cpus=4, num_gpus=2, object_store_memory=80_000_000)
         try:
-            with closing(RayWorkers(cluster.address, SegmentSettings(), opener=open_telling)) as crew:
+            with closing(
+                RayWorkers(cluster.address, SegmentSettings(), opener=open_telling)
+            ) as crew:
                 resume.render(given, renderer=crew.render)
         finally:
             cluster.remove_node(node)
@@ -238,7 +265,9 @@ class TestOnACluster:
         resume.render(lossless(source, tmp_path / "local.mkv"), segmenter=FakeSegmenter())
         given = lossless(source, tmp_path / "out.mkv")
         store = Store(given.output)
-        with closing(RayWorkers(cluster.address, given.segment, 3, opener=open_known, cores=1)) as crew:
+        with closing(
+            RayWorkers(cluster.address, given.segment, 3, opener=open_known, cores=1)
+        ) as crew:
             crew.connect()  # by the head, which stays: Ray ends a program whose own node dies
             node = cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
             taken_away = when(
@@ -252,17 +281,25 @@ class TestOnACluster:
 
 
 def test_an_absent_cluster_is_told(tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install -c constraints.txt '.[ray]'")
+    pytest.importorskip(
+        "ray", reason="Ray is not installed: pip install -c constraints.txt '.[ray]'"
+    )
     source = write_clip(tmp_path / "in.mp4", frames=2)
     words = ["batch", str(source), "-o", str(tmp_path / "out"), "-b", "red", "--ray", "127.0.0.1:1"]
     done = subprocess.run(
-        [sys.executable, "-m", "vidseg", *words], capture_output=True, text=True, check=False, cwd=PROJECT
+        [sys.executable, "-m", "vidseg", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
     )
     assert done.returncode == 1
     assert "--ray 127.0.0.1:1: no cluster answers there" in done.stderr.splitlines()[-1]
 
 
-def test_without_ray_a_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_a_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SettingsError, match=r"pip install 'vidseg\[ray\]'"):
         list(RayWorkers("auto", SegmentSettings()).run([], lambda *_: None))

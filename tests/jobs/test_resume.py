@@ -45,12 +45,16 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """35 s at a rate that varies, with sound: four segments."""
     pts = [round(1000 / RATE * i) + 17 * (i % 3) for i in range(35 * RATE)]
     path = tmp_path_factory.mktemp("clip") / "in.mp4"
-    return write_clip(path, pts=pts, time_base=Fraction(1, 1000), rate=RATE, audio=[Audio()], b_frames=2)
+    return write_clip(
+        path, pts=pts, time_base=Fraction(1, 1000), rate=RATE, audio=[Audio()], b_frames=2
+    )
 
 
 def same(one: list[Coded], other: list[Coded]) -> bool:
     """Whether two clips have the same frames at the same times."""
-    if [frame.pts * frame.time_base for frame in one] != [frame.pts * frame.time_base for frame in other]:
+    if [frame.pts * frame.time_base for frame in one] != [
+        frame.pts * frame.time_base for frame in other
+    ]:
         return False
     return all(
         np.array_equal(a, b)
@@ -112,7 +116,8 @@ def test_joints_are_sound_whatever_the_codec(
     ours, plain = read_planes(tmp_path / name), read_planes(tmp_path / f"plain-{name}")
     assert [f.pts * f.time_base for f in ours] == [f.pts * f.time_base for f in plain]
     worst = max(
-        float(np.abs(a.planes[0].astype(int) - b.planes[0]).mean()) for a, b in zip(ours, plain, strict=True)
+        float(np.abs(a.planes[0].astype(int) - b.planes[0]).mean())
+        for a, b in zip(ours, plain, strict=True)
     )
     assert worst < 4
     decoding = [time for time in decoding_times(tmp_path / name) if time is not None]
@@ -204,7 +209,9 @@ def test_a_damaged_segment_is_made_again(clip: Path, tmp_path: Path) -> None:
     part.write_bytes(data)
     _, said = in_segments(given)
     assert any("40 frames are there already" in line for line in said), said
-    pipeline.render(settings(clip, tmp_path / "plain.mkv", encode=LOSSLESS), segmenter=FakeSegmenter())
+    pipeline.render(
+        settings(clip, tmp_path / "plain.mkv", encode=LOSSLESS), segmenter=FakeSegmenter()
+    )
     assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
 
 
@@ -260,7 +267,9 @@ def test_weights_that_the_first_run_fetched_are_no_change(
     assert any("going on" in line for line in said), said
 
 
-def test_a_report_names_who_rendered_what_an_earlier_run_finished(clip: Path, tmp_path: Path) -> None:
+def test_a_report_names_who_rendered_what_an_earlier_run_finished(
+    clip: Path, tmp_path: Path
+) -> None:
     """All segments were there, so no network was opened, and the report named none."""
     given = settings(clip, tmp_path / "out.mp4")
     with pytest.raises(OutputError, match="no room"), monkeypatched_join():
@@ -293,7 +302,9 @@ def test_a_full_disk_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="No space left on device"):
             in_segments(given)
         assert [
-            path.suffix for path in Store(given.output).folder.iterdir() if path.name.startswith(".")
+            path.suffix
+            for path in Store(given.output).folder.iterdir()
+            if path.name.startswith(".")
         ] == []
         subprocess.run(["mount", "-o", "remount,size=40m", str(disk)], check=True)
         report, said = in_segments(given)
@@ -306,7 +317,12 @@ def test_a_full_disk_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
 
 def test_ten_bits_are_resumed(tmp_path: Path) -> None:
     source = write_clip(
-        tmp_path / "in.mkv", frames=24 * RATE, rate=RATE, codec="libx265", pix_fmt="yuv420p10le", b_frames=3
+        tmp_path / "in.mkv",
+        frames=24 * RATE,
+        rate=RATE,
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        b_frames=3,
     )
     plain = settings(source, tmp_path / "plain.mkv", encode=LOSSLESS)
     pipeline.render(plain, segmenter=FakeSegmenter())
@@ -336,7 +352,9 @@ def test_x264_gives_the_same_bits_each_time(tmp_path: Path) -> None:
     outputs = [tmp_path / "zeros.mp4", tmp_path / "ones.mp4"]
     for output, fill in zip(outputs, ("0", "165"), strict=True):
         command = [sys.executable, "-c", TWICE, str(source), str(output)]
-        subprocess.run(command, check=True, cwd=PROJECT, env={**os.environ, "MALLOC_PERTURB_": fill})
+        subprocess.run(
+            command, check=True, cwd=PROJECT, env={**os.environ, "MALLOC_PERTURB_": fill}
+        )
     assert same(*map(read_planes, outputs))
 
 
@@ -367,7 +385,9 @@ def test_parts_rendered_without_a_report_have_no_figures(clip: Path, tmp_path: P
     """The report says so; what was rendered before is not thrown away for it."""
     with pytest.raises(StoppedError):
         in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(60))
-    report, said = in_segments(settings(clip, tmp_path / "out.mp4", report=tmp_path / "report.html"))
+    report, said = in_segments(
+        settings(clip, tmp_path / "out.mp4", report=tmp_path / "report.html")
+    )
     assert any("going on" in line for line in said)
     assert report.quality == {}
     assert "no figures on what is written: parts were rendered without --report" in report.notes
@@ -381,7 +401,11 @@ def test_pictures_are_not_rendered_in_segments(clip: Path, tmp_path: Path) -> No
 
 def test_a_pair_is_resumed(clip: Path, tmp_path: Path) -> None:
     given = settings(
-        clip, tmp_path / "out.mkv", background="transparent", pair=True, encode=EncodeSettings(codec="ffv1")
+        clip,
+        tmp_path / "out.mkv",
+        background="transparent",
+        pair=True,
+        encode=EncodeSettings(codec="ffv1"),
     )
     with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(70))
@@ -395,7 +419,14 @@ def test_the_manifest_names_what_segments_depend_on(clip: Path, tmp_path: Path) 
     with pytest.raises(StoppedError):
         in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(70))
     manifest = json.loads((tmp_path / ".out.mp4.segments" / "manifest.json").read_text())
-    assert set(manifest) == {"source", "background file", "settings", "weights", "versions", "container"}
+    assert set(manifest) == {
+        "source",
+        "background file",
+        "settings",
+        "weights",
+        "versions",
+        "container",
+    }
     assert "libavcodec" in manifest["versions"]
 
 
@@ -414,14 +445,25 @@ KILLED = (
 
 def command(clip: Path, output: Path, pause: float = 0) -> list[str]:
     """Return the command line that renders in segments with a network as slow as asked."""
-    words = ["render", str(clip), "-o", str(output), "-b", "#2040c0", "--codec", "ffv1", "--resumable"]
+    words = [
+        "render",
+        str(clip),
+        "-o",
+        str(output),
+        "-b",
+        "#2040c0",
+        "--codec",
+        "ffv1",
+        "--resumable",
+    ]
     return [sys.executable, "-c", KILLED.replace("PAUSE", str(pause)), *words]
 
 
 def signalled(clip: Path, output: Path, number: signal.Signals, parts: int) -> tuple[int, str]:
     """Render until there are so many segments, then send a signal; return the exit code and what was said.
 
-    Where the machine is so busy that the signal comes too late, it is tried again with a slower network.
+    Where the machine is so busy that the signal comes too late, it is tried again with a slower
+    network.
     """
     for pause in (0.04, 0.3, 1.6):
         running = subprocess.Popen(command(clip, output, pause), stderr=subprocess.PIPE, text=True)
@@ -444,7 +486,9 @@ def undisturbed(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Co
 
 
 @pytest.mark.parametrize("parts", [0, 1, 2, 3])
-def test_a_killed_render_goes_on(clip: Path, tmp_path: Path, undisturbed: list[Coded], parts: int) -> None:
+def test_a_killed_render_goes_on(
+    clip: Path, tmp_path: Path, undisturbed: list[Coded], parts: int
+) -> None:
     """SIGKILL gives no chance to tidy up: at any moment, with any number of segments done."""
     output = tmp_path / "out.mkv"
     signalled(clip, output, signal.SIGKILL, parts)
@@ -488,10 +532,14 @@ def test_ctrl_c_while_an_output_is_opened_leaves_nothing(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     """Between the making of a hidden file and the note of who removes it, an interruption left the file."""
-    kind, make = (Output, "_temporary_name") if target == "out.mkv" else (PictureSink, "_temporary_folder")
+    kind, make = (
+        (Output, "_temporary_name") if target == "out.mkv" else (PictureSink, "_temporary_folder")
+    )
     monkeypatch.setattr(kind, make, interrupted_after(getattr(kind, make)))
     with pytest.raises(KeyboardInterrupt):
-        pipeline.render(RenderSettings(source=clip, output=tmp_path / target), segmenter=FakeSegmenter())
+        pipeline.render(
+            RenderSettings(source=clip, output=tmp_path / target), segmenter=FakeSegmenter()
+        )
     assert not list(tmp_path.iterdir())
 
 

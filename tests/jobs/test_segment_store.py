@@ -107,7 +107,8 @@ def test_the_account_is_read_without_the_rest(tmp_path: Path) -> None:
     assert last_words(path) is None
 
 
-# -- the folder ----------------------------------------------------------------------------------------------
+# -- the folder
+# ----------------------------------------------------------------------------------------------
 
 
 def part(store: Store, number: int = 0) -> Path:
@@ -131,7 +132,9 @@ def test_whoever_comes_too_late_leaves_the_folder_alone(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lock_on_a_deleted_folder_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_on_a_deleted_folder_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between opening the lock and taking it, another run may be done and delete the folder."""
     import fcntl
 

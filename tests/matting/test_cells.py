@@ -18,7 +18,9 @@ def test_what_is_read_can_be_written_back(size: tuple[int, int], side: int, dtyp
     """Also where the last cells reach beyond the plane, and where its rows are padded in memory."""
     width, height = size
     plane = as_plane(RANDOM.integers(0, 256, (height, width + 7)).astype(dtype)[:, :width])
-    cells = Cells.where(RANDOM.integers(0, 2, (-(-height // side), -(-width // side)), np.uint8), side)
+    cells = Cells.where(
+        RANDOM.integers(0, 2, (-(-height // side), -(-width // side)), np.uint8), side
+    )
     target = as_plane(np.zeros((height, width), dtype))
     cells.write(target, cells.read(plane))
     inside = np.zeros(target.shape, bool)

@@ -64,7 +64,9 @@ def truth(number: int) -> NDArray[np.uint8]:
 def picture(number: int) -> NDArray[np.uint8]:
     """Return the blocks in the colours that `Body` knows, before a room with a pattern."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
-    rgb = np.stack([90 + 40 * ((x // 4 + y // 4) % 2), 80 + x // 2, 120 - y // 2], -1).astype(np.uint8)
+    rgb = np.stack([90 + 40 * ((x // 4 + y // 4) % 2), 80 + x // 2, 120 - y // 2], -1).astype(
+        np.uint8
+    )
     for colour, part in PART_OF.items():
         rgb[truth(number) == part] = colour
     return rgb
@@ -72,10 +74,14 @@ def picture(number: int) -> NDArray[np.uint8]:
 
 def clip(folder: Path, **given: Any) -> Path:
     """Write the walking blocks, without loss."""
-    return write_clip(folder / "in.mkv", frames=4, codec="ffv1", pix_fmt="yuv444p", picture=picture, **given)
+    return write_clip(
+        folder / "in.mkv", frames=4, codec="ffv1", pix_fmt="yuv444p", picture=picture, **given
+    )
 
 
-def run(source: Path, output: Path, background: str = "black", *, parts: str = "", **given: Any) -> Report:
+def run(
+    source: Path, output: Path, background: str = "black", *, parts: str = "", **given: Any
+) -> Report:
     """Render with `Body`."""
     given = {
         "encode": LOSSLESS,
@@ -102,7 +108,8 @@ def outer(number: int, *names: str) -> NDArray[np.bool_]:
 BODY = ("left_face", "torso_front", "left_upper_leg_front")
 
 
-# -- figures -----------------------------------------------------------------------------------------------
+# -- figures
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -117,14 +124,17 @@ BODY = ("left_face", "torso_front", "left_upper_leg_front")
 def test_figures_are_those_of_the_parts_in_question(
     tmp_path: Path, given: dict[str, Any], shown: tuple[str, ...]
 ) -> None:
-    quality: Any = run(clip(tmp_path), tmp_path / "out.mkv", report=tmp_path / "r.html", **given).quality
+    quality: Any = run(
+        clip(tmp_path), tmp_path / "out.mkv", report=tmp_path / "r.html", **given
+    ).quality
     numbers = [PARTS.index(name) for name in shown]
     share = 100 * np.mean([np.isin(truth(number), numbers) for number in range(4)])
     assert quality["coverage_percent"]["mean"] == pytest.approx(share, rel=0.08)
     assert quality["frames"] == 4
 
 
-# -- hidden and kept ---------------------------------------------------------------------------------------
+# -- hidden and kept
+# ---------------------------------------------------------------------------------------
 
 
 def test_a_blurred_face_leaves_the_rest_untouched(tmp_path: Path) -> None:
@@ -171,12 +181,16 @@ def test_only_the_upper_body_is_kept(tmp_path: Path) -> None:
     run(source, tmp_path / "out.mkv", "#2040c0", parts="upper_body")
     old, new = read_frames(source), read_frames(tmp_path / "out.mkv")
     for number in range(4):
-        upper, legs = inner(number, "left_face", "torso_front"), inner(number, "left_upper_leg_front")
+        upper, legs = (
+            inner(number, "left_face", "torso_front"),
+            inner(number, "left_upper_leg_front"),
+        )
         assert np.abs(old[number].rgb[upper].astype(int) - new[number].rgb[upper]).max() <= 1
         assert np.abs(new[number].rgb[legs].astype(int) - (0x20, 0x40, 0xC0)).max() <= 2
 
 
-# -- maps --------------------------------------------------------------------------------------------------
+# -- maps
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -206,7 +220,9 @@ def test_a_map_has_the_documented_colours(tmp_path: Path, name: str, codec: str,
     ("pix_fmt", "suffix"), [("yuv420p", ".png"), ("yuv420p10le", ".png"), ("yuv420p", ".tif")]
 )
 def test_a_map_as_pictures_is_exact(tmp_path: Path, pix_fmt: str, suffix: str) -> None:
-    source = write_clip(tmp_path / "in.mkv", frames=2, codec="ffv1", picture=picture, pix_fmt=pix_fmt)
+    source = write_clip(
+        tmp_path / "in.mkv", frames=2, codec="ffv1", picture=picture, pix_fmt=pix_fmt
+    )
     run(source, tmp_path / "o" / f"%d{suffix}", kind="parts", encode=EncodeSettings())
     with Image.open(tmp_path / "o" / f"2{suffix}") as image:
         assert image.mode == "RGB"
@@ -284,8 +300,12 @@ def labelled(part: int, rgb: tuple[int, int, int] = (90, 90, 90), pts: int = 0) 
 def test_a_part_that_flickers_is_outvoted() -> None:
     """A hand that is a foot for one frame stays a hand; where the picture changes, the new part is shown."""
     pairs = [labelled(23 if i == 4 else 10, pts=i) for i in range(9)]
-    assert [int(mask.parts[16, 24]) for _, mask in steady(pairs, 0.2) if mask.parts is not None] == [10] * 9
-    moved = [labelled(10, pts=i) for i in range(4)] + [labelled(23, (200, 90, 90), i) for i in range(4, 8)]
+    assert [
+        int(mask.parts[16, 24]) for _, mask in steady(pairs, 0.2) if mask.parts is not None
+    ] == [10] * 9
+    moved = [labelled(10, pts=i) for i in range(4)] + [
+        labelled(23, (200, 90, 90), i) for i in range(4, 8)
+    ]
     found = [int(mask.parts[16, 24]) for _, mask in steady(moved, 0.2) if mask.parts is not None]
     assert found == [10] * 4 + [23] * 4
 
@@ -325,7 +345,8 @@ def test_parts_of_cells_that_the_frames_edge_cuts_stay_where_they_are() -> None:
 def test_colours_can_be_told_apart() -> None:
     everything = [(0, 0, 0), *COLOURS]
     apart = [
-        max(abs(a - b) for a, b in zip(*pair, strict=True)) for pair in itertools.combinations(everything, 2)
+        max(abs(a - b) for a, b in zip(*pair, strict=True))
+        for pair in itertools.combinations(everything, 2)
     ]
     assert min(apart) >= 60
 
@@ -337,12 +358,13 @@ def test_the_document_tells_parts_colours_and_groups() -> None:
     assert [tuple(bytes.fromhex(row[1])) for row in rows] == list(COLOURS)
     assert [tuple(map(int, row[2:])) for row in rows] == list(COLOURS)
     groups = re.findall(r"^\| `(\w+)` \| (`[a-z_`, ]+`) \|$", text, re.MULTILINE)
-    assert {name: {PARTS.index(part) for part in re.findall(r"\w+", parts)} for name, parts in groups} == {
-        name: set(numbers) for name, numbers in GROUPS.items()
-    }
+    assert {
+        name: {PARTS.index(part) for part in re.findall(r"\w+", parts)} for name, parts in groups
+    } == {name: set(numbers) for name, numbers in GROUPS.items()}
 
 
-# -- refused -----------------------------------------------------------------------------------------------
+# -- refused
+# -----------------------------------------------------------------------------------------------
 
 
 def test_a_network_without_parts_is_refused(tmp_path: Path) -> None:

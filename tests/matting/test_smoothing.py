@@ -76,7 +76,9 @@ def test_what_moves_is_steadied_and_leaves_no_ghost(times: int) -> None:
 
 def walker(x: int, milliseconds: int, times: int) -> tuple[Frame, Mask]:
     """Return somebody at `x` and a certain mask, on a grid `times` as large each way as 160 x 90."""
-    picture, logits = (np.kron(array, np.ones((times, times) + (1,) * (array.ndim - 2))) for array in seen(x))
+    picture, logits = (
+        np.kron(array, np.ones((times, times) + (1,) * (array.ndim - 2))) for array in seen(x)
+    )
     height, width = logits.shape
     planes = tuple(np.zeros((2 * height // n, 2 * width // n), np.uint8) for n in (1, 2, 2))
     frame = Frame(planes, milliseconds, Fraction(1, 1000), 40, FORMAT, Colour())

@@ -21,7 +21,9 @@ def _words(number: int) -> bytes:
 def captioned_clip(path: Path, frames: int = 8, since: int = 0, fields: bool = False) -> Path:
     """Write H.264, with B-frames, whose frames from `since` on carry captions that tell their numbers."""
     options = {"x264-params": "tff=1"} if fields else {}
-    plain = write_clip(path.with_name(f"plain-{path.name}"), frames=frames, b_frames=2, options=options)
+    plain = write_clip(
+        path.with_name(f"plain-{path.name}"), frames=frames, b_frames=2, options=options
+    )
     with av.open(str(plain)) as source, av.open(str(path), "w") as out:
         video = source.streams.video[0]
         stream = out.add_stream_from_template(video)
@@ -32,7 +34,11 @@ def captioned_clip(path: Path, frames: int = 8, since: int = 0, fields: bool = F
             data = (_caption_unit(number) if number >= since else b"") + bytes(packet)
             copy = av.Packet(data)
             copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
-            copy.time_base, copy.is_keyframe, copy.stream = packet.time_base, packet.is_keyframe, stream
+            copy.time_base, copy.is_keyframe, copy.stream = (
+                packet.time_base,
+                packet.is_keyframe,
+                stream,
+            )
             out.mux(copy)
     return path
 
@@ -54,7 +60,9 @@ def _caption(frame: av.VideoFrame) -> bytes:
     return b"".join(bytes(side) for side in frame.side_data if side.type.name == "A53_CC")  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("codec", "name"), [("x264", "out.mp4"), ("x264", "out.mkv"), ("x265", "out.mov")])
+@pytest.mark.parametrize(
+    ("codec", "name"), [("x264", "out.mp4"), ("x264", "out.mkv"), ("x265", "out.mov")]
+)
 @pytest.mark.parametrize("since", [0, 5])
 def test_captions_stay_at_their_frames(tmp_path: Path, codec: str, name: str, since: int) -> None:
     """Cause: frames are painted on fresh pictures of the library's, which carried nothing."""

@@ -68,8 +68,16 @@ def frame_of(
         (Shape(128, 64), Shape(64, 64), Box(0, 16, 64, 48)),
         (Shape(32, 64), Shape(64, 64), Box(16, 0, 48, 64)),
         (Shape(48, 32), Shape(96, 64), Box(0, 0, 96, 64)),
-        (Shape(720, 576, Fraction(64, 45)), Shape(720, 576, Fraction(16, 15)), Box(0, 72, 720, 504)),
-        (Shape(720, 576, Fraction(16, 15)), Shape(720, 576, Fraction(64, 45)), Box(90, 0, 630, 576)),
+        (
+            Shape(720, 576, Fraction(64, 45)),
+            Shape(720, 576, Fraction(16, 15)),
+            Box(0, 72, 720, 504),
+        ),
+        (
+            Shape(720, 576, Fraction(16, 15)),
+            Shape(720, 576, Fraction(64, 45)),
+            Box(90, 0, 630, 576),
+        ),
         (Shape(1440, 1080, Fraction(4, 3)), Shape(1920, 1080), Box(0, 0, 1920, 1080)),
         (Shape(1000, 1), Shape(2, 2), Box(0, 0, 2, 2)),
         (Shape(95, 63), Shape(97, 63), Box(0, 0, 97, 63)),
@@ -137,7 +145,9 @@ def test_pictures_that_tell_no_shape_have_that_of_before(tmp_path: Path) -> None
     pieces = []
     for order, shape in enumerate(shapes):
         told = None if order == 0 else shape.sample_aspect_ratio
-        pieces.append(write_clip(tmp_path / f"{order}.ts", frames=24, b_frames=3, sample_aspect_ratio=told))
+        pieces.append(
+            write_clip(tmp_path / f"{order}.ts", frames=24, b_frames=3, sample_aspect_ratio=told)
+        )
     source = tmp_path / "in.ts"
     source.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
     found = [frame.shape for frame in decode(probe(source), Span(), Damage())]
@@ -147,7 +157,12 @@ def test_pictures_that_tell_no_shape_have_that_of_before(tmp_path: Path) -> None
 def test_a_clip_whose_size_changes_is_rendered_to_its_end(tmp_path: Path) -> None:
     """It was refused where the change came up, maybe after hours, with nothing written."""
     source = write_pieces(
-        tmp_path / "in.ts", SQUARE, Shape(128, 128), Shape(192, 128), SQUARE, audio=[Audio(codec="mp2")]
+        tmp_path / "in.ts",
+        SQUARE,
+        Shape(128, 128),
+        Shape(192, 128),
+        SQUARE,
+        audio=[Audio(codec="mp2")],
     )
     report = rendered(source, tmp_path / "out.mp4")
     assert (report.frames_out, report.width, report.height) == (96, 96, 64)
@@ -166,7 +181,9 @@ def test_a_clip_whose_size_changes_is_rendered_to_its_end(tmp_path: Path) -> Non
     truth = square(24)
     people = (truth == PERSON_RGB).all(axis=-1)
     assert np.abs(inner[people].astype(int) - PERSON_RGB).mean() < 25
-    assert np.abs(shown[24].rgb[:, :14].astype(int) - (0x20, 0x40, 0xC0)).max() < 12, "nobody is in the bars"
+    assert np.abs(shown[24].rgb[:, :14].astype(int) - (0x20, 0x40, 0xC0)).max() < 12, (
+        "nobody is in the bars"
+    )
     assert len(audio_packets(tmp_path / "out.mp4")) == len(audio_packets(source))
 
 
@@ -211,7 +228,8 @@ def test_the_span_that_is_rendered_has_its_own_shape(tmp_path: Path, start: Frac
             == f"{shape.sample_aspect_ratio.numerator}:{shape.sample_aspect_ratio.denominator}"
         )
         resume.render(
-            _settings(source, tmp_path / f"{source.stem}.s.mp4", start=start), segmenter=FakeSegmenter()
+            _settings(source, tmp_path / f"{source.stem}.s.mp4", start=start),
+            segmenter=FakeSegmenter(),
         )
         assert probe(tmp_path / f"{source.stem}.s.mp4").shape == shape
         first, alpha = next(api.masks(source, start=start, segmenter=FakeSegmenter()))
@@ -219,7 +237,10 @@ def test_the_span_that_is_rendered_has_its_own_shape(tmp_path: Path, start: Frac
 
 
 def _settings(source: Path, output: Path, **changes: Any) -> RenderSettings:
-    given = {"background": "#2040c0", "encode": LOSSLESS if output.suffix == ".mkv" else EncodeSettings()}
+    given = {
+        "background": "#2040c0",
+        "encode": LOSSLESS if output.suffix == ".mkv" else EncodeSettings(),
+    }
     return RenderSettings(source=source, output=output, **{**given, **changes})
 
 
@@ -268,7 +289,9 @@ def test_a_preview_shows_both_sides_of_a_change(tmp_path: Path) -> None:
 
 def test_a_background_whose_size_changes_plays_on(tmp_path: Path) -> None:
     """Its first size is kept here too, wherever it is entered."""
-    source = write_clip(tmp_path / "in.mp4", frames=60, picture=lambda _: np.full((64, 96, 3), 128, np.uint8))
+    source = write_clip(
+        tmp_path / "in.mp4", frames=60, picture=lambda _: np.full((64, 96, 3), 128, np.uint8)
+    )
     red = write_clip(
         tmp_path / "a.ts", frames=24, picture=lambda _: np.full((64, 96, 3), (200, 0, 0), np.uint8)
     )

@@ -107,7 +107,9 @@ def test_a_cut_behind_a_joint_begins_where_a_player_would(tmp_path: Path) -> Non
 def test_a_transport_stream_begins_at_0_wherever_its_clock_stands(tmp_path: Path) -> None:
     """An MP4 would begin with ten hours of nothing."""
     pts = [36000 * 30 + n for n in range(12)]
-    source = write_clip(tmp_path / "in.ts", pts=pts, time_base=Fraction(1, 30), audio=[Audio(start=36000.1)])
+    source = write_clip(
+        tmp_path / "in.ts", pts=pts, time_base=Fraction(1, 30), audio=[Audio(start=36000.1)]
+    )
     before = frame_times(source)
     assert before[0] >= 36000
     for suffix in (".mp4", ".mkv"):
@@ -118,7 +120,9 @@ def test_a_transport_stream_begins_at_0_wherever_its_clock_stands(tmp_path: Path
         assert max(moved_by) - min(moved_by) <= tick
         assert after[0] < Fraction(1, 100)
     old, new = audio_packets(source), audio_packets(tmp_path / "out.mp4")
-    distance = [p[0].pts - t for p, t in ((old, before[0]), (new, frame_times(tmp_path / "out.mp4")[0]))]  # type: ignore[operator]
+    distance = [
+        p[0].pts - t for p, t in ((old, before[0]), (new, frame_times(tmp_path / "out.mp4")[0]))
+    ]  # type: ignore[operator]
     assert abs(distance[0] - distance[1]) < Fraction(1, 1000)
 
 
@@ -211,7 +215,9 @@ def test_colours_that_change_on_the_way_stay_the_same_colours(tmp_path: Path) ->
     info = probe(both)
     frames = list(decode(info, Span(), Damage()))
     assert {frame.colour for frame in frames} == {info.colour}
-    means = np.array([[plane.mean() for plane in frame.planes] for frame in (frames[3], frames[-3])])
+    means = np.array(
+        [[plane.mean() for plane in frame.planes] for frame in (frames[3], frames[-3])]
+    )
     assert np.abs(means[0] - means[1]).max() < 4, "luma of the two ranges lies 14 apart"
 
 

@@ -8,7 +8,14 @@ import av
 import numpy as np
 import pytest
 
-from tests.helpers.clips import ffprobe, frame_number, person_picture, read_frames, read_planes, write_clip
+from tests.helpers.clips import (
+    ffprobe,
+    frame_number,
+    person_picture,
+    read_frames,
+    read_planes,
+    write_clip,
+)
 from tests.helpers.renders import rendered
 from vidseg import api
 from vidseg.frames.geometry import Box
@@ -68,7 +75,9 @@ def clip(tmp_path: Path) -> Callable[..., Path]:
     def write(box: Box, suffix: str = ".mp4", rotation: int = 0, codec: str = "libx264") -> Path:
         def picture(number: int) -> np.ndarray:
             whole = np.full((72, 112, 3), (255, 0, 0), np.uint8)
-            whole[box.top : box.bottom, box.left : box.right] = person_picture(number, box.width, box.height)
+            whole[box.top : box.bottom, box.left : box.right] = person_picture(
+                number, box.width, box.height
+            )
             return whole
 
         written = write_clip(
@@ -88,7 +97,9 @@ def clip(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
-def test_what_a_container_crops_stays_hidden(clip: Callable[..., Path], suffix: str, codec: str) -> None:
+def test_what_a_container_crops_stays_hidden(
+    clip: Callable[..., Path], suffix: str, codec: str
+) -> None:
     """Only a codec's own crop was applied, by the decoder: eight rows of rubbish of cameras appeared."""
     source = clip(Box(0, 0, 96, 64), suffix, codec=codec)
     info = probe(source)
@@ -129,7 +140,9 @@ def test_a_turned_clip_is_cropped_as_it_is_coded(clip: Callable[..., Path]) -> N
 def test_a_background_is_cropped(clip: Callable[..., Path], tmp_path: Path) -> None:
     grey = write_clip(tmp_path / "in.mp4", picture=lambda _: np.full((64, 96, 3), 128, np.uint8))
     rendered(grey, tmp_path / "out.mp4", str(clip(Box(0, 0, 96, 64))))
-    assert [frame_number(frame.rgb) for frame in read_frames(tmp_path / "out.mp4")] == list(range(20))
+    assert [frame_number(frame.rgb) for frame in read_frames(tmp_path / "out.mp4")] == list(
+        range(20)
+    )
 
 
 def test_a_preview_is_cropped(clip: Callable[..., Path], tmp_path: Path) -> None:
@@ -147,11 +160,14 @@ LOCATIONS = {1: "center", 2: "topleft", 3: "top"}
 
 @pytest.mark.parametrize("location", LOCATIONS)
 @pytest.mark.parametrize(
-    ("name", "codec"), [("out.mp4", "x264"), ("out.mp4", "x265"), ("out.webm", "vp9"), ("out.mkv", "ffv1")]
+    ("name", "codec"),
+    [("out.mp4", "x264"), ("out.mp4", "x265"), ("out.webm", "vp9"), ("out.mkv", "ffv1")],
 )
 def test_the_place_of_chroma_is_kept(tmp_path: Path, location: int, name: str, codec: str) -> None:
     """PyAV has no word for it, so that encoders took it for left."""
-    source = write_clip(tmp_path / "in.mp4", frames=3, options={"x264-params": f"chromaloc={location}"})
+    source = write_clip(
+        tmp_path / "in.mp4", frames=3, options={"x264-params": f"chromaloc={location}"}
+    )
     assert probe(source).chroma_location == LOCATIONS[location]
     rendered(source, tmp_path / name, encode=EncodeSettings(codec=codec))
     assert probe(tmp_path / name).chroma_location == LOCATIONS[location]
@@ -163,7 +179,9 @@ def test_segments_keep_the_place_of_chroma(tmp_path: Path) -> None:
     from vidseg.jobs import resume
     from vidseg.settings import RenderSettings
 
-    source = write_clip(tmp_path / "in.mp4", frames=24, rate=2, options={"x264-params": "chromaloc=2"})
+    source = write_clip(
+        tmp_path / "in.mp4", frames=24, rate=2, options={"x264-params": "chromaloc=2"}
+    )
     settings = RenderSettings(source=source, output=tmp_path / "out.mp4", background="blur")
     resume.render(settings, segmenter=FakeSegmenter())
     assert probe(tmp_path / "out.mp4").chroma_location == "topleft"

@@ -21,7 +21,14 @@ def test_a_sound_source_has_no_damage(tmp_path: Path) -> None:
     report = rendered(source, tmp_path / "out.mp4")
     assert not report.damaged
     assert set(report.damage) == {
-        *("packets", "corrupt_frames", "made_up_times", "lost_frames", "missing_s", "missing_bytes"),
+        *(
+            "packets",
+            "corrupt_frames",
+            "made_up_times",
+            "lost_frames",
+            "missing_s",
+            "missing_bytes",
+        ),
         *("late_streams", "missing_sound_s"),
     }
 
@@ -47,7 +54,12 @@ def test_streams_that_appear_on_the_way_end_nothing(tmp_path: Path) -> None:
         picture=lambda _: noise, options={"qmin": "1", "qmax": "1"},
     )  # fmt: skip
     loud = write_clip(
-        tmp_path / "loud.ts", width=320, height=240, frames=5, codec="mpeg2video", audio=[Audio(), Audio()]
+        tmp_path / "loud.ts",
+        width=320,
+        height=240,
+        frames=5,
+        codec="mpeg2video",
+        audio=[Audio(), Audio()],
     )
     around = silent.read_bytes()  # more than is looked at, of both ends, when a file is opened
     (tmp_path / "in.ts").write_bytes(around + loud.read_bytes() + around)
@@ -70,7 +82,9 @@ def test_a_truncated_fragment_of_mp4_is_refused_or_counted(tmp_path: Path) -> No
     cut.write_bytes(whole.read_bytes()[:1500])
     with pytest.raises(InputError, match="not a media file, or damaged beyond opening"):
         rendered(cut, tmp_path / "out.mp4")
-    faststart = write_clip(tmp_path / "fast.mp4", frames=90, container_options={"movflags": "faststart"})
+    faststart = write_clip(
+        tmp_path / "fast.mp4", frames=90, container_options={"movflags": "faststart"}
+    )
     cut.write_bytes(faststart.read_bytes()[: faststart.stat().st_size * 2 // 3])
     report = rendered(cut, tmp_path / "out.mp4")
     assert 0 < report.frames_out < 90

@@ -53,7 +53,9 @@ def write_piece(path: Path, order: str, codec: str = "libx264", frames: int = 14
 
 
 def write_pieces(path: Path, *orders: str, **more: Any) -> Path:
-    pieces = [write_piece(path.with_name(f"{n}.ts"), order, **more) for n, order in enumerate(orders)]
+    pieces = [
+        write_piece(path.with_name(f"{n}.ts"), order, **more) for n, order in enumerate(orders)
+    ]
     path.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
     return path
 
@@ -85,13 +87,17 @@ def test_every_picture_says_for_itself_whether_it_is_interlaced(
     source = write_pieces(tmp_path / "in.ts", *orders, codec=codec, frames=20)
     before, after = raw(source), list(decode(probe(source), Span(), Damage()))
     assert {picture.interlaced_frame for picture in before} == {True, False}
-    assert [frame.deinterlaced for frame in after] == [picture.interlaced_frame for picture in before]
+    assert [frame.deinterlaced for frame in after] == [
+        picture.interlaced_frame for picture in before
+    ]
     assert [frame.time for frame in after] == sorted({frame.time for frame in after})
     for picture, frame in zip(before, after, strict=True):
         if picture.interlaced_frame:
             assert combing(frame) < COMBED
         else:
-            own = np.frombuffer(picture.planes[0], np.uint8).reshape(picture.height, -1)[:, : picture.width]
+            own = np.frombuffer(picture.planes[0], np.uint8).reshape(picture.height, -1)[
+                :, : picture.width
+            ]
             assert np.array_equal(own, frame.planes[0]), "bit for bit"
 
 
@@ -110,7 +116,9 @@ def test_interlaced_material_of_another_size_begins_the_filter_anew(tmp_path: Pa
         rate=25,
         width=128,
         options={"x264-params": "tff=1"},
-        picture=lambda i: np.pad(stripes(i, fields=True), ((0, 0), (0, 32), (0, 0)), constant_values=60),
+        picture=lambda i: np.pad(
+            stripes(i, fields=True), ((0, 0), (0, 32), (0, 0)), constant_values=60
+        ),
     )
     source = tmp_path / "in.ts"
     source.write_bytes(first.read_bytes() + second.read_bytes())

@@ -77,7 +77,10 @@ def write(folder: Path, kind: str) -> Path:
         rendered(clip, path, "transparent", encode=EncodeSettings())
     else:
         write_film(
-            path, codec, {"prores_ks": "yuva444p10le", "ffv1": "yuva420p"}.get(codec, "rgba"), see_through()
+            path,
+            codec,
+            {"prores_ks": "yuva444p10le", "ffv1": "yuva420p"}.get(codec, "rgba"),
+            see_through(),
         )
     return path
 
@@ -94,10 +97,13 @@ def shown(path: Path, colour: Colour) -> tuple[NDArray[np.int64], list[str]]:
 
 
 @pytest.mark.parametrize(
-    "kind", [".png", ".webp", ".tif", ".png palette", ".gif", ".mov prores_ks", ".mov png", ".mkv ffv1"]
+    "kind",
+    [".png", ".webp", ".tif", ".png palette", ".gif", ".mov prores_ks", ".mov png", ".mkv ffv1"],
 )
 @pytest.mark.parametrize("full_range", [False, True])
-def test_a_transparent_background_lies_on_black(tmp_path: Path, kind: str, full_range: bool) -> None:
+def test_a_transparent_background_lies_on_black(
+    tmp_path: Path, kind: str, full_range: bool
+) -> None:
     """Cause: a film's alpha was dropped, and colours showed that are stored where nothing is to be seen."""
     path = write(tmp_path, kind)
     row, notes = shown(path, Colour(full_range))
@@ -139,7 +145,9 @@ def test_luma_and_chroma_fade_to_black(bits: int, full_range: bool) -> None:
     picture.pts, picture.time_base = 0, Fraction(1, 25)
     flat = planes_of(Flattener()(picture), sample_type(bits))
     black, half = (0 if full_range else 16) * unit, (1 << (bits - 1)) / ((1 << bits) - 1)
-    for plane, code, floor in zip(flat, (200, 90, 170), (black, 128 * unit, 128 * unit), strict=True):
+    for plane, code, floor in zip(
+        flat, (200, 90, 170), (black, 128 * unit, 128 * unit), strict=True
+    ):
         faded = round(floor + (code * unit - floor) * half)
         assert plane[32, [16, 48, 80]].tolist() == [code * unit, faded, floor]
 
@@ -166,6 +174,8 @@ def test_the_note_reaches_the_report_of_both_ways_to_render(tmp_path: Path) -> N
 def test_a_transparent_colour_is_refused(spec: str) -> None:
     """Cause: its alpha was left out, so that it came out opaque."""
     canvas = Canvas(info_of(WIDTH, HEIGHT), WORKING_FORMATS["yuv420p"], Colour())
-    with pytest.raises(BackgroundError, match=r"is transparent.*write #00ff00, or -b transparent for none"):
+    with pytest.raises(
+        BackgroundError, match=r"is transparent.*write #00ff00, or -b transparent for none"
+    ):
         open_background(spec, canvas)
     open_background("#00ff00ff", canvas)

@@ -27,7 +27,13 @@ from vidseg.models.tfjs import read_tfjs
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering.pipeline import render
 from vidseg.rendering.preview import preview
-from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings, RenderSettings, SegmentSettings
+from vidseg.settings import (
+    EncodeSettings,
+    MatteSettings,
+    PreviewSettings,
+    RenderSettings,
+    SegmentSettings,
+)
 
 
 @pytest.fixture
@@ -114,7 +120,17 @@ def test_a_bug_of_ours_is_one_line_too(tmp_path: Path, clip: Path) -> None:
         "def broken(*a, **k): raise RuntimeError('first\\nsecond')\n"
         "pipeline.open_segmenter = broken\ncli.main()\n"
     )
-    command = [sys.executable, "-c", code, "render", str(clip), "-b", "red", "-o", str(tmp_path / "out.mp4")]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "render",
+        str(clip),
+        "-b",
+        "red",
+        "-o",
+        str(tmp_path / "out.mp4"),
+    ]
     line = one_line(subprocess.run(command, capture_output=True, text=True, check=False))
     assert r"internal error, RuntimeError: first\nsecond; please report it" in line
     told = subprocess.run([*command, "-v"], capture_output=True, text=True, check=False).stderr
@@ -133,7 +149,9 @@ def test_huge_pictures_are_refused_before_memory_is_taken(tmp_path: Path, clip: 
 def test_huge_photos_are_refused_before_memory_is_taken(tmp_path: Path, clip: Path) -> None:
     """The limit was one of clips only: eighty million pixels fit into ten kilobytes of PNG."""
     Image.new("1", (10_000, 8_000)).save(tmp_path / "huge.png")
-    with pytest.raises(InputError, match=r"10000x8000, more than 67108864 pixels.*--max-pixels 80000000"):
+    with pytest.raises(
+        InputError, match=r"10000x8000, more than 67108864 pixels.*--max-pixels 80000000"
+    ):
         rendered(tmp_path / "huge.png", tmp_path / "out.png")
     photo = write_picture(tmp_path / "photo.png")
     with pytest.raises(InputError, match="64x48, more than 3071 pixels"):
@@ -141,7 +159,9 @@ def test_huge_photos_are_refused_before_memory_is_taken(tmp_path: Path, clip: Pa
     report = rendered(photo, tmp_path / "out.png", max_pixels=3072, encode=EncodeSettings())
     assert report.frames_out == 1
     Image.new("1", (20_000, 9_000)).save(tmp_path / "huge.png")
-    with pytest.raises(BackgroundError, match=r"20000x9000, more than 178956970 pixels; make it smaller"):
+    with pytest.raises(
+        BackgroundError, match=r"20000x9000, more than 178956970 pixels; make it smaller"
+    ):
         rendered(clip, tmp_path / "out.mp4", str(tmp_path / "huge.png"))
 
 
@@ -188,7 +208,9 @@ def test_what_a_header_claims_of_length_costs_nothing(tmp_path: Path, ending: st
     for rendering in (render, resume.render):
         report = rendering(settings, segmenter=FakeSegmenter())
         assert report.frames_out == 30
-        assert (report.damage["missing_s"] > 10**8) == (ending == "mkv")  # the tracks of .mp4 tell their own
+        assert (report.damage["missing_s"] > 10**8) == (
+            ending == "mkv"
+        )  # the tracks of .mp4 tell their own
     assert resume.open_job(settings).estimated_stop in (None, 1)
     sheet = PreviewSettings(source=source, output=tmp_path / "out.png")
     assert "6 moments" in preview(sheet, segmenter=FakeSegmenter())
@@ -198,9 +220,15 @@ def test_what_a_header_claims_of_length_costs_nothing(tmp_path: Path, ending: st
 def test_a_clock_that_jumps_by_years_fills_no_folder_with_segments(tmp_path: Path) -> None:
     """Each ten seconds of the gap were a file, of which a hundred million would have been written."""
     jump = 30 * 10**9
-    source = write_clip(tmp_path / "in.mkv", frames=4, pts=[0, 1, 2, jump], time_base=Fraction(1, 30))
-    settings = RenderSettings(source=source, output=tmp_path / "out.mkv", background="navy", encode=QUICK)
-    with pytest.raises(InputError, match="stands 1000000000 s after the first; segments reach 300000 s: end"):
+    source = write_clip(
+        tmp_path / "in.mkv", frames=4, pts=[0, 1, 2, jump], time_base=Fraction(1, 30)
+    )
+    settings = RenderSettings(
+        source=source, output=tmp_path / "out.mkv", background="navy", encode=QUICK
+    )
+    with pytest.raises(
+        InputError, match="stands 1000000000 s after the first; segments reach 300000 s: end"
+    ):
         resume.render(settings, segmenter=FakeSegmenter())
     ended = replace(settings, end=Fraction(1))
     assert resume.render(ended, segmenter=FakeSegmenter()).frames_out == 3
@@ -209,15 +237,30 @@ def test_a_clock_that_jumps_by_years_fills_no_folder_with_segments(tmp_path: Pat
 
 PIECES = st.one_of(
     st.sampled_from(
-        ["..", "/", ".", "~", "{stem}", "{suffix}", "{number}", "{number:03d}", "{stem:>9999999999}"]
+        [
+            "..",
+            "/",
+            ".",
+            "~",
+            "{stem}",
+            "{suffix}",
+            "{number}",
+            "{number:03d}",
+            "{stem:>9999999999}",
+        ]
     ),
-    st.sampled_from(["{", "}", "{}", "{0}", "{stem.__class__}", "{stem[0]}", "{stem!r}", "{number:{stem}}"]),
+    st.sampled_from(
+        ["{", "}", "{}", "{0}", "{stem.__class__}", "{stem[0]}", "{stem!r}", "{number:{stem}}"]
+    ),
     st.text(max_size=4),
 )
 
 
 @bounded(max_examples=500, deadline=None)
-@given(template=st.lists(PIECES, max_size=6).map("".join), ending=st.sampled_from(["", ".mp4", "{suffix}"]))
+@given(
+    template=st.lists(PIECES, max_size=6).map("".join),
+    ending=st.sampled_from(["", ".mp4", "{suffix}"]),
+)
 def test_no_template_leads_out_of_the_folder(
     template: str, ending: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -250,7 +293,10 @@ WORDS = st.text(max_size=20)
 @given(data=st.data())
 def test_settings_are_taken_or_refused_in_a_line(data: st.DataObject) -> None:
     kinds: list[tuple[Any, dict[str, Any]]] = [
-        (MatteSettings, {"threshold": NUMBERS, "smooth": NUMBERS, "feather": NUMBERS, "grow": NUMBERS}),
+        (
+            MatteSettings,
+            {"threshold": NUMBERS, "smooth": NUMBERS, "feather": NUMBERS, "grow": NUMBERS},
+        ),
         (EncodeSettings, {"crf": st.one_of(st.none(), NUMBERS)}),
         (
             SegmentSettings,
@@ -312,7 +358,9 @@ def test_a_model_of_any_shape_is_read_or_refused_in_a_line(
         key = data.draw(st.sampled_from(keys))
         deeper = node[key]
         if not isinstance(deeper, dict | list) or not deeper or data.draw(st.booleans()):
-            paths = st.sampled_from(["../../etc/passwd", "/etc/passwd", "C:\\x", "%2e%2e/x", "http://x/y"])
+            paths = st.sampled_from(
+                ["../../etc/passwd", "/etc/passwd", "C:\\x", "%2e%2e/x", "http://x/y"]
+            )
             node[key] = data.draw(st.one_of(JSON, paths))
             break
         node = deeper

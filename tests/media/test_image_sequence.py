@@ -51,7 +51,9 @@ def names(folder: Path) -> list[str]:
 def test_pictures_come_in_at_the_rate_that_is_said(tmp_path: Path) -> None:
     source = write_pictures(tmp_path / "in", range(1001, 1013))
     rate = Fraction(24000, 1001)
-    report = rendered(source, tmp_path / "out.mkv", frame_rate=rate, encode=EncodeSettings(codec="ffv1"))
+    report = rendered(
+        source, tmp_path / "out.mkv", frame_rate=rate, encode=EncodeSettings(codec="ffv1")
+    )
     assert report.frames_out == 12
     shown = read_frames(tmp_path / "out.mkv")
     assert [frame_number(frame.rgb) for frame in shown] == [n % 1024 for n in range(1001, 1013)]
@@ -79,20 +81,34 @@ def test_pictures_that_are_stored_differently_make_one_clip(tmp_path: Path) -> N
         Image.fromarray(person_picture(number, 96, 64)).convert(mode).save(
             tmp_path / "in" / f"shot.{number:04d}.png"
         )
-    rendered(source, tmp_path / "out.mkv", encode=EncodeSettings(codec="ffv1"), frame_rate=Fraction(24))
+    rendered(
+        source, tmp_path / "out.mkv", encode=EncodeSettings(codec="ffv1"), frame_rate=Fraction(24)
+    )
     assert [frame_number(frame.rgb) for frame in read_frames(tmp_path / "out.mkv")][2:] == [2, 3]
 
 
-@pytest.mark.parametrize(("mode", "suffix"), [("L", ".png"), ("I;16", ".png"), ("LA", ".png"), ("L", ".jpg")])
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("L", ".png"), ("I;16", ".png"), ("LA", ".png"), ("L", ".jpg")]
+)
 @pytest.mark.parametrize("name", ["out.mp4", "out.webm"])
-def test_grey_pictures_are_not_told_to_be_rgb(tmp_path: Path, mode: str, suffix: str, name: str) -> None:
+def test_grey_pictures_are_not_told_to_be_rgb(
+    tmp_path: Path, mode: str, suffix: str, name: str
+) -> None:
     """Cause: FFmpeg tags grey PNGs with the matrix of RGB, which went on to the video; VP9 refused it."""
     grey = np.tile(np.arange(0, 192, 2, dtype=np.uint8), (64, 1))
-    picture = Image.fromarray(grey.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(grey)
+    picture = (
+        Image.fromarray(grey.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(grey)
+    )
     (tmp_path / "in").mkdir()
     for number in range(3):
         (picture.convert("LA") if mode == "LA" else picture).save(tmp_path / f"in/{number}{suffix}")
-    rendered(tmp_path / f"in/%d{suffix}", tmp_path / name, "#2040c0", frame_rate=Fraction(25), encode=PLAIN)
+    rendered(
+        tmp_path / f"in/%d{suffix}",
+        tmp_path / name,
+        "#2040c0",
+        frame_rate=Fraction(25),
+        encode=PLAIN,
+    )
     stream = ffprobe(tmp_path / name, "-show_streams")["streams"][0]
     assert stream.get("color_space", "unknown") in ("unknown", "bt470bg")
     shown = read_frames(tmp_path / name)[0].rgb[32, 48]
@@ -152,7 +168,9 @@ def test_an_empty_sequence_and_a_missing_or_needless_rate_are_told(tmp_path: Pat
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
 def test_a_clip_over_a_background_becomes_pictures(tmp_path: Path, suffix: str) -> None:
-    source = write_clip(tmp_path / "in.mkv", frames=3, codec="ffv1", pix_fmt="yuv444p", audio=[Audio()])
+    source = write_clip(
+        tmp_path / "in.mkv", frames=3, codec="ffv1", pix_fmt="yuv444p", audio=[Audio()]
+    )
     report = rendered(source, tmp_path / "out" / f"%05d{suffix}", encode=PLAIN)
     assert names(tmp_path / "out") == [f"{n:05d}{suffix}" for n in (1, 2, 3)]
     assert names(tmp_path) == ["in.mkv", "out"]
@@ -200,7 +218,11 @@ def test_alpha_in_pictures_is_the_matte(
 def test_mattes_of_16_bits(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mkv", frames=2, codec="ffv1", pix_fmt="yuv420p10le")
     rendered(
-        source, tmp_path / "m" / "%d.png", kind="matte", encode=EncodeSettings(pix_fmt="gray16be"), matte=SOFT
+        source,
+        tmp_path / "m" / "%d.png",
+        kind="matte",
+        encode=EncodeSettings(pix_fmt="gray16be"),
+        matte=SOFT,
     )
     deep = cv2.imread(str(tmp_path / "m" / "1.png"), cv2.IMREAD_UNCHANGED)
     assert deep is not None
@@ -219,7 +241,11 @@ def test_pictures_of_a_turned_clip_are_upright(tmp_path: Path) -> None:
 def test_a_sequence_from_a_sequence_keeps_its_numbers(tmp_path: Path) -> None:
     source = write_pictures(tmp_path / "in", range(100, 112))
     rendered(
-        source, tmp_path / "out" / "%04d.png", encode=PLAIN, frame_rate=Fraction(24), start=Fraction(3, 24)
+        source,
+        tmp_path / "out" / "%04d.png",
+        encode=PLAIN,
+        frame_rate=Fraction(24),
+        start=Fraction(3, 24),
     )
     assert names(tmp_path / "out") == [f"{n:04d}.png" for n in range(103, 112)]
 
@@ -261,7 +287,9 @@ def test_what_pictures_cannot_be_is_refused(
 
 
 def test_a_varying_frame_rate_is_told(tmp_path: Path) -> None:
-    source = write_clip(tmp_path / "in.mp4", pts=[0, 40, 200, 210], time_base=Fraction(1, 1000), rate=25)
+    source = write_clip(
+        tmp_path / "in.mp4", pts=[0, 40, 200, 210], time_base=Fraction(1, 1000), rate=25
+    )
     report = rendered(source, tmp_path / "o" / "%d.png", encode=PLAIN)
     assert any("the frame rate varies" in note for note in report.notes)
 

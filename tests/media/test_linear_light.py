@@ -31,7 +31,9 @@ def light_of(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     return light.astype(np.float32)
 
 
-def stripes(codes: NDArray[np.uint8] = SHOWN, height: int = 48, width: int = 12) -> NDArray[np.uint8]:
+def stripes(
+    codes: NDArray[np.uint8] = SHOWN, height: int = 48, width: int = 12
+) -> NDArray[np.uint8]:
     """Return upright stripes of grey, uint8 [height, width of all, 3]."""
     row = np.repeat(codes, width)
     return np.ascontiguousarray(np.broadcast_to(row[None, :, None], (height, len(row), 3)))
@@ -45,7 +47,8 @@ def write_exr(path: Path, light: NDArray[np.float32], half: bool = False) -> Pat
         return name.encode() + b"\0" + kind.encode() + b"\0" + struct.pack("<i", len(value)) + value
 
     channels = b"".join(
-        name + b"\0" + struct.pack("<iBxxxii", 1 if half else 2, 0, 1, 1) for name in (b"B", b"G", b"R")
+        name + b"\0" + struct.pack("<iBxxxii", 1 if half else 2, 0, 1, 1)
+        for name in (b"B", b"G", b"R")
     )
     box = struct.pack("<4i", 0, 0, width - 1, height - 1)
     head = struct.pack("<iI", 20000630, 2) + b"".join(
@@ -79,7 +82,9 @@ def written(path: Path, light: NDArray[np.float32]) -> Path:
 
 
 @pytest.mark.parametrize("name", ["float.exr", "half.exr", "a.hdr", "a.pfm"])
-def test_a_background_of_linear_light_is_shown_as_a_display_shows_it(tmp_path: Path, name: str) -> None:
+def test_a_background_of_linear_light_is_shown_as_a_display_shows_it(
+    tmp_path: Path, name: str
+) -> None:
     """Cause: numbers of linear light were taken for sRGB's, so that middle grey came out at 55 of 255."""
     background = written(tmp_path / name, light_of(stripes()))
     source = tmp_path / "in.png"
@@ -106,7 +111,9 @@ def test_a_sequence_of_openexr_is_a_clip(tmp_path: Path, half: bool) -> None:
         frame_rate=Fraction(25),
         encode=EncodeSettings(codec="ffv1"),
     )
-    assert report.notes == ["the source's linear light becomes sRGB; what is brighter than white is cut off"]
+    assert report.notes == [
+        "the source's linear light becomes sRGB; what is brighter than white is cut off"
+    ]
     middles = read_frames(tmp_path / "out.mkv")[2].rgb[24, 6::12].astype(int)
     assert np.abs(middles - SHOWN[:, None]).max() <= 3
 

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.clips import Audio, frame_number, frame_times, person_picture, read_frames, write_clip
+from tests.helpers.clips import (
+    Audio,
+    frame_number,
+    frame_times,
+    person_picture,
+    read_frames,
+    write_clip,
+)
 from tests.helpers.renders import QUICK, rendered
 from vidseg.jobs import resume
 from vidseg.media.decode import Damage, Span, decode
@@ -84,9 +91,15 @@ def test_a_picture_that_fails_takes_no_other_with_it(
     HEVC's decoder keeps back what refers to a lost picture, where it isn't told to give that too.
     """
     intra = codec in ("png", "prores_ks", "mjpeg")
-    pix_fmt = {"prores_ks": "yuv422p10le", "mjpeg": "yuvj420p", "png": "rgb24"}.get(codec, "yuv420p")
+    pix_fmt = {"prores_ks": "yuv422p10le", "mjpeg": "yuvj420p", "png": "rgb24"}.get(
+        codec, "yuv420p"
+    )
     source = write_clip(
-        tmp_path / f"in{ending}", frames=24, codec=codec, pix_fmt=pix_fmt, b_frames=None if intra else 2
+        tmp_path / f"in{ending}",
+        frames=24,
+        codec=codec,
+        pix_fmt=pix_fmt,
+        b_frames=None if intra else 2,
     )
     hurt(source, place)
     report = rendered(source, tmp_path / "out.mp4")
@@ -96,7 +109,9 @@ def test_a_picture_that_fails_takes_no_other_with_it(
 
 
 @RENDERERS
-def test_lost_pictures_are_counted_and_named(tmp_path: Path, renderer: Callable[..., Report]) -> None:
+def test_lost_pictures_are_counted_and_named(
+    tmp_path: Path, renderer: Callable[..., Report]
+) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=24, b_frames=2)
     times = hurt(source, -1, -2, -4)
     report = renderer(source, tmp_path / "out.mp4")
@@ -119,7 +134,9 @@ def test_only_the_losses_of_the_span_count(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("short", [200, 2000])
-def test_an_mp4_cut_short_gives_what_is_there_and_counts_the_rest(tmp_path: Path, short: int) -> None:
+def test_an_mp4_cut_short_gives_what_is_there_and_counts_the_rest(
+    tmp_path: Path, short: int
+) -> None:
     """Of 58 pictures 56 came, and the run ended as if all were well."""
     source = write_clip(
         tmp_path / "in.mp4", width=320, height=192, frames=60, b_frames=2,
@@ -134,7 +151,9 @@ def test_an_mp4_cut_short_gives_what_is_there_and_counts_the_rest(tmp_path: Path
     assert whole <= report.frames_out <= whole + 1  # the one that is cut may be shown in part
     assert report.frames_out + report.damage["lost_frames"] == 60
     assert report.damage["missing_bytes"] == short
-    assert any(note.endswith(f"the file is {short} bytes shorter than it says") for note in report.notes)
+    assert any(
+        note.endswith(f"the file is {short} bytes shorter than it says") for note in report.notes
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +166,9 @@ def test_an_mp4_cut_short_gives_what_is_there_and_counts_the_rest(tmp_path: Path
         (".mp4", {"container_options": {"movflags": "frag_keyframe+empty_moov"}}),
     ],
 )
-def test_a_file_that_is_shorter_than_it_says(tmp_path: Path, ending: str, options: dict[str, object]) -> None:
+def test_a_file_that_is_shorter_than_it_says(
+    tmp_path: Path, ending: str, options: dict[str, object]
+) -> None:
     """What is missing of it may be less than a quarter of a second, which lengths don't tell."""
     source = write_clip(tmp_path / f"in{ending}", frames=12, **options)  # type: ignore[arg-type]
     container = probe(source).container
@@ -193,10 +214,14 @@ def test_a_recording_that_begins_between_key_frames_is_sound(tmp_path: Path, cod
 
 def test_a_track_that_begins_late_and_ends_early_is_sound(tmp_path: Path) -> None:
     """The length of a track whose edit list leaves out its end counts the gap before the picture."""
-    source = write_clip(tmp_path / "in.mp4", pts=list(range(15, 75)), time_base=Fraction(1, 30), b_frames=2)
+    source = write_clip(
+        tmp_path / "in.mp4", pts=list(range(15, 75)), time_base=Fraction(1, 30), b_frames=2
+    )
     data = bytearray(source.read_bytes())
     at = data.index(b"elst") + 4
-    assert data[at : at + 8] == bytes([0, 0, 0, 0, 0, 0, 0, 2])  # version 0; an empty edit, and the picture's
+    assert data[at : at + 8] == bytes(
+        [0, 0, 0, 0, 0, 0, 0, 2]
+    )  # version 0; an empty edit, and the picture's
     length = int.from_bytes(data[at + 20 : at + 24], "big")
     data[at + 20 : at + 24] = (length // 2).to_bytes(4, "big")
     source.write_bytes(bytes(data))
@@ -206,7 +231,8 @@ def test_a_track_that_begins_late_and_ends_early_is_sound(tmp_path: Path) -> Non
     assert frame_times(tmp_path / "out.mp4")[0] == Fraction(1, 2)
 
 
-# -- numbered pictures -------------------------------------------------------------------------------------
+# -- numbered pictures
+# -------------------------------------------------------------------------------------
 
 
 def write_sequence(folder: Path, suffix: str = ".png") -> Path:
@@ -272,7 +298,8 @@ def test_a_thumbnail_is_no_end(tmp_path: Path) -> None:
     assert rendered(source, tmp_path / "b.mp4", frame_rate=Fraction(24)).damage["lost_frames"] == 1
 
 
-# -- cuts inside long frames -------------------------------------------------------------------------------
+# -- cuts inside long frames
+# -------------------------------------------------------------------------------
 
 TIMES = [0, 1, 2, 3, 33, 34, 35, 80, 81, 82]
 """When frames begin, in thirtieths of a second: two stay for long."""
@@ -300,7 +327,12 @@ def test_a_cut_inside_a_long_frame_begins_with_it(
     """It began with nothing, and where the next frame was long too, when that one did, sound and all."""
     rate = Fraction(30)
     source = write_clip(
-        tmp_path / "in.mp4", pts=TIMES, time_base=1 / rate, gop=4, b_frames=0, audio=[Audio(seconds=3)]
+        tmp_path / "in.mp4",
+        pts=TIMES,
+        time_base=1 / rate,
+        gop=4,
+        b_frames=0,
+        audio=[Audio(seconds=3)],
     )
     out = tmp_path / "out.mp4"
     renderer(source, out, start=start / rate, end=None if end is None else end / rate)
@@ -329,7 +361,8 @@ def test_a_cut_between_ordinary_frames_begins_with_a_frame(tmp_path: Path) -> No
     assert frame_times(tmp_path / "out.mp4")[0] == 0
 
 
-# -- rates that nobody told --------------------------------------------------------------------------------
+# -- rates that nobody told
+# --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("codec", "b_frames"), [("libx264", 2), ("mpeg2video", 0)])
@@ -356,7 +389,10 @@ def test_what_is_said_of_many_losses(tmp_path: Path) -> None:
     hurt(source, *range(10, 20))
     notes = rendered(source, tmp_path / "out.mp4").notes
     assert any(
-        re.search(r"10 pictures are lost, at 0\.333 s, 0\.367 s, 0\.400 s, 0\.433 s, 0\.467 s and 5 more$", n)
+        re.search(
+            r"10 pictures are lost, at 0\.333 s, 0\.367 s, 0\.400 s, 0\.433 s, 0\.467 s and 5 more$",
+            n,
+        )
         for n in notes
     )
 

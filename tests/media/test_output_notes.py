@@ -58,17 +58,24 @@ def test_vp9_of_a_deep_source_is_of_8_bits_and_says_so(tmp_path: Path) -> None:
 def test_a_cut_out_of_a_deep_source_for_webm_says_what_it_loses(tmp_path: Path) -> None:
     """Only VP9 has alpha there, of 8 bits."""
     report = rendered(
-        deep_clip(tmp_path / "in.mkv"), tmp_path / "out.webm", background="transparent", encode=PLAIN
+        deep_clip(tmp_path / "in.mkv"),
+        tmp_path / "out.webm",
+        background="transparent",
+        encode=PLAIN,
     )
     (note,) = report.notes
     assert note.endswith("vp9 takes no more here, an output named .mov or .mkv does")
 
 
 @pytest.mark.parametrize(("size", "codec"), [((96, 64), "svt-av1"), ((95, 63), "vp9")])
-def test_a_deep_pair_in_webm_is_of_one_size(tmp_path: Path, size: tuple[int, int], codec: str) -> None:
+def test_a_deep_pair_in_webm_is_of_one_size(
+    tmp_path: Path, size: tuple[int, int], codec: str
+) -> None:
     """AV1 wants even sides, the matte in VP9 keeps odd ones."""
     source = deep_clip(tmp_path / "in.mkv", size=size)
-    report = rendered(source, tmp_path / "out.webm", background="transparent", pair=True, encode=PLAIN)
+    report = rendered(
+        source, tmp_path / "out.webm", background="transparent", pair=True, encode=PLAIN
+    )
     assert report.output_codec == f"{codec}, vp9"
     for name in ("out.fgr.webm", "out.matte.webm"):
         info = probe(tmp_path / name)
@@ -77,7 +84,9 @@ def test_a_deep_pair_in_webm_is_of_one_size(tmp_path: Path, size: tuple[int, int
 
 def test_a_pixel_format_that_the_library_lacks_is_refused_before_the_work(tmp_path: Path) -> None:
     info = info_of(96, 64)
-    with pytest.raises(OutputError, match=r"vp9 doesn't take --pix-fmt yuv420p10le; it takes yuv420p, yuv4"):
+    with pytest.raises(
+        OutputError, match=r"vp9 doesn't take --pix-fmt yuv420p10le; it takes yuv420p, yuv4"
+    ):
         plan(info, EncodeSettings(codec="vp9", pix_fmt="yuv420p10le"), ".webm")
 
 
@@ -117,7 +126,11 @@ def test_lost_bits_are_dithered_not_cut_off(tmp_path: Path, value: int) -> None:
     ("codec", "pix_fmt", "words"),
     [
         ("x264", "yuv420p", ""),
-        ("x264", "yuv422p", "H.264 of 4:2:2 plays in few places, mostly editors; --pix-fmt yuv420p is for"),
+        (
+            "x264",
+            "yuv422p",
+            "H.264 of 4:2:2 plays in few places, mostly editors; --pix-fmt yuv420p is for",
+        ),
         ("x264", "yuv444p", "H.264 of 4:4:4 plays"),
         ("x264", "yuv420p10le", "H.264 of 10 bits plays"),
         ("x264", "yuv422p10le", "H.264 of 4:2:2 and 10 bits plays"),
@@ -160,7 +173,12 @@ def test_hdr_metadata_reaches_av1(tmp_path: Path) -> None:
     options = {"x265-params": f"log-level=error:hdr10=1:master-display={display}:max-cll=1000,200"}
     colour = Colour(False, 9, 9, 16)
     source = write_clip(
-        tmp_path / "in.mp4", frames=3, codec="libx265", pix_fmt="yuv420p10le", colour=colour, options=options
+        tmp_path / "in.mp4",
+        frames=3,
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        colour=colour,
+        options=options,
     )
     rendered(source, tmp_path / "out.webm", encode=PLAIN)
     info = probe(tmp_path / "out.webm")
@@ -187,7 +205,11 @@ def with_rpu(path: Path, colour: Colour) -> Path:
             if packet.size:
                 copy = av.Packet(bytes(packet) + len(unit).to_bytes(4, "big") + unit)
                 copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
-                copy.time_base, copy.is_keyframe, copy.stream = packet.time_base, packet.is_keyframe, stream
+                copy.time_base, copy.is_keyframe, copy.stream = (
+                    packet.time_base,
+                    packet.is_keyframe,
+                    stream,
+                )
                 out.mux(copy)
     return path
 

@@ -28,7 +28,9 @@ class _Picture:
     interlaced_frame: bool = False
 
 
-def account(sent: list[int], came: list[int], *, interlaced: bool = False, codec: str = "h264") -> ByTime:
+def account(
+    sent: list[int], came: list[int], *, interlaced: bool = False, codec: str = "h264"
+) -> ByTime:
     """Return the account of a decoder that gave `came` after it had got `sent`."""
     promised = ByTime(codec)
     for pts in sent:

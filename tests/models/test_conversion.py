@@ -74,9 +74,15 @@ def _weight(**changes: object) -> Callable[[Any], object]:
     ("edit", "message"),
     [
         (_drop("modelTopology"), "not a TensorFlow.js graph model"),
-        (lambda document: document.update(format="layers-model"), r"graph model \(format 'layers-model'\)"),
+        (
+            lambda document: document.update(format="layers-model"),
+            r"graph model \(format 'layers-model'\)",
+        ),
         (_drop("weightsManifest"), "has no weightsManifest"),
-        (lambda document: document["weightsManifest"][0].pop("paths"), "its weightsManifest is malformed"),
+        (
+            lambda document: document["weightsManifest"][0].pop("paths"),
+            "its weightsManifest is malformed",
+        ),
         (lambda document: document.update(weightsManifest=[3]), "its weightsManifest is malformed"),
         (_weight(dtype="float8"), "has the unknown type 'float8'"),
         (_weight(quantization={"dtype": "int4"}), "has the unknown type 'int4'"),
@@ -116,7 +122,9 @@ def test_json_in_a_folder(tmp_path: Path) -> None:
     path = write_bodypix(tmp_path, stride=16)
     assert find_json(tmp_path) == find_json(path) == path
     write_bodypix(tmp_path, stride=8)
-    with pytest.raises(ModelError, match=r"several models \(model-stride16.json, model-stride8.json\)"):
+    with pytest.raises(
+        ModelError, match=r"several models \(model-stride16.json, model-stride8.json\)"
+    ):
         find_json(tmp_path)
 
 
@@ -145,11 +153,17 @@ def test_conversion_is_kept(conversions: list[list[str]], tmp_path: Path) -> Non
     assert with_parts.tflite != first.tflite
     other = read_tfjs(write_bodypix(tmp_path / "other", seed=1))
     assert ensure_converted(other, name="other", parts=False).tflite != first.tflite
-    assert conversions == [["float_segments"], ["float_segments", "float_part_heatmaps"], ["float_segments"]]
+    assert conversions == [
+        ["float_segments"],
+        ["float_segments", "float_part_heatmaps"],
+        ["float_segments"],
+    ]
 
 
 @pytest.mark.parametrize("victim", ["model.tflite", "saved_model/saved_model.pb", "result.json"])
-def test_damaged_conversion_is_made_anew(conversions: list[list[str]], tmp_path: Path, victim: str) -> None:
+def test_damaged_conversion_is_made_anew(
+    conversions: list[list[str]], tmp_path: Path, victim: str
+) -> None:
     source = read_tfjs(write_bodypix(tmp_path / "model"))
     made = ensure_converted(source, name="mine", parts=False)
     (made.tflite.parent / victim).write_bytes(b"{}")
@@ -168,11 +182,15 @@ def test_conversion_of_another_machine_is_used_without_the_converter(
     monkeypatch.setattr(converter_module, "_converter_version", lambda: None)
     assert ensure_converted(source, name="mine", parts=False) == made
     assert len(conversions) == 1
-    with pytest.raises(ModelError, match="mine has to be converted first, but tfjs-graph-converter is not"):
+    with pytest.raises(
+        ModelError, match="mine has to be converted first, but tfjs-graph-converter is not"
+    ):
         ensure_converted(source, name="mine", parts=True)
 
 
-def test_who_waits_for_a_conversion_is_told_first(conversions: list[list[str]], tmp_path: Path) -> None:
+def test_who_waits_for_a_conversion_is_told_first(
+    conversions: list[list[str]], tmp_path: Path
+) -> None:
     """What `say` is to prevent took place: with a wrong source, a conversion elsewhere was waited for."""
     source = read_tfjs(write_bodypix(tmp_path / "model"))
     first = ensure_converted(source, name="mine", parts=False).tflite.parent
@@ -213,7 +231,9 @@ def test_conversion_that_fills_the_disk(tmp_path: Path, monkeypatch: pytest.Monk
     done = subprocess.CompletedProcess([], 0, f"chatter\n{said}\n", "")
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
-    with pytest.raises(ModelError, match=r"can't be kept in .*No space left on device.*VIDSEG_CACHE_DIR"):
+    with pytest.raises(
+        ModelError, match=r"can't be kept in .*No space left on device.*VIDSEG_CACHE_DIR"
+    ):
         ensure_converted(read_tfjs(write_bodypix(tmp_path / "model")), name="mine", parts=False)
 
 
@@ -222,7 +242,9 @@ def test_graph_that_is_no_bodypix(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """The child process's failure arrives as one line, and leaves nothing in the cache."""
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
     source = read_tfjs(write_bodypix(tmp_path / "model", heads={"something": 1}))
-    with pytest.raises(ModelError, match=r"can't be converted .*no output called float_segments") as caught:
+    with pytest.raises(
+        ModelError, match=r"can't be converted .*no output called float_segments"
+    ) as caught:
         ensure_converted(source, name="mine", parts=False)
     assert "\n" not in str(caught.value)
     assert not is_converted(source)
@@ -231,7 +253,9 @@ def test_graph_that_is_no_bodypix(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_conversion_without_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The child can't import it; the parent said "can't be converted", as of a model that is at fault."""
     (tmp_path / "absent").mkdir()
-    (tmp_path / "absent" / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None")
+    (tmp_path / "absent" / "sitecustomize.py").write_text(
+        "import sys; sys.modules['tensorflow'] = None"
+    )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "absent"))
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
     wanted = r"TensorFlow .* must be installed \(import of tensorflow halted.*\): .*such as selfie"

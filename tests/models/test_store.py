@@ -61,7 +61,9 @@ def test_addresses_are_those_of_tf_bodypix() -> None:
 
 
 def test_unknown_name_suggests_near_ones() -> None:
-    with pytest.raises(ModelError, match=r"unknown model 'bodypix-050-s15': did you mean bodypix-050-s16"):
+    with pytest.raises(
+        ModelError, match=r"unknown model 'bodypix-050-s15': did you mean bodypix-050-s16"
+    ):
         model_named("bodypix-050-s15")
 
 
@@ -171,8 +173,16 @@ def three_ways_out(error: DownloadError, url: str) -> bool:
 @pytest.mark.parametrize(
     ("fault", "file", "message"),
     [
-        (lambda handler: handler.send_error(404), "model-stride16.json", "the server answered 404 Not Found"),
-        (lambda handler: handler.send_error(503), "group1-shard1of2.bin", "the server answered 503"),
+        (
+            lambda handler: handler.send_error(404),
+            "model-stride16.json",
+            "the server answered 404 Not Found",
+        ),
+        (
+            lambda handler: handler.send_error(503),
+            "group1-shard1of2.bin",
+            "the server answered 503",
+        ),
         (truncated, "model-stride16.json", "the connection broke before the file was whole"),
         (truncated, "group1-shard2of2.bin", "the connection broke before the file was whole"),
         (web_page, "model-stride16.json", "what came is not usable: not json"),
@@ -210,7 +220,9 @@ def test_refused_connection(bucket: BucketServer, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("VIDSEG_MODEL_URL", "http://127.0.0.1:9")
     with pytest.raises(DownloadError, match=r"no connection \(Connection refused\)") as caught:
         locate(MODEL)
-    assert three_ways_out(caught.value, "http://127.0.0.1:9/bodypix/mobilenet/float/050/model-stride16.json")
+    assert three_ways_out(
+        caught.value, "http://127.0.0.1:9/bodypix/mobilenet/float/050/model-stride16.json"
+    )
 
 
 def test_full_disk(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +230,9 @@ def test_full_disk(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch) -> Non
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("pooch.HTTPDownloader.__call__", no_space)
-    with pytest.raises(DownloadError, match=r"the disk is full \(writing to .*VIDSEG_CACHE_DIR") as caught:
+    with pytest.raises(
+        DownloadError, match=r"the disk is full \(writing to .*VIDSEG_CACHE_DIR"
+    ) as caught:
         locate(MODEL)
     assert three_ways_out(caught.value, bucket.url)
 
@@ -228,7 +242,9 @@ def test_cache_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    with pytest.raises(DownloadError, match=r"Not a directory \(writing to .*VIDSEG_CACHE_DIR names another"):
+    with pytest.raises(
+        DownloadError, match=r"Not a directory \(writing to .*VIDSEG_CACHE_DIR names another"
+    ):
         locate(MODEL)
 
 

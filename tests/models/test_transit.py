@@ -13,7 +13,16 @@ from tests.helpers.bucket import BucketServer, flipped
 from tests.helpers.converter import fake_converter
 from tests.helpers.tfjs import write_bodypix
 from vidseg.errors import DownloadError
-from vidseg.models import MODELS, converter, ensure_converted, find, is_converted, locate, read_tfjs, ready
+from vidseg.models import (
+    MODELS,
+    converter,
+    ensure_converted,
+    find,
+    is_converted,
+    locate,
+    read_tfjs,
+    ready,
+)
 from vidseg.models.converted import ConversionError
 from vidseg.networks import open_segmenter
 from vidseg.settings import SegmentSettings
@@ -69,7 +78,9 @@ def test_a_json_that_cannot_be_converted_is_fetched_once_more(bucket: BucketServ
 def test_a_json_that_stays_so_is_told_with_ways_out(bucket: BucketServer) -> None:
     """And the next run asks for it again: it may have been mended meanwhile."""
     bucket.faults[JSON] = flipped(position(bucket, OUTPUT), times=9)
-    with pytest.raises(ConversionError, match=r"converted .*it came just so twice from http") as error:
+    with pytest.raises(
+        ConversionError, match=r"converted .*it came just so twice from http"
+    ) as error:
         ready(MODEL, parts=False)
     assert all(word in str(error.value) for word in ("VIDSEG_MODEL_URL", "such as selfie"))
     assert "\n" not in str(error.value)
@@ -78,7 +89,9 @@ def test_a_json_that_stays_so_is_told_with_ways_out(bucket: BucketServer) -> Non
 
 
 @pytest.mark.usefixtures("converter_of_whole_files")
-def test_a_folder_of_the_users_is_left_alone(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_the_users_is_left_alone(
+    bucket: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What can't be converted there is not replaced by a download that nobody asked for."""
     path = bucket.folder / MODEL.source
     path.write_bytes(path.read_bytes().replace(b"Conv2D", b"Conw2D"))
@@ -134,8 +147,20 @@ def test_weights_are_what_the_server_declares(bucket: BucketServer, name: str, t
         ({"content-md5": "AAAA"}, False),
         ({"content-md5": "CY9rzUYh03PK3k6DJie09g==", "content-encoding": "gzip"}, False),
         ({"x-goog-hash": "crc32c=AAAAAA=="}, False),
-        ({"x-goog-hash": "md5=CY9rzUYh03PK3k6DJie09g==", "x-goog-stored-content-encoding": "gzip"}, False),
-        ({"x-goog-hash": "md5=CY9rzUYh03PK3k6DJie09g==", "x-goog-stored-content-encoding": "identity"}, True),
+        (
+            {
+                "x-goog-hash": "md5=CY9rzUYh03PK3k6DJie09g==",
+                "x-goog-stored-content-encoding": "gzip",
+            },
+            False,
+        ),
+        (
+            {
+                "x-goog-hash": "md5=CY9rzUYh03PK3k6DJie09g==",
+                "x-goog-stored-content-encoding": "identity",
+            },
+            True,
+        ),
     ],
 )
 def test_what_a_server_declares(headers: dict[str, str], declared: bool) -> None:
@@ -146,7 +171,9 @@ def test_what_a_server_declares(headers: dict[str, str], declared: bool) -> None
 
 
 @pytest.mark.tensorflow
-def test_weights_that_are_none_are_not_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_are_none_are_not_converted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Other bytes of the right size, which no server vouches for: numbers that no training gives."""
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
     source = read_tfjs(write_bodypix(tmp_path / "model"))

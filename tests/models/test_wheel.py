@@ -55,12 +55,16 @@ def serve_index(
         "http://127.0.0.1:9/mediapipe-0.10.21-cp312-cp312-win_amd64.whl",
         f"../../files/{name}#sha256={sha256 or hashlib.sha256(content).hexdigest()}",
     ]
-    shown = "".join(f'<a href="{link}" data-requires-python="&gt;=3.9">a wheel</a>' for link in links)
+    shown = "".join(
+        f'<a href="{link}" data-requires-python="&gt;=3.9">a wheel</a>' for link in links
+    )
     (folder / "index.html").write_text(f"<!DOCTYPE html><html><body>{shown}</body></html>")
 
 
 @pytest.fixture(params=["UV_DEFAULT_INDEX", "PIP_INDEX_URL"])
-def no_pip(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+def no_pip(
+    bucket: BucketServer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """As in an environment that uv made, with the bucket as the index that uv or pip is told of."""
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -74,7 +78,9 @@ def wheel_with(selfies: dict[str, Model]) -> bytes:
 
 
 @pytest.mark.usefixtures("no_pip")
-def test_selfie_from_the_index(bucket: BucketServer, selfies: dict[str, Model], tmp_path: Path) -> None:
+def test_selfie_from_the_index(
+    bucket: BucketServer, selfies: dict[str, Model], tmp_path: Path
+) -> None:
     """One wheel gives both models, and is not kept."""
     serve_index(bucket, wheel_with(selfies))
     target = tmp_path / "cache" / "selfie_segmentation.tflite"
@@ -94,17 +100,27 @@ def test_selfie_from_the_index(bucket: BucketServer, selfies: dict[str, Model], 
         ({"content": small_wheel({"other": b""})}, "does not hold mediapipe/modules"),
         ({"content": small_wheel({MODELS["selfie"].source: b"x"})}, "has an unexpected checksum"),
         ({"sha256": "0" * 64}, "its checksum is not the expected one"),
-        ({"name": f"{_WHEEL_NAME}/.."}, "does not list mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64"),
+        (
+            {"name": f"{_WHEEL_NAME}/.."},
+            "does not list mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64",
+        ),
     ],
 )
 def test_wheel_that_is_not_right(
-    bucket: BucketServer, selfies: dict[str, Model], tmp_path: Path, change: dict[str, Any], message: str
+    bucket: BucketServer,
+    selfies: dict[str, Model],
+    tmp_path: Path,
+    change: dict[str, Any],
+    message: str,
 ) -> None:
     serve_index(bucket, **{"content": wheel_with(selfies), **change})
     target = tmp_path / "cache" / "selfie_segmentation.tflite"
     with pytest.raises(DownloadError, match=message) as caught:
         wheel.fetch_from_wheel(selfies["selfie"], target)
-    assert all(word in str(caught.value) for word in ("VIDSEG_MODEL_DIR", "PIP_INDEX_URL", "such as bodypix"))
+    assert all(
+        word in str(caught.value)
+        for word in ("VIDSEG_MODEL_DIR", "PIP_INDEX_URL", "such as bodypix")
+    )
     assert not list(target.parent.iterdir())
 
 
@@ -118,7 +134,9 @@ def test_a_wheel_that_comes_damaged_is_fetched_once_more(
     serve_index(bucket, whole)
     listing = bucket.folder / "simple" / "mediapipe" / "index.html"
     listing.write_text(re.sub("#sha256=[0-9a-f]*", "", listing.read_text()))
-    answers = iter([whole[:-40] if damage == "cut" else whole.replace(b"selfie", b"selfje", 1), whole])
+    answers = iter(
+        [whole[:-40] if damage == "cut" else whole.replace(b"selfie", b"selfje", 1), whole]
+    )
 
     def answer(handler: Bucket) -> None:
         handler.send_response(200)

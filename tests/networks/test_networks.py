@@ -42,7 +42,9 @@ def picture(width: int, height: int, count: int = 1, seed: int = 0) -> NDArray[n
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The json of a small graph with ResNet50's node names and stride 32."""
-    return write_bodypix(tmp_path_factory.mktemp("tiny"), stride=32, architecture="resnet50", shards=2)
+    return write_bodypix(
+        tmp_path_factory.mktemp("tiny"), stride=32, architecture="resnet50", shards=2
+    )
 
 
 @pytest.fixture(scope="session")
@@ -188,7 +190,9 @@ def test_view_of_a_larger_picture(segmenter: Segmenter) -> None:
     wide = picture(width + 16, height)
     view = wide[:, :, 8:-8]
     scores = segmenter.segment(view)
-    np.testing.assert_array_equal(scores.person, segmenter.segment(np.ascontiguousarray(view)).person)
+    np.testing.assert_array_equal(
+        scores.person, segmenter.segment(np.ascontiguousarray(view)).person
+    )
 
 
 # Input sizes of BodyPix
@@ -206,7 +210,9 @@ def test_view_of_a_larger_picture(segmenter: Segmenter) -> None:
         ((10, 10), 368, 16, (17, 17)),
     ],
 )
-def test_grid_size(region: tuple[int, int], side: int, stride: int, expected: tuple[int, int]) -> None:
+def test_grid_size(
+    region: tuple[int, int], side: int, stride: int, expected: tuple[int, int]
+) -> None:
     """Multiples of the stride plus one, near the side asked for, small regions at most doubled."""
     assert grid_size(*region, side, stride) == expected
 
@@ -222,11 +228,16 @@ def original_logits(
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore")  # its dependencies use what others deprecated
         patch.setenv("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # else it wants IPython
-        patch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # the converter would leave it so for other tests
+        patch.setenv(
+            "CUDA_VISIBLE_DEVICES", "-1"
+        )  # the converter would leave it so for other tests
         from tf_bodypix.model import load_model
 
         theirs = load_model(
-            str(json_path), output_stride=stride, architecture_name=architecture, internal_resolution=1.0
+            str(json_path),
+            output_stride=stride,
+            architecture_name=architecture,
+            internal_resolution=1.0,
         )
         results = [theirs.predict_single(frame) for frame in frames]
     assert all(tuple(result.model_input_size) == frames.shape[1:3] for result in results)
@@ -308,7 +319,9 @@ def test_part_logits_equal_the_originals(
 
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("runtime", ["litert", "tensorflow"])
-def test_resnet_is_scaled_as_the_original_does(tiny: Path, tiny_converted: Converted, runtime: str) -> None:
+def test_resnet_is_scaled_as_the_original_does(
+    tiny: Path, tiny_converted: Converted, runtime: str
+) -> None:
     """ResNet50 takes pixels less ImageNet's means, not the range [-1, 1]; stride 32 as well."""
     assert (tiny_converted.stride, tiny_converted.architecture) == (32, "resnet50")
     frames = picture(129, 97, 2)
@@ -440,7 +453,9 @@ print(network.device, network.segment(np.zeros((1, 65, 97, 3), np.uint8)).person
 """
 
 
-def in_a_child(code: str, *words: str | Path, switch: str | None) -> "subprocess.CompletedProcess[str]":
+def in_a_child(
+    code: str, *words: str | Path, switch: str | None
+) -> "subprocess.CompletedProcess[str]":
     """Run Python in a process whose environment has TensorFlow's switch for oneDNN set so, or not at all."""
     environment = {name: value for name, value in os.environ.items() if name != onednn.SWITCH}
     environment |= {} if switch is None else {onednn.SWITCH: switch}
@@ -486,7 +501,10 @@ def test_onednn_is_not_promised_once_tensorflow_is_there(monkeypatch: pytest.Mon
     monkeypatch.delenv(onednn.SWITCH, raising=False)
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     onednn.enable()
-    assert onednn.way_out() == "set TF_ENABLE_ONEDNN_OPTS=1 before TensorFlow is imported (it is not set)"
+    assert (
+        onednn.way_out()
+        == "set TF_ENABLE_ONEDNN_OPTS=1 before TensorFlow is imported (it is not set)"
+    )
     monkeypatch.setenv(onednn.SWITCH, "1")
     assert "such as selfie" in onednn.way_out()
 
@@ -632,7 +650,9 @@ def test_selfie_given_by_path(name: str) -> None:
         ("folder/", None, "neither a TensorFlow.js model"),
     ],
 )
-def test_path_that_is_no_model(name: str, content: bytes | None, message: str, tmp_path: Path) -> None:
+def test_path_that_is_no_model(
+    name: str, content: bytes | None, message: str, tmp_path: Path
+) -> None:
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
@@ -644,7 +664,9 @@ def test_path_that_is_no_model(name: str, content: bytes | None, message: str, t
 
 def test_tflite_file_and_gpu(tmp_path: Path) -> None:
     (tmp_path / "mine.tflite").write_bytes(b"")
-    with pytest.raises(DeviceError, match=r"mine\.tflite is a \.tflite file, which runs on the CPU only"):
+    with pytest.raises(
+        DeviceError, match=r"mine\.tflite is a \.tflite file, which runs on the CPU only"
+    ):
         open_segmenter(SegmentSettings(model=str(tmp_path / "mine.tflite"), device="gpu"))
 
 
@@ -702,7 +724,9 @@ def test_a_network_that_hangs_does_not_keep_a_run_from_ending(
 
     monkeypatch.setattr(litert, "_PATIENCE_S", 0.1)
     monkeypatch.setattr(network, "_run_one", hang)
-    stalled = threading.Thread(target=network.run, args=(np.zeros((1, 65, 97, 3), np.uint8),), daemon=True)
+    stalled = threading.Thread(
+        target=network.run, args=(np.zeros((1, 65, 97, 3), np.uint8),), daemon=True
+    )
     stalled.start()
     assert inside.wait(30)
     closing = threading.Thread(target=network.close, daemon=True)

@@ -38,7 +38,14 @@ def lossless(path: Path, frames: int = 4, **given: Any) -> Path:
 def matte_of(source: Path) -> list[Array]:
     """Return the alpha that is meant, float [h, w] in [0, 1], as a lossless matte of full range says it."""
     target = source.with_name("meant.mkv")
-    rendered(source, target, kind="matte", encode=EncodeSettings(codec="ffv1"), matte=SOFT, overwrite=True)
+    rendered(
+        source,
+        target,
+        kind="matte",
+        encode=EncodeSettings(codec="ffv1"),
+        matte=SOFT,
+        overwrite=True,
+    )
     with av.open(str(target)) as file:
         return [frame.to_ndarray().astype(float)[:64] / 255 for frame in file.decode(video=0)]
 
@@ -64,7 +71,9 @@ def _alpha(frame: Any) -> Array:
     rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
     if len(frame.planes) == 1:
         place = 0 if frame.format.name == "argb" else 3
-        return rows[:, : 4 * frame.width].reshape(frame.height, frame.width, 4)[..., place] / (2**bits - 1)
+        return rows[:, : 4 * frame.width].reshape(frame.height, frame.width, 4)[..., place] / (
+            2**bits - 1
+        )
     return rows[:, : frame.width] / (2**bits - 1)
 
 
@@ -82,7 +91,9 @@ def test_alpha_read_back_is_the_matte(
     tmp_path: Path, name: str, codec: str, pix_fmt: str, tolerance: float
 ) -> None:
     source = lossless(tmp_path / "in.mkv", audio=[Audio()])
-    report = rendered(source, tmp_path / name, "transparent", encode=EncodeSettings(codec=codec), matte=SOFT)
+    report = rendered(
+        source, tmp_path / name, "transparent", encode=EncodeSettings(codec=codec), matte=SOFT
+    )
     found, meant = alpha_of(tmp_path / name), matte_of(source)
     assert len(found) == len(meant) == report.frames_out == 4
     assert any(((m > 0.1) & (m < 0.9)).any() for m in meant), "the edge is soft"
@@ -115,16 +126,24 @@ def test_a_player_can_begin_at_any_key_frame_of_vp9(tmp_path: Path) -> None:
     frames = [frame for packet in packets[starts[-1] :] for frame in decoder.decode(packet)]
     meant = matte_of(source)
     assert len(frames) == 140 - starts[-1]
-    for found, straight, matte in zip(frames, whole[starts[-1] :], meant[starts[-1] :], strict=True):
+    for found, straight, matte in zip(
+        frames, whole[starts[-1] :], meant[starts[-1] :], strict=True
+    ):
         assert (_alpha(found) == straight).all()
         assert (straight == matte).all()
 
 
-@pytest.mark.parametrize(("codec", "pix_fmt"), [("png", "rgb24"), ("png", "rgb48be"), ("qtrle", "rgb24")])
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt"), [("png", "rgb24"), ("png", "rgb48be"), ("qtrle", "rgb24")]
+)
 def test_rgb_is_rounded_and_reaches_white(tmp_path: Path, codec: str, pix_fmt: str) -> None:
     """It was cut down by one or two code values of 255 (swscale), and white in 16 bits was 65280 of 65535."""
     source = lossless(tmp_path / "in.mkv")
-    for spec, rgb in (("white", (255, 255, 255)), ("#c04080", (192, 64, 128)), ("black", (0, 0, 0))):
+    for spec, rgb in (
+        ("white", (255, 255, 255)),
+        ("#c04080", (192, 64, 128)),
+        ("black", (0, 0, 0)),
+    ):
         encode = EncodeSettings(codec=codec, pix_fmt=pix_fmt)
         rendered(source, tmp_path / "o.mov", spec, encode=encode, matte=SOFT, overwrite=True)
         with av.open(str(tmp_path / "o.mov")) as file:
@@ -138,20 +157,26 @@ def test_a_matte_of_h264_keeps_its_edges(tmp_path: Path) -> None:
     source = lossless(tmp_path / "in.mkv", frames=12)
     rendered(source, tmp_path / "m.mp4", kind="matte", encode=EncodeSettings(), matte=SOFT)
     with av.open(str(tmp_path / "m.mp4")) as file:
-        found = [(frame.to_ndarray()[:64].astype(float) - 16) / 219 for frame in file.decode(video=0)]
+        found = [
+            (frame.to_ndarray()[:64].astype(float) - 16) / 219 for frame in file.decode(video=0)
+        ]
     assert max(np.abs(a - m).max() for a, m in zip(found, matte_of(source), strict=True)) < 12 / 255
 
 
 def test_what_a_source_says_of_its_own_alpha_is_not_said_of_the_result(tmp_path: Path) -> None:
     """A clip of VP9 with alpha, put before a colour, was tagged as transparent still."""
-    rendered(lossless(tmp_path / "in.mkv"), tmp_path / "cut.webm", "transparent", encode=EncodeSettings())
+    rendered(
+        lossless(tmp_path / "in.mkv"), tmp_path / "cut.webm", "transparent", encode=EncodeSettings()
+    )
     rendered(tmp_path / "cut.webm", tmp_path / "o.webm", "red", encode=EncodeSettings())
     for name, mode in (("cut.webm", "1"), ("o.webm", None)):
         tags = ffprobe(tmp_path / name, "-show_streams")["streams"][0].get("tags", {})
         assert {key.lower(): value for key, value in tags.items()}.get("alpha_mode") == mode
 
 
-@pytest.mark.parametrize("pix_fmt", ["yuv422p", "yuv444p", "yuv420p10le", "yuv422p12le", "yuv420p12le"])
+@pytest.mark.parametrize(
+    "pix_fmt", ["yuv422p", "yuv444p", "yuv420p10le", "yuv422p12le", "yuv420p12le"]
+)
 def test_deep_and_fine_sources_keep_depth_and_chroma(tmp_path: Path, pix_fmt: str) -> None:
     source = write_clip(tmp_path / "in.mkv", frames=2, codec="ffv1", pix_fmt=pix_fmt)
     rendered(source, tmp_path / "out.mkv", "transparent", encode=EncodeSettings())
@@ -171,7 +196,9 @@ def test_what_would_lose_alpha_is_refused(tmp_path: Path, name: str, codec: str)
         rendered(source, tmp_path / name, "transparent", encode=EncodeSettings(codec=codec))
         assert alpha_of(tmp_path / name)[0].min() == 0
         return
-    with pytest.raises(OutputError, match=r"use ProRes 4444 \(\.mov\), FFV1 \(\.mkv\), VP9 \(\.webm\)"):
+    with pytest.raises(
+        OutputError, match=r"use ProRes 4444 \(\.mov\), FFV1 \(\.mkv\), VP9 \(\.webm\)"
+    ):
         rendered(source, tmp_path / name, "transparent", encode=EncodeSettings(codec=codec))
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
@@ -207,14 +234,23 @@ def test_ffmpeg_puts_it_over_a_colour_as_render_does(
 ) -> None:
     """An editor's composite of the transparent output is the composite that vidseg makes.
 
-    Within 5 code values of 255 where chroma is not halved, rounded through YUV twice; at single pixels of
-    this tiny picture's edge more where it is.
+    Within 5 code values of 255 where chroma is not halved, rounded through YUV twice; at single
+    pixels of this tiny picture's edge more where it is.
     """
     matte = MatteSettings(smooth=0, feather=1.5, decontaminate=decontaminate)
     source = lossless(tmp_path / "in.mkv", pix_fmt=pix_fmt)
     encode = EncodeSettings(codec=codec, crf=4 if name.endswith("webm") else None)
-    rendered(source, tmp_path / name, "transparent", encode=encode, matte=matte, premultiplied=premultiplied)
-    if premultiplied and shutil.which("ffmpeg") is None:  # FFmpeg 8's overlay goes by what frames say of it
+    rendered(
+        source,
+        tmp_path / name,
+        "transparent",
+        encode=encode,
+        matte=matte,
+        premultiplied=premultiplied,
+    )
+    if (
+        premultiplied and shutil.which("ffmpeg") is None
+    ):  # FFmpeg 8's overlay goes by what frames say of it
         over = premultiplied_over(tmp_path / name, (192, 64, 128))
     else:
         over = by_ffmpeg(OVER + ("premultiplied" if premultiplied else "straight"), tmp_path / name)
@@ -233,7 +269,9 @@ def composite_of(source: Path, matte: MatteSettings) -> Array:
 def test_nothing_of_the_old_room_stays_under_the_transparency(tmp_path: Path) -> None:
     """The room is grey, the person green: straight colours are green everywhere."""
     source = lossless(tmp_path / "in.mkv")
-    rendered(source, tmp_path / "o.mov", "transparent", encode=EncodeSettings(codec="png"), matte=SOFT)
+    rendered(
+        source, tmp_path / "o.mov", "transparent", encode=EncodeSettings(codec="png"), matte=SOFT
+    )
     with av.open(str(tmp_path / "o.mov")) as file:
         rgba = next(file.decode(video=0)).to_ndarray(format="rgba").astype(int)
     far = cv2.erode((rgba[..., 3] == 0).astype(np.uint8), np.ones((7, 7), np.uint8))
@@ -244,7 +282,12 @@ def test_nothing_of_the_old_room_stays_under_the_transparency(tmp_path: Path) ->
 def test_a_pair_is_foreground_and_matte(tmp_path: Path) -> None:
     source = lossless(tmp_path / "in.mkv", pix_fmt="yuv444p", audio=[Audio()])
     report = rendered(
-        source, tmp_path / "o.mkv", "transparent", pair=True, encode=EncodeSettings(codec="ffv1"), matte=SOFT
+        source,
+        tmp_path / "o.mkv",
+        "transparent",
+        pair=True,
+        encode=EncodeSettings(codec="ffv1"),
+        matte=SOFT,
     )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.mkv", "o.fgr.mkv", "o.matte.mkv"]
     colours, matte = tmp_path / "o.fgr.mkv", tmp_path / "o.matte.mkv"
@@ -310,23 +353,31 @@ def test_a_matte_has_the_range_that_its_tag_says(
         plane = np.frombuffer(luma.planes[0], kind).reshape(luma.planes[0].height, -1)[:64, :96]
     meant = matte_of(source)[0]
     black = 0 if tag == "pc" else 64 if codec == "prores" else 16
-    assert np.abs(plane - (black + meant * (white - black))).max() <= (1 if codec in ("ffv1", "png") else 6)
+    assert np.abs(plane - (black + meant * (white - black))).max() <= (
+        1 if codec in ("ffv1", "png") else 6
+    )
 
 
 def is_usable(name: str, folder: Path) -> bool:
     """Whether an encoder works on this machine."""
     try:
         source = write_clip(folder / "in.mp4", frames=4, width=256, height=128)
-        rendered(source, folder / "tried.mkv", "red", encode=EncodeSettings(codec=name), overwrite=True)
+        rendered(
+            source, folder / "tried.mkv", "red", encode=EncodeSettings(codec=name), overwrite=True
+        )
     except OutputError:
         return False
     return True
 
 
 def test_every_container_that_a_hardware_codec_names_takes_it(tmp_path: Path) -> None:
-    usable = [name for name, codec in CODECS.items() if codec.hardware and is_usable(name, tmp_path)]
+    usable = [
+        name for name, codec in CODECS.items() if codec.hardware and is_usable(name, tmp_path)
+    ]
     if not usable:
-        pytest.skip("no hardware encoder works here: run it on a machine with a GPU that encodes video")
+        pytest.skip(
+            "no hardware encoder works here: run it on a machine with a GPU that encodes video"
+        )
     for name in usable:
         test_every_container_that_a_codec_names_takes_it(tmp_path, name)
 
@@ -343,16 +394,26 @@ def test_every_container_that_a_codec_names_takes_it(tmp_path: Path, name: str) 
         assert alpha_of(tmp_path / f"a{suffix}")[0].min() == 0
 
 
-@pytest.mark.parametrize(("name", "codec"), [("m.mp4", "auto"), ("m.mkv", "ffv1"), ("m.webm", "auto")])
-def test_a_matte_has_the_frames_times_and_sound_of_a_render(tmp_path: Path, name: str, codec: str) -> None:
-    source = write_clip(tmp_path / "in.mkv", pts=[0, 3, 4, 9, 20, 21], codec="ffv1", audio=[Audio()], rate=30)
+@pytest.mark.parametrize(
+    ("name", "codec"), [("m.mp4", "auto"), ("m.mkv", "ffv1"), ("m.webm", "auto")]
+)
+def test_a_matte_has_the_frames_times_and_sound_of_a_render(
+    tmp_path: Path, name: str, codec: str
+) -> None:
+    source = write_clip(
+        tmp_path / "in.mkv", pts=[0, 3, 4, 9, 20, 21], codec="ffv1", audio=[Audio()], rate=30
+    )
     encode: Any = {"codec": codec, "audio": "transcode" if name.endswith("webm") else "copy"}
     rendered(source, tmp_path / f"r{name}", "red", encode=EncodeSettings(**encode), matte=SOFT)
     sounds = []
     for invert in (False, True):
         given: Any = {"kind": "matte", "invert": invert, "overwrite": True}
         rendered(source, tmp_path / name, encode=EncodeSettings(**encode), matte=SOFT, **given)
-        assert frame_times(tmp_path / name) == frame_times(tmp_path / f"r{name}") == frame_times(source)
+        assert (
+            frame_times(tmp_path / name)
+            == frame_times(tmp_path / f"r{name}")
+            == frame_times(source)
+        )
         sounds.append(audio_packets(tmp_path / name))
     assert sounds[0] == sounds[1] == audio_packets(tmp_path / f"r{name}")
     assert sounds[0]
@@ -368,7 +429,12 @@ def test_a_matte_has_the_frames_times_and_sound_of_a_render(tmp_path: Path, name
 
 def test_a_range_that_cannot_be_told_is_refused(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4")
-    with pytest.raises(OutputError, match="can't say that a matte is of full range; use --range video"):
+    with pytest.raises(
+        OutputError, match="can't say that a matte is of full range; use --range video"
+    ):
         rendered(
-            source, tmp_path / "m.mov", kind="matte", encode=EncodeSettings(codec="prores", range="full")
+            source,
+            tmp_path / "m.mov",
+            kind="matte",
+            encode=EncodeSettings(codec="prores", range="full"),
         )

@@ -1,7 +1,7 @@
 """Whole renders with networks of BodyPix's form, from weights that have to be converted to what is written.
 
-Small networks under BodyPix's names find the bright green person of `tests.helpers.clips`; where there are
-published weights, those are tested on real people in test_real_people.py.
+Small networks under BodyPix's names find the bright green person of `tests.helpers.clips`; where
+there are published weights, those are tested on real people in test_real_people.py.
 """
 
 from collections.abc import Callable

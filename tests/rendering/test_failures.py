@@ -81,10 +81,14 @@ def test_a_failure_in_any_stage_leaves_nothing(
     with pytest.raises(RuntimeError, match="injected"):
         rendered(source, source.parent / "out.mp4")
     assert [p.name for p in source.parent.iterdir()] == ["in.mp4"]
-    assert [t.name for t in threading.enumerate() if t.name in ("decode", "segmentation", "background")] == []
+    assert [
+        t.name for t in threading.enumerate() if t.name in ("decode", "segmentation", "background")
+    ] == []
 
 
-def test_an_output_that_was_there_survives_a_failure(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_that_was_there_survives_a_failure(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = source.parent / "out.mp4"
     target.write_text("precious")
     monkeypatch.setattr(painters, "composite", _fail_later(painters.composite))
@@ -135,7 +139,9 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_nothing(tmp_path: Path) -> Non
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
     )
     if mount.returncode != 0:
         pytest.skip("mounting a small file system needs root")

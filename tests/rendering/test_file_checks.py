@@ -46,7 +46,9 @@ def by_another_spelling(path: Path) -> Path:
 
 
 DISGUISES = [lambda path: path, by_link, by_hard_link, by_another_spelling]
-disguised = pytest.mark.parametrize("disguise", DISGUISES, ids=["itself", "link", "hard link", "spelling"])
+disguised = pytest.mark.parametrize(
+    "disguise", DISGUISES, ids=["itself", "link", "hard link", "spelling"]
+)
 
 
 def settings(source: Path, output: Path, **changes: Any) -> RenderSettings:
@@ -56,13 +58,17 @@ def settings(source: Path, output: Path, **changes: Any) -> RenderSettings:
 
 @disguised
 @pytest.mark.parametrize("segments", [False, True], ids=["at once", "in segments"])
-def test_a_background_is_not_replaced(clip: Path, disguise: Callable[[Path], Path], segments: bool) -> None:
+def test_a_background_is_not_replaced(
+    clip: Path, disguise: Callable[[Path], Path], segments: bool
+) -> None:
     """`-b bg.mp4 -o bg.mp4 --overwrite` destroyed it and ended well: only the source was looked at."""
     wall = write_clip(clip.parent / "bg.mp4", frames=FRAMES)
     before = wall.read_bytes()
     render = resume.render if segments else pipeline.render
     given = settings(clip, disguise(wall), background=str(wall))
-    with pytest.raises(OutputError, match="is also an input, the background; vidseg never writes over"):
+    with pytest.raises(
+        OutputError, match="is also an input, the background; vidseg never writes over"
+    ):
         render(given, segmenter=FakeSegmenter())
     assert wall.read_bytes() == before
     assert not list(clip.parent.glob(".*"))
@@ -90,7 +96,9 @@ def test_what_is_written_beside_replaces_nothing_either(
 def test_a_pair_is_checked_by_the_names_that_it_gets(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "talk.matte.mp4", frames=FRAMES)
     with pytest.raises(OutputError, match=r"talk\.matte\.mp4: is also an input"):
-        file_checks.check(settings(source, tmp_path / "talk.mp4", background="transparent", pair=True))
+        file_checks.check(
+            settings(source, tmp_path / "talk.mp4", background="transparent", pair=True)
+        )
 
 
 @pytest.mark.parametrize(
@@ -120,7 +128,9 @@ def test_a_model_that_was_fetched_is_not_replaced(
     path.parent.mkdir(parents=True)
     path.touch()
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(tmp_path / "models"))
-    given = settings(clip, tmp_path / "o.mp4", report=path, segment=SegmentSettings(model=model.name))
+    given = settings(
+        clip, tmp_path / "o.mp4", report=path, segment=SegmentSettings(model=model.name)
+    )
     with pytest.raises(OutputError, match="is also an input, the model"):
         file_checks.check(given)
 
@@ -147,7 +157,9 @@ def test_a_pattern_that_covers_the_source_is_refused(tmp_path: Path, output: str
     """Only the very same pattern was; `--overwrite` deletes all that the new one covers."""
     source = pictures(tmp_path / "frames")
     before = [path.read_bytes() for path in sorted(source.parent.iterdir())]
-    with pytest.raises(OutputError, match=r"001\.png is also an input, the source|: is also an input"):
+    with pytest.raises(
+        OutputError, match=r"001\.png is also an input, the source|: is also an input"
+    ):
         rendered(source, source.with_name(output), overwrite=True, frame_rate=Fraction(24))
     assert [path.read_bytes() for path in sorted(source.parent.iterdir())] == before
 
@@ -169,7 +181,9 @@ def test_other_pictures_in_the_folder_are_no_hindrance(tmp_path: Path) -> None:
     source = pictures(tmp_path / "frames")
     for _ in range(2):
         pictures(tmp_path / "frames", "new-%03d.png")
-        file_checks.check(settings(source, source.with_name("new-%03d.png"), frame_rate=Fraction(24)))
+        file_checks.check(
+            settings(source, source.with_name("new-%03d.png"), frame_rate=Fraction(24))
+        )
 
 
 def test_a_report_is_no_picture_of_the_sequence(clip: Path) -> None:
@@ -186,7 +200,10 @@ def test_a_report_is_no_picture_of_the_sequence(clip: Path) -> None:
 def test_a_preview_replaces_nothing(tmp_path: Path, onto: str) -> None:
     paths = {name: write_picture(tmp_path / f"{name}.png") for name in ("source", "background")}
     given = PreviewSettings(
-        source=paths["source"], background=str(paths["background"]), output=paths[onto], overwrite=True
+        source=paths["source"],
+        background=str(paths["background"]),
+        output=paths[onto],
+        overwrite=True,
     )
     before = paths[onto].read_bytes()
     with pytest.raises(OutputError, match=f"is also an input, the {onto}"):
@@ -202,7 +219,9 @@ def test_a_batch_replaces_no_background(tmp_path: Path) -> None:
     wall = write_clip(tmp_path / "out" / "wall.mp4", frames=FRAMES)
     before = wall.read_bytes()
     for more in ([], ["--overwrite"]):
-        line = one_line(batch("batch", tmp_path / "talks", "-o", tmp_path / "out", "-b", wall, *more))
+        line = one_line(
+            batch("batch", tmp_path / "talks", "-o", tmp_path / "out", "-b", wall, *more)
+        )
         assert "wall.mp4: is also an input, the background" in line
     assert wall.read_bytes() == before
 
@@ -230,7 +249,17 @@ def test_a_batchs_report_replaces_no_model(tmp_path: Path) -> None:
 
 def test_the_command_line_ends_with_one_line(clip: Path) -> None:
     wall = write_picture(clip.parent / "wall.png")
-    words = ["render", clip, "-o", clip.parent / "o.mp4", "-b", wall, "--report", wall, "--overwrite"]
+    words = [
+        "render",
+        clip,
+        "-o",
+        clip.parent / "o.mp4",
+        "-b",
+        wall,
+        "--report",
+        wall,
+        "--overwrite",
+    ]
     assert "wall.png: is also an input, the background" in one_line(vidseg(*words))
 
 

@@ -36,7 +36,9 @@ def photo() -> Image.Image:
 
 def saved(path: Path, image: Image.Image | None = None, **options: Any) -> Path:
     """Write the photo, or another picture."""
-    best = {".jpg": {"quality": 97, "subsampling": 0}, ".webp": {"lossless": True}}.get(path.suffix, {})
+    best = {".jpg": {"quality": 97, "subsampling": 0}, ".webp": {"lossless": True}}.get(
+        path.suffix, {}
+    )
     (image or photo()).save(path, **best, **options)
     return path
 
@@ -82,7 +84,9 @@ def test_the_three_results_of_the_tutorial_agree(tmp_path: Path) -> None:
     assert ((mask > 30) & (mask < 225)).any()
     assert (cut[..., 3] == mask).all()
     alpha = cut[..., 3:] / 255
-    assert np.abs(cut[..., :3] * alpha + np.array((192, 64, 128)) * (1 - alpha) - whole).max() <= 1.5
+    assert (
+        np.abs(cut[..., :3] * alpha + np.array((192, 64, 128)) * (1 - alpha) - whole).max() <= 1.5
+    )
 
 
 def as_stored(kind: str) -> tuple[str, Image.Image]:
@@ -103,7 +107,9 @@ def as_stored(kind: str) -> tuple[str, Image.Image]:
     }[kind]
 
 
-@pytest.mark.parametrize("kind", ["grey", "cmyk", "palette", "alpha", "alpha webp", "grey alpha", "bilevel"])
+@pytest.mark.parametrize(
+    "kind", ["grey", "cmyk", "palette", "alpha", "alpha webp", "grey alpha", "bilevel"]
+)
 def test_any_way_of_storing_colours_is_read(tmp_path: Path, kind: str) -> None:
     name, image = as_stored(kind)
     expected = np.asarray(image.convert("RGB")).astype(int)
@@ -143,7 +149,9 @@ def test_what_is_half_transparent_in_a_photo_shows_the_background(tmp_path: Path
     see_through.putalpha(Image.fromarray(opacity))
     rendered(saved(tmp_path / "in.png", see_through), tmp_path / "out.png", "navy", encode=PLAIN)
     made = pixels(tmp_path / "out.png")
-    mixed = [round((128 * own + 127 * new) / 255) for own, new in zip(PERSON_RGB, NAVY, strict=True)]
+    mixed = [
+        round((128 * own + 127 * new) / 255) for own, new in zip(PERSON_RGB, NAVY, strict=True)
+    ]
     assert near(made[INSIDE & (opacity == 128)], mixed)
     assert near(made[INSIDE & (opacity == 255)], PERSON_RGB)
 
@@ -164,7 +172,10 @@ def test_what_is_transparent_in_a_photo_stays_so(tmp_path: Path, kind: str) -> N
     }[kind]
     background = "black" if "kind" in given else "transparent"
     report = rendered(source, tmp_path / "out.png", background, encode=PLAIN, **given)
-    assert "what is wholly transparent in the photo counts as black and stays transparent" in report.notes
+    assert (
+        "what is wholly transparent in the photo counts as black and stays transparent"
+        in report.notes
+    )
     made = pixels(tmp_path / "out.png")
     alpha = made[..., 3] if made.ndim == 3 else made if kind == "matte" else 255 - made
     seen = INSIDE & (opacity > 128)
@@ -187,7 +198,9 @@ def test_exif_orientation_is_obeyed_once(tmp_path: Path, orientation: int) -> No
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = orientation, "A camera"
     stored = photo() if turn is None else photo().transpose(turn)
-    rendered(saved(tmp_path / "in.png", stored, exif=exif), tmp_path / "out.png", "navy", encode=PLAIN)
+    rendered(
+        saved(tmp_path / "in.png", stored, exif=exif), tmp_path / "out.png", "navy", encode=PLAIN
+    )
     made = pixels(tmp_path / "out.png")
     assert made.shape == (64, 96, 3)
     assert near(made[INSIDE], PERSON_RGB)
@@ -252,7 +265,9 @@ def test_a_broken_profile_is_no_reason_to_refuse(tmp_path: Path) -> None:
     ("name", "pix_fmt", "peak"),
     [("o.png", "rgba64be", 65535), ("o.tif", "rgba64le", 65535), ("o.webp", None, 255)],
 )
-def test_cut_outs_in_other_formats(tmp_path: Path, name: str, pix_fmt: str | None, peak: int) -> None:
+def test_cut_outs_in_other_formats(
+    tmp_path: Path, name: str, pix_fmt: str | None, peak: int
+) -> None:
     source = saved(tmp_path / "in.png")
     rendered(source, tmp_path / name, "transparent", encode=EncodeSettings(pix_fmt=pix_fmt))
     made = cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED)
@@ -317,13 +332,17 @@ def test_moving_pictures_are_clips_or_say_what_to_do(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="one picture can't hold a clip"):
             rendered(tmp_path / name, tmp_path / "out.png", encode=PLAIN)
     photo().save(tmp_path / "in.webp", **more)
-    with pytest.raises(InputError, match="an animated WebP, which FFmpeg can't decode; make a GIF of it"):
+    with pytest.raises(
+        InputError, match="an animated WebP, which FFmpeg can't decode; make a GIF of it"
+    ):
         rendered(tmp_path / "in.webp", tmp_path / "out.mp4")
 
 
 def test_a_preview_of_a_photo_is_one_row(tmp_path: Path) -> None:
     source = saved(tmp_path / "in.png")
-    settings = PreviewSettings(source=source, output=tmp_path / "sheet.png", background="navy", width=96)
+    settings = PreviewSettings(
+        source=source, output=tmp_path / "sheet.png", background="navy", width=96
+    )
     rows = moments(settings, look(source), FakeSegmenter())
     assert len(rows) == 1
     original, mask, result = (picture.astype(int) for picture in rows[0].pictures)

@@ -53,7 +53,9 @@ def test_each_frame_is_shown_once(tmp_path: Path, frames: int, expected: list[in
 def test_moments_are_of_what_is_there(tmp_path: Path) -> None:
     """Of a clip that ends long before its header says, every row was the last frame."""
     source = write_clip(tmp_path / "in.mp4", frames=31)
-    settings = PreviewSettings(source=source, output=Path("sheet.png"), matte=CRISP, width=96, rows=3)
+    settings = PreviewSettings(
+        source=source, output=Path("sheet.png"), matte=CRISP, width=96, rows=3
+    )
     rows = moments(settings, replace(probe(source), duration=Fraction(36_000)), FakeSegmenter())
     assert [frame_number(row.pictures[0]) for row in rows] == [5, 15, 25]
 
@@ -82,7 +84,9 @@ def test_a_background_video_plays_on_between_the_moments(tmp_path: Path) -> None
     """Each moment has the picture of the background that a render shows there, also in later rounds."""
     source = write_clip(tmp_path / "in.mp4", frames=120)
     behind = write_clip(
-        tmp_path / "behind.mp4", frames=50, picture=lambda i: np.full((64, 96, 3), (5 * i, 0, 80), np.uint8)
+        tmp_path / "behind.mp4",
+        frames=50,
+        picture=lambda i: np.full((64, 96, 3), (5 * i, 0, 80), np.uint8),
     )
     rendered(source, tmp_path / "out.mp4", str(behind))
     frames = read_frames(tmp_path / "out.mp4")
@@ -118,7 +122,9 @@ def test_a_long_background_video_is_entered_by_seeking(
         assert len(seen) < 150, "of 300, or 435 with the second round"
 
 
-@pytest.mark.parametrize(("rotation", "mirrored"), [(90, False), (-90, False), (180, False), (90, True)])
+@pytest.mark.parametrize(
+    ("rotation", "mirrored"), [(90, False), (-90, False), (180, False), (90, True)]
+)
 def test_pictures_are_upright(tmp_path: Path, rotation: int, mirrored: bool) -> None:
     """A clip that a player turns is turned, with its mask and its result."""
 
@@ -127,7 +133,9 @@ def test_pictures_are_upright(tmp_path: Path, rotation: int, mirrored: bool) -> 
         picture[:20, :30] = (40, 220, 40)
         return picture
 
-    source = write_clip(tmp_path / "in.mp4", frames=6, rotation=rotation, mirrored=mirrored, picture=corner)
+    source = write_clip(
+        tmp_path / "in.mp4", frames=6, rotation=rotation, mirrored=mirrored, picture=corner
+    )
     info = probe(source)
     row = rows_of(source, at=(Fraction(0),), background="red")[0]
     assert row.pictures[0].shape[:2] == ((64, 96) if rotation == 180 else (96, 64))

@@ -46,7 +46,9 @@ def test_two_seconds_of_a_phone_clip_before_every_kind_of_background(
     expected = [time for time in _times(source) if time < 2]
     assert report.frames_out == len(expected)
     assert frame_times(tmp_path / "out.mp4") == expected
-    assert [p.sha256 for p in audio_packets(tmp_path / "out.mp4")] == _packets_until(source, Fraction(2))
+    assert [p.sha256 for p in audio_packets(tmp_path / "out.mp4")] == _packets_until(
+        source, Fraction(2)
+    )
 
 
 def _times(path: Path) -> list[Fraction]:
@@ -92,7 +94,9 @@ def test_times_and_sound_of_awkward_clips(
     assert [p.sha256 for p in audio_packets(target)] == _packets_until(source, Fraction(seconds))
 
 
-def test_a_turned_and_mirrored_clip_keeps_its_display_matrix(media_file: MediaFile, tmp_path: Path) -> None:
+def test_a_turned_and_mirrored_clip_keeps_its_display_matrix(
+    media_file: MediaFile, tmp_path: Path
+) -> None:
     source = media_file("androidx_sample_rotate_and_reflect.mp4")
     rendered(source, tmp_path / "out.mp4", end=Fraction(1, 3))
     before, after = probe(source), probe(tmp_path / "out.mp4")
@@ -100,7 +104,9 @@ def test_a_turned_and_mirrored_clip_keeps_its_display_matrix(media_file: MediaFi
     assert after.display_matrix == before.display_matrix
 
 
-def test_oblong_pixels_and_colours_of_a_broadcast_clip(media_file: MediaFile, tmp_path: Path) -> None:
+def test_oblong_pixels_and_colours_of_a_broadcast_clip(
+    media_file: MediaFile, tmp_path: Path
+) -> None:
     source = media_file("carphone_pristine.mp4")
     rendered(source, tmp_path / "out.mp4", end=Fraction(1, 3))
     before, after = probe(source), probe(tmp_path / "out.mp4")
@@ -118,7 +124,9 @@ def test_hdr_stays_hdr(media_file: MediaFile, tmp_path: Path) -> None:
     assert after.content_light_level == before.content_light_level is not None
 
 
-def test_sound_that_mp4_plays_badly_is_transcoded_in_step(media_file: MediaFile, tmp_path: Path) -> None:
+def test_sound_that_mp4_plays_badly_is_transcoded_in_step(
+    media_file: MediaFile, tmp_path: Path
+) -> None:
     source = media_file("androidx_sample_twos_pcm.mp4")
     report = rendered(source, tmp_path / "out.mp4")
     assert any("transcoded from pcm_s16be to aac" in note for note in report.notes)
@@ -127,7 +135,9 @@ def test_sound_that_mp4_plays_badly_is_transcoded_in_step(media_file: MediaFile,
     assert seconds[1] == pytest.approx(seconds[0], abs=0.05)
 
 
-def test_chapters_subtitles_and_cover_art_of_real_files(media_file: MediaFile, tmp_path: Path) -> None:
+def test_chapters_subtitles_and_cover_art_of_real_files(
+    media_file: MediaFile, tmp_path: Path
+) -> None:
     rendered(media_file("androidx_sample_with_chapters.mp4"), tmp_path / "c.mp4")
     with av.open(str(tmp_path / "c.mp4")) as out:
         assert len(out.chapters()) == 3
@@ -139,13 +149,19 @@ def test_chapters_subtitles_and_cover_art_of_real_files(media_file: MediaFile, t
     digests = []
     for path in (cover, tmp_path / "a.mp4"):
         with av.open(str(path)) as out:
-            stream = next(s for s in out.streams.video if s.disposition & av.stream.Disposition.attached_pic)
-            picture = next(p for p in out.demux(stream) if p.size and p.stream_index == stream.index)
+            stream = next(
+                s for s in out.streams.video if s.disposition & av.stream.Disposition.attached_pic
+            )
+            picture = next(
+                p for p in out.demux(stream) if p.size and p.stream_index == stream.index
+            )
             digests.append(hashlib.sha256(bytes(picture)).hexdigest())
     assert digests[0] == digests[1]
 
 
-def test_damaged_files_are_rendered_as_far_as_they_go(media_file: MediaFile, tmp_path: Path) -> None:
+def test_damaged_files_are_rendered_as_far_as_they_go(
+    media_file: MediaFile, tmp_path: Path
+) -> None:
     truncated = rendered(media_file("truncated_intel_asl_walk_head120k.mkv"), tmp_path / "t.mkv")
     assert truncated.damage["missing_s"] == pytest.approx(1.733, abs=0.1)
     corrupt = rendered(media_file("decord_corrupted.mp4"), tmp_path / "c.mp4")
@@ -154,7 +170,9 @@ def test_damaged_files_are_rendered_as_far_as_they_go(media_file: MediaFile, tmp
 
 
 @pytest.mark.weights
-def test_a_real_person_is_found_and_an_empty_wall_is_not(media_file: MediaFile, tmp_path: Path) -> None:
+def test_a_real_person_is_found_and_an_empty_wall_is_not(
+    media_file: MediaFile, tmp_path: Path
+) -> None:
     settings = RenderSettings(
         source=media_file("liveportrait_s18.mp4"),
         output=tmp_path / "matte.mkv",

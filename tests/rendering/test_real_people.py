@@ -22,7 +22,11 @@ MediaFile = Callable[[str], Path]
 
 
 def mattes(
-    source: Path, target: Path, start: Fraction | int, end: Fraction | int, parts: tuple[str, ...] = ()
+    source: Path,
+    target: Path,
+    start: Fraction | int,
+    end: Fraction | int,
+    parts: tuple[str, ...] = (),
 ) -> list[NDArray[np.uint8]]:
     """Return the matte of every frame between two moments, at full range."""
     settings = RenderSettings(
@@ -50,7 +54,9 @@ def test_a_man_who_leaves_and_returns(media_file: MediaFile, tmp_path: Path) -> 
     source = media_file("mdn_chromakey_video.mp4")
     found = shares(mattes(source, tmp_path / "matte.mkv", 10, Fraction(25, 2)))
     assert min(found[:10]) > 0.15
-    assert sum(share > 0 for share in found[40:100]) < 5, "things that blur past may pass for him briefly"
+    assert sum(share > 0 for share in found[40:100]) < 5, (
+        "things that blur past may pass for him briefly"
+    )
     assert max(found[40:100]) < 0.03
     assert min(found[122:140]) > 0.2
 
@@ -78,7 +84,9 @@ def test_the_worst_moments_are_those_that_one_sees(
         encode=EncodeSettings(codec="ffv1", audio="none"),
     )
     found: Any = render(settings).quality["moments"]
-    assert [moment["time_s"] for moment in found if moment["reasons"]] == pytest.approx(worst, abs=0.1)
+    assert [moment["time_s"] for moment in found if moment["reasons"]] == pytest.approx(
+        worst, abs=0.1
+    )
 
 
 def test_a_room_without_people_is_all_background(media_file: MediaFile, tmp_path: Path) -> None:
@@ -86,7 +94,9 @@ def test_a_room_without_people_is_all_background(media_file: MediaFile, tmp_path
     assert max(int(frame.max()) for frame in empty) == 0
 
 
-def test_a_photo_without_people_becomes_the_plain_background(media_file: MediaFile, tmp_path: Path) -> None:
+def test_a_photo_without_people_becomes_the_plain_background(
+    media_file: MediaFile, tmp_path: Path
+) -> None:
     settings = RenderSettings(
         source=media_file("background_photo.jpg"), output=tmp_path / "out.png", background="#2040c0"
     )
@@ -118,7 +128,9 @@ def test_a_face_is_part_of_a_head_at_the_top(
 
 def test_hands_of_a_signer_are_found_where_they_are(media_file: MediaFile, tmp_path: Path) -> None:
     source = media_file("latentsync_demo2.mp4")
-    hands = mattes(source, tmp_path / "matte.mkv", Fraction(83, 10), Fraction(84, 10), ("hands",))[0]
+    hands = mattes(source, tmp_path / "matte.mkv", Fraction(83, 10), Fraction(84, 10), ("hands",))[
+        0
+    ]
     rows, columns = np.nonzero(hands > 127)
     height, width = hands.shape
     folded = Box(width // 4, height * 7 // 10, width * 3 // 4, height)

@@ -72,9 +72,9 @@ def test_audio_packets_are_the_same_bytes_at_the_same_times(tmp_path: Path, suff
     rendered(source, tmp_path / f"out{suffix}")
     before, after = audio_packets(source), audio_packets(tmp_path / f"out{suffix}")
     assert [p.sha256 for p in after] == [p.sha256 for p in before]
-    assert max(abs((a.pts or 0) - (b.pts or 0)) for a, b in zip(before, after, strict=True)) < Fraction(
-        1, 1000
-    )
+    assert max(
+        abs((a.pts or 0) - (b.pts or 0)) for a, b in zip(before, after, strict=True)
+    ) < Fraction(1, 1000)
     with av.open(str(tmp_path / f"out{suffix}")) as out:
         assert [s.metadata["language"] for s in out.streams.audio] == ["eng", "fra"]
 
@@ -91,7 +91,9 @@ def test_variable_frame_rate_keeps_every_time_and_duration(tmp_path: Path) -> No
 
 def test_b_frames_and_a_late_start_keep_their_times(tmp_path: Path) -> None:
     pts = [30 + i for i in range(20)]
-    source = write_clip(tmp_path / "in.mp4", pts=pts, time_base=Fraction(1, 30), b_frames=2, audio=[TONE])
+    source = write_clip(
+        tmp_path / "in.mp4", pts=pts, time_base=Fraction(1, 30), b_frames=2, audio=[TONE]
+    )
     rendered(source, tmp_path / "out.mp4", encode=EncodeSettings(preset="medium"))
     assert frame_times(tmp_path / "out.mp4") == frame_times(source)
     assert frame_times(tmp_path / "out.mp4")[0] == 1
@@ -105,7 +107,12 @@ def test_start_and_end_cut_picture_sound_and_subtitles_at_one_instant(tmp_path: 
         subtitles=[
             Subtitles(
                 codec="srt",
-                lines=[(0.2, 0.9, "before"), (0.8, 1.4, "across"), (1.6, 1.9, "inside"), (2.5, 2.8, "after")],
+                lines=[
+                    (0.2, 0.9, "before"),
+                    (0.8, 1.4, "across"),
+                    (1.6, 1.9, "inside"),
+                    (2.5, 2.8, "after"),
+                ],
             )
         ],
         chapters=[Chapter(0, 1.5, "one"), Chapter(1.5, 3, "two")],
@@ -118,7 +125,9 @@ def test_start_and_end_cut_picture_sound_and_subtitles_at_one_instant(tmp_path: 
         sound = [p for p in out.demux(audio=0) if p.size]
         seconds = sum(p.duration * p.time_base for p in sound)
         assert abs(seconds - 1) < Fraction(5, 100)
-        chapters = [(c["start"] * c["time_base"], c["end"] * c["time_base"]) for c in out.chapters()]
+        chapters = [
+            (c["start"] * c["time_base"], c["end"] * c["time_base"]) for c in out.chapters()
+        ]
     assert [(float(a), float(b)) for a, b in chapters] == [(0, 0.5), (0.5, 1)]
     with av.open(str(tmp_path / "out.mkv")) as out:
         cues = [(float(p.pts * p.time_base), bytes(p)) for p in out.demux(subtitles=0) if p.size]
@@ -127,7 +136,9 @@ def test_start_and_end_cut_picture_sound_and_subtitles_at_one_instant(tmp_path: 
     assert b"inside" in cues[1][1]
 
 
-@pytest.mark.parametrize(("source_suffix", "suffix"), [(".mkv", ".mkv"), (".mp4", ".mp4"), (".mkv", ".mp4")])
+@pytest.mark.parametrize(
+    ("source_suffix", "suffix"), [(".mkv", ".mkv"), (".mp4", ".mp4"), (".mkv", ".mp4")]
+)
 def test_a_subtitle_ends_with_the_cut(tmp_path: Path, source_suffix: str, suffix: str) -> None:
     """What was shown at a cut's end kept its whole length, and so did the file, without a picture."""
     codec = "srt" if source_suffix == ".mkv" else "mov_text"
@@ -167,9 +178,13 @@ def test_sound_that_is_coded_anew_keeps_its_channels(
     tmp_path: Path, layout: str, suffix: str, expected: int
 ) -> None:
     """A camera's four channels were mixed down to two, without a word."""
-    source = write_clip(tmp_path / "in.mov", frames=15, audio=[Audio(codec="pcm_s16le", layout=layout)])
+    source = write_clip(
+        tmp_path / "in.mov", frames=15, audio=[Audio(codec="pcm_s16le", layout=layout)]
+    )
     rendered(
-        source, tmp_path / f"out{suffix}", encode=EncodeSettings(preset="8" if suffix == ".webm" else None)
+        source,
+        tmp_path / f"out{suffix}",
+        encode=EncodeSettings(preset="8" if suffix == ".webm" else None),
     )
     with av.open(str(tmp_path / f"out{suffix}")) as out:
         assert out.streams.audio[0].codec_context.layout.nb_channels == expected
@@ -201,7 +216,9 @@ def test_sound_that_is_coded_anew_says_why(tmp_path: Path) -> None:
     report = rendered(
         source, tmp_path / "out.mp4", encode=EncodeSettings(preset="ultrafast", audio="transcode")
     )
-    assert report.notes == ["audio stream 1 is transcoded from aac to aac, as --audio transcode asks"]
+    assert report.notes == [
+        "audio stream 1 is transcoded from aac to aac, as --audio transcode asks"
+    ]
 
 
 def test_the_cut_begins_with_the_right_frame(tmp_path: Path) -> None:
@@ -245,7 +262,9 @@ def test_audio_that_the_container_cannot_hold_is_transcoded_aloud(
 def test_transcoded_sound_stays_in_step(tmp_path: Path) -> None:
     """The tone of the source begins 0.5 s late; its first loud sample must too."""
     source = write_clip(
-        tmp_path / "in.mkv", frames=45, audio=[Audio(codec="pcm_s16le", rate=48000, start=0.5, seconds=1)]
+        tmp_path / "in.mkv",
+        frames=45,
+        audio=[Audio(codec="pcm_s16le", rate=48000, start=0.5, seconds=1)],
     )
     rendered(source, tmp_path / "out.mp4")
     onset = None
@@ -260,15 +279,20 @@ def test_transcoded_sound_stays_in_step(tmp_path: Path) -> None:
 
 def test_audio_none_leaves_the_sound_out(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", audio=[TONE])
-    report = rendered(source, tmp_path / "out.mp4", encode=EncodeSettings(preset="ultrafast", audio="none"))
+    report = rendered(
+        source, tmp_path / "out.mp4", encode=EncodeSettings(preset="ultrafast", audio="none")
+    )
     assert audio_packets(tmp_path / "out.mp4") == []
     assert "left out" in report.notes[0]
 
 
 @pytest.mark.parametrize(
-    ("source_suffix", "suffix"), [(".mkv", ".mp4"), (".mp4", ".mkv"), (".mkv", ".webm"), (".mp4", ".mov")]
+    ("source_suffix", "suffix"),
+    [(".mkv", ".mp4"), (".mp4", ".mkv"), (".mkv", ".webm"), (".mp4", ".mov")],
 )
-def test_text_subtitles_survive_every_container(tmp_path: Path, source_suffix: str, suffix: str) -> None:
+def test_text_subtitles_survive_every_container(
+    tmp_path: Path, source_suffix: str, suffix: str
+) -> None:
     codec = "mov_text" if source_suffix == ".mp4" else "srt"
     track = Subtitles(codec=codec, lines=[(0.25, 0.75, "Hello, world")], language="eng")
     source = write_clip(tmp_path / f"in{source_suffix}", frames=30, subtitles=[track])
@@ -277,7 +301,9 @@ def test_text_subtitles_survive_every_container(tmp_path: Path, source_suffix: s
     with av.open(str(tmp_path / f"out{suffix}")) as out:
         stream = out.streams.subtitles[0]
         cues = [
-            (p.pts * p.time_base, p.duration * p.time_base, bytes(p)) for p in out.demux(stream) if p.size > 2
+            (p.pts * p.time_base, p.duration * p.time_base, bytes(p))
+            for p in out.demux(stream)
+            if p.size > 2
         ]
         assert stream.metadata["language"] == "eng"
     assert len(cues) == 1
@@ -291,7 +317,11 @@ def test_tags_chapters_and_cover_art_are_kept(tmp_path: Path) -> None:
         tmp_path / "in.mp4",
         frames=30,
         chapters=[Chapter(0, 0.5, "one"), Chapter(0.5, 1, "two")],
-        metadata={"title": "A talk", "artist": "Us", "creation_time": "2024-05-06T07:08:09.000000Z"},
+        metadata={
+            "title": "A talk",
+            "artist": "Us",
+            "creation_time": "2024-05-06T07:08:09.000000Z",
+        },
         cover=cover,
     )
     for suffix in (".mp4", ".mkv"):
@@ -302,19 +332,24 @@ def test_tags_chapters_and_cover_art_are_kept(tmp_path: Path) -> None:
             assert (tags["title"], tags["artist"]) == ("A talk", "Us")
             assert tags["creation_time"].startswith("2024-05-06T07:08:09")
             assert [c["metadata"]["title"] for c in made.chapters()] == ["one", "two"]
-            covers = [s for s in made.streams.video if s.disposition & av.stream.Disposition.attached_pic]
+            covers = [
+                s for s in made.streams.video if s.disposition & av.stream.Disposition.attached_pic
+            ]
             assert len(covers) == 1
         assert probe(out).frame_count in (0, 30)
 
 
 @pytest.mark.parametrize(
-    ("rotation", "mirrored"), [(0, False), (90, False), (-90, False), (180, False), (90, True), (0, True)]
+    ("rotation", "mirrored"),
+    [(0, False), (90, False), (-90, False), (180, False), (90, True), (0, True)],
 )
 def test_a_turned_clip_is_turned_the_same_and_its_background_is_upright(
     tmp_path: Path, rotation: int, mirrored: bool
 ) -> None:
     """A player shows the result as it showed the source; the picture behind must read the right way round."""
-    source = write_clip(tmp_path / "in.mp4", frames=4, rotation=rotation, mirrored=mirrored, picture=nobody)
+    source = write_clip(
+        tmp_path / "in.mp4", frames=4, rotation=rotation, mirrored=mirrored, picture=nobody
+    )
     back = np.zeros((60, 60, 3), np.uint8)
     back[:30, :30], back[:30, 30:], back[30:, :30] = (220, 30, 30), (30, 30, 220), (220, 220, 220)
     from PIL import Image
@@ -339,7 +374,17 @@ def test_ffmpeg_turns_pictures_the_way_we_do(tmp_path: Path) -> None:
     for rotation, mirrored in ((90, False), (-90, True)):
         source = write_clip(tmp_path / "in.mp4", frames=2, rotation=rotation, mirrored=mirrored)
         subprocess.run(
-            ["ffmpeg", "-v", "error", "-y", "-i", str(source), "-frames:v", "1", str(tmp_path / "up.png")],
+            [
+                "ffmpeg",
+                "-v",
+                "error",
+                "-y",
+                "-i",
+                str(source),
+                "-frames:v",
+                "1",
+                str(tmp_path / "up.png"),
+            ],
             check=True,
         )
         from PIL import Image
@@ -353,7 +398,10 @@ def test_ffmpeg_turns_pictures_the_way_we_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le"])
 def test_depth_and_chroma_stay_what_they_are(tmp_path: Path, pix_fmt: str) -> None:
     source = write_clip(
-        tmp_path / "in.mkv", frames=3, codec="libx265" if "10" in pix_fmt else "libx264", pix_fmt=pix_fmt
+        tmp_path / "in.mkv",
+        frames=3,
+        codec="libx265" if "10" in pix_fmt else "libx264",
+        pix_fmt=pix_fmt,
     )
     rendered(source, tmp_path / "out.mkv")
     assert probe(tmp_path / "out.mkv").pix_fmt == pix_fmt
@@ -379,11 +427,21 @@ def test_oblong_pixels_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "colour",
-    [Colour(False, 1, 1, 1), Colour(False, 6, 6, 6), Colour(True, 6, 6, 6), Colour(True, 1, 1, 1), Colour()],
+    [
+        Colour(False, 1, 1, 1),
+        Colour(False, 6, 6, 6),
+        Colour(True, 6, 6, 6),
+        Colour(True, 1, 1, 1),
+        Colour(),
+    ],
 )
-def test_colour_tags_are_kept_and_the_background_has_its_own_colour(tmp_path: Path, colour: Colour) -> None:
+def test_colour_tags_are_kept_and_the_background_has_its_own_colour(
+    tmp_path: Path, colour: Colour
+) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=3, colour=colour)
-    rendered(source, tmp_path / "out.mp4", "#c06030", encode=EncodeSettings(preset="ultrafast", crf=1))
+    rendered(
+        source, tmp_path / "out.mp4", "#c06030", encode=EncodeSettings(preset="ultrafast", crf=1)
+    )
     info = probe(tmp_path / "out.mp4")
     assert info.colour == probe(source).colour
     with closing(decode(info, Span(), Damage())) as frames:
@@ -404,7 +462,9 @@ def test_matte_is_white_where_the_person_is(tmp_path: Path) -> None:
 def test_a_clip_without_people_becomes_the_plain_background(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=5, picture=nobody)
     rendered(source, tmp_path / "out.mp4", "#c06030")
-    assert np.abs(read_frames(tmp_path / "out.mp4")[2].rgb.astype(int) - (0xC0, 0x60, 0x30)).max() < 8
+    assert (
+        np.abs(read_frames(tmp_path / "out.mp4")[2].rgb.astype(int) - (0xC0, 0x60, 0x30)).max() < 8
+    )
 
 
 def test_the_source_is_never_the_output(tmp_path: Path) -> None:
@@ -482,7 +542,9 @@ def test_ffprobe_agrees(tmp_path: Path) -> None:
         chapters=[Chapter(0, 1, "all")],
     )
     rendered(source, tmp_path / "out.mp4", encode=QUICK)
-    before, after = (ffprobe(p, "-show_streams", "-show_chapters") for p in (source, tmp_path / "out.mp4"))
+    before, after = (
+        ffprobe(p, "-show_streams", "-show_chapters") for p in (source, tmp_path / "out.mp4")
+    )
     for key in (
         "width",
         "height",
@@ -515,7 +577,10 @@ def test_streams_beside_a_video_are_told_without_decoding_it(tmp_path: Path, suf
         assert one.streams[index].codec_context.pix_fmt == "yuv420p"
         assert other.streams[index].codec_context.pix_fmt is None
         sounds = [container.streams.audio[0] for container in (one, other)]
-        told = [(s.codec_context.name, s.codec_context.sample_rate, s.time_base, s.metadata) for s in sounds]
+        told = [
+            (s.codec_context.name, s.codec_context.sample_rate, s.time_base, s.metadata)
+            for s in sounds
+        ]
         assert told[0] == told[1]
         packets = [[(p.pts, p.dts, bytes(p)) for p in s.container.demux(s)] for s in sounds]
         assert len(packets[0]) > 10

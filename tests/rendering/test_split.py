@@ -105,7 +105,11 @@ def test_a_clip_of_one_size_gives_one_file(tmp_path: Path) -> None:
 def test_pairs_and_mattes_are_divided(clip: Path, tmp_path: Path) -> None:
     divided(clip, tmp_path / "out.mov", background="transparent", pair=True)
     divided(
-        clip, tmp_path / "matte.mkv", background="black", kind="matte", encode=EncodeSettings(codec="ffv1")
+        clip,
+        tmp_path / "matte.mkv",
+        background="black",
+        kind="matte",
+        encode=EncodeSettings(codec="ffv1"),
     )
     assert probe(tmp_path / "out.2.fgr.mov").shape == probe(tmp_path / "out.2.matte.mov").shape
     assert probe(tmp_path / "matte.2.mkv").width == 128
@@ -136,7 +140,16 @@ def test_what_cannot_be_divided_is_told(clip: Path, tmp_path: Path) -> None:
         divided(clip, tmp_path / "out" / "%05d.png")
     with pytest.raises(SettingsError, match="--otio lays one file over the clip"):
         divided(clip, tmp_path / "out.mov", timeline=tmp_path / "out.otio")
-    command = ["render", str(clip), "-o", str(tmp_path / "out.mp4"), "-b", "blur", "--size-change", "split"]
+    command = [
+        "render",
+        str(clip),
+        "-o",
+        str(tmp_path / "out.mp4"),
+        "-b",
+        "blur",
+        "--size-change",
+        "split",
+    ]
     result = CliRunner().invoke(cli, [*command, "--resumable"])
     assert isinstance(result.exception, SettingsError)
     assert "a render in segments one" in str(result.exception)

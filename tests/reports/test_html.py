@@ -40,7 +40,8 @@ GREEN, GREY = (40, 220, 40), (128, 128, 128)
 def scene(number: int) -> NDArray[np.uint8]:
     """A person who stands still and is missed in two frames; at 40 the wall is another one.
 
-    The segmenter misses a person who is grey; the brightness stays the same, as if nothing had happened.
+    The segmenter misses a person who is grey; the brightness stays the same, as if nothing had
+    happened.
     """
     picture = np.full((HEIGHT, WIDTH, 3), GREY if number < 40 else (30, 40, 90), np.uint8)
     picture[60:, 120:200] = (146, 146, 146) if number in (20, 60) else GREEN
@@ -56,12 +57,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, str, dict[str
     )
     report = rendered(source, folder / "out.mp4", report=folder / "report.html")
     text = (folder / "report.html").read_text("utf-8")
-    embedded = re.search(r'<script type="application/json" id="report">(.*?)</script>', text, re.DOTALL)
+    embedded = re.search(
+        r'<script type="application/json" id="report">(.*?)</script>', text, re.DOTALL
+    )
     assert embedded is not None
     return report, text, json.loads(embedded[1])
 
 
-# -- figures -----------------------------------------------------------------------------------------------
+# -- figures
+# -----------------------------------------------------------------------------------------------
 
 
 def still(number: int = 0) -> Frame:
@@ -107,8 +111,8 @@ def test_coverage_is_the_share_of_the_whole_frame() -> None:
 def test_softness_is_the_width_of_the_doubtful_band(angle: int, width: float) -> None:
     """A ramp that rises from 0.1 to 0.9 over `width` pixels, at any angle.
 
-    Four fifths of the ramp lie between. Crossings make a straight edge up to 1.27 times too long or short
-    at some angles; a round person has all angles.
+    Four fifths of the ramp lie between. Crossings make a straight edge up to 1.27 times too long or
+    short at some angles; a round person has all angles.
     """
     y, x = np.mgrid[:HEIGHT, :WIDTH] - np.array([HEIGHT / 2 - 0.5, WIDTH / 2 - 0.5])[:, None, None]
     distance = x * math.cos(math.radians(angle)) + y * math.sin(math.radians(angle))
@@ -147,8 +151,13 @@ def test_flicker_is_what_comes_and_goes_without_the_picture() -> None:
     """A person of whom a quarter is missed for a frame; nothing else changes."""
     missed = person(120)
     missed[:, 180:200] = 0
-    account = measured([Written(person(120)), Written(missed), Written(person(120)), Written(person(120))])
-    assert account["curve"]["flicker_percent"] == [None, *(pytest.approx(x, abs=1) for x in (25, 25, 0))]
+    account = measured(
+        [Written(person(120)), Written(missed), Written(person(120)), Written(person(120))]
+    )
+    assert account["curve"]["flicker_percent"] == [
+        None,
+        *(pytest.approx(x, abs=1) for x in (25, 25, 0)),
+    ]
 
 
 def test_motion_is_no_flicker() -> None:
@@ -165,14 +174,19 @@ def test_motion_is_no_flicker() -> None:
 def test_what_the_network_says_is_no_figure_of_what_is_written() -> None:
     """Masks change at each look of the network, by what refinement takes back.
 
-    A still talker had a peak of flicker every 8th or 12th frame, and his worst moments were these looks.
+    A still talker had a peak of flicker every 8th or 12th frame, and his worst moments were these
+    looks.
     """
     quality = Quality(info_of(WIDTH, HEIGHT), pictures=True)
     plane = as_plane(np.rint(person(120) * 255).astype(np.uint8))
     for number in range(24):
         frame = still(number)
-        said = person(120) * np.float32(0.97 if number % 8 < 6 else 0.8)  # both well above the threshold
-        quality.note(frame, Mask(said, Box(0, 0, WIDTH, HEIGHT)), Alpha.of(plane, frame.format), None)
+        said = person(120) * np.float32(
+            0.97 if number % 8 < 6 else 0.8
+        )  # both well above the threshold
+        quality.note(
+            frame, Mask(said, Box(0, 0, WIDTH, HEIGHT)), Alpha.of(plane, frame.format), None
+        )
     collected = quality.collected()
     assert set(collected.columns["flicker"][1:]) == {0.0}
     assert len(set(collected.columns["softness"])) == len(set(collected.columns["coverage"])) == 1
@@ -189,7 +203,9 @@ def test_an_edge_as_soft_as_ever_is_no_worst_moment() -> None:
     for width, expected in ((6.6, []), (12.0, ["softness"])):
         quality = Quality(info_of(WIDTH, HEIGHT), pictures=True)
         for number in range(60):
-            picture = np.full((HEIGHT, WIDTH, 3), GREY if number % 2 else GREEN, np.uint8)  # hence no flicker
+            picture = np.full(
+                (HEIGHT, WIDTH, 3), GREY if number % 2 else GREEN, np.uint8
+            )  # hence no flicker
             alpha = Written(ramp(width if 30 <= number < 33 else 6.0))
             note(quality, frame_of(picture, pts=number), alpha)
         reasons = [reason for moment in quality.collected().moments() for reason in moment.reasons]
@@ -201,7 +217,11 @@ def test_a_body_part_that_becomes_another_flickers() -> None:
     left, right = np.zeros((2, HEIGHT, WIDTH), np.uint8)
     right[:, :160] = 1
     account = measured([Written(person(120), parts=parts) for parts in (left, left, right)])
-    assert account["curve"]["flicker_percent"] == [None, pytest.approx(0, abs=1), pytest.approx(50, abs=4)]
+    assert account["curve"]["flicker_percent"] == [
+        None,
+        pytest.approx(0, abs=1),
+        pytest.approx(50, abs=4),
+    ]
 
 
 def test_a_cut_is_no_flicker() -> None:
@@ -247,7 +267,9 @@ def peaks_of(values: list[float], times: list[float], most: int, least: float = 
     return peaks.found()
 
 
-def true_peaks(values: list[float], times: list[float], most: int, least: float = 0.5) -> list[Point]:
+def true_peaks(
+    values: list[float], times: list[float], most: int, least: float = 0.5
+) -> list[Point]:
     """Return the highest peaks by comparing every frame with every other."""
     found = []
     for i, (value, time) in enumerate(zip(values, times, strict=True)):
@@ -289,7 +311,9 @@ def test_the_worst_moment_is_the_worst(tmp_path: Path) -> None:
         note(quality, still(number), Written(missed))
     collected = quality.collected()
     account: Any = collected.account()
-    worst = max((m for m in collected.moments() if "flicker" in m.reasons), key=lambda m: m.figures.flicker)
+    worst = max(
+        (m for m in collected.moments() if "flicker" in m.reasons), key=lambda m: m.figures.flicker
+    )
     assert round(worst.figures.flicker, 4) == account["flicker_percent"]["most"]
     assert worst.time == pytest.approx(account["curve"]["time_s"][np.nanargmax(
         [x or 0 for x in account["curve"]["flicker_percent"]]
@@ -306,7 +330,8 @@ def test_figures_survive_a_file() -> None:
     assert repr(again.moments()) == repr(collected.moments())
 
 
-# -- JSON --------------------------------------------------------------------------------------------------
+# -- JSON
+# --------------------------------------------------------------------------------------------------
 
 
 def test_the_documents_tell_every_field(run: tuple[Report, str, dict[str, Any]]) -> None:
@@ -316,7 +341,9 @@ def test_the_documents_tell_every_field(run: tuple[Report, str, dict[str, Any]])
     first, second = re.findall(r"^\| --- \| --- \|\n((?:\|.*\n)+)", text, re.MULTILINE)
 
     def named(table: str) -> set[str]:
-        return {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+        return {
+            name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])
+        }
 
     assert named(first) == {field.name for field in fields(Report)} == set(embedded)
     assert named(second) == set(report.quality)
@@ -340,7 +367,9 @@ def test_a_render_is_measured(run: tuple[Report, str, dict[str, Any]]) -> None:
     """The person is a fifth of the picture or so; its two losses and the cut are found where they are."""
     quality: Any = run[2]["quality"]
     assert quality["frames"] == 80
-    assert quality["coverage_percent"]["most"] == pytest.approx(100 * 80 * 120 / (WIDTH * HEIGHT), rel=0.03)
+    assert quality["coverage_percent"]["most"] == pytest.approx(
+        100 * 80 * 120 / (WIDTH * HEIGHT), rel=0.03
+    )
     assert quality["coverage_percent"]["least"] == pytest.approx(0, abs=0.01)
     assert quality["cuts_s"] == [pytest.approx(40 / 30, abs=1e-5)]
     assert set(run[0].stage_s) >= {"decode", "segment", "paint", "encode", "mux", "measure"}
@@ -367,14 +396,19 @@ def test_every_kind_of_output_has_the_figures_of_what_is_written(
     given = {"encode": EncodeSettings(), **KINDS[kind], "matte": MatteSettings(smooth=0, grow=grow)}
     found: Any = rendered(source, tmp_path / "o.mov", report=tmp_path / "r.html", **given).quality
     rendered(
-        source, tmp_path / "m.mkv", kind="matte", matte=given["matte"], encode=EncodeSettings(codec="ffv1")
+        source,
+        tmp_path / "m.mkv",
+        kind="matte",
+        matte=given["matte"],
+        encode=EncodeSettings(codec="ffv1"),
     )
     alphas = [frame.planes[0] for frame in read_planes(tmp_path / "m.mkv")]
     assert found["coverage_percent"]["mean"] == pytest.approx(100 * np.mean(alphas) / 255, rel=0.01)
     assert found["flicker_percent"]["most"] < 0.1
 
 
-# -- the page ----------------------------------------------------------------------------------------------
+# -- the page
+# ----------------------------------------------------------------------------------------------
 
 
 class Reader(HTMLParser):
@@ -444,7 +478,9 @@ def test_a_report_without_figures_is_a_page_too() -> None:
 
 
 @pytest.fixture(scope="module")
-def page_file(run: tuple[Report, str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page_file(
+    run: tuple[Report, str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The page as a file of its own, far from everything it might lean on."""
     path = tmp_path_factory.mktemp("alone") / "report.html"
     path.write_text(run[1], "utf-8")
@@ -503,7 +539,9 @@ def test_the_page_works_in_a_browser(chromium: Any, page_file: Path, width: int)
     _follow(chromium, peaks[-1])
     assert not chromium.get_log("browser")
     events = [json.loads(entry["message"])["message"] for entry in chromium.get_log("performance")]
-    sent = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    sent = [
+        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
+    ]
     assert [address for address in sent if not address.startswith(("file:", "data:"))] == []
 
 
@@ -516,7 +554,8 @@ def _follow(chromium: Any, peak: Any) -> None:
     assert int(lost[1]) > 90
     assert min(abs(float(lost[2]) - frame / 30) for frame in (20, 21, 60, 61)) < 0.006
     chromium.execute_script(
-        "arguments[0].querySelector('.dot').scrollIntoView({block: 'center', behavior: 'instant'})", peak
+        "arguments[0].querySelector('.dot').scrollIntoView({block: 'center', behavior: 'instant'})",
+        peak,
     )
     from selenium.webdriver import ActionChains
     from selenium.webdriver.support.ui import WebDriverWait

@@ -11,7 +11,14 @@ import av
 import pytest
 from PIL import Image
 
-from tests.helpers.clips import Audio, frame_number, frame_times, read_frames, write_clip, write_picture
+from tests.helpers.clips import (
+    Audio,
+    frame_number,
+    frame_times,
+    read_frames,
+    write_clip,
+    write_picture,
+)
 from tests.helpers.command_line import one_line, vidseg
 from tests.helpers.renders import rendered
 from vidseg.errors import OutputError, SettingsError, VidsegError
@@ -57,7 +64,8 @@ def media(item: Any) -> str | None:
         return str(reference.parameters["color"])
     if isinstance(reference, otio.schema.ImageSequenceReference):
         urls = [
-            reference.target_url_for_image_number(n) for n in range(reference.number_of_images_in_sequence())
+            reference.target_url_for_image_number(n)
+            for n in range(reference.number_of_images_in_sequence())
         ]
         assert all(on_disk(url).is_file() for url in urls)
         return f"{len(urls)} from {on_disk(urls[0]).name}"
@@ -84,7 +92,9 @@ def edit(
     """Render people and a timeline, and return the timeline's path."""
     path = source.with_name(name)
     given = {**given, "kind": what}
-    rendered(source, source.with_name(output), background, timeline=path, **{"encode": PLAIN, **given})
+    rendered(
+        source, source.with_name(output), background, timeline=path, **{"encode": PLAIN, **given}
+    )
     return path
 
 
@@ -145,7 +155,9 @@ def test_a_report_of_a_cut_tells_where_it_ends(tmp_path: Path) -> None:
     """The end of the last frame was noted only where the source was read to its own end."""
     source = write_clip(tmp_path / "in.mp4", frames=40, rate=30)
     for end, told in ((Fraction(4, 5), 0.8), (None, 4 / 3)):
-        report = rendered(source, tmp_path / "out.mp4", start=Fraction(1, 5), end=end, overwrite=True)
+        report = rendered(
+            source, tmp_path / "out.mp4", start=Fraction(1, 5), end=end, overwrite=True
+        )
         assert (report.start_s, report.end_s) == (pytest.approx(0.2), pytest.approx(told))
 
 
@@ -182,7 +194,9 @@ def test_numbered_pictures(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number, frame in enumerate(read_frames(write_clip(tmp_path / "a.mp4", frames=5)), 101):
         Image.fromarray(frame.rgb).save(tmp_path / "in" / f"{number:04d}.png")
-    tracks = read(edit(tmp_path / "in" / "%04d.png", "navy", output="shot.%04d.tif", frame_rate=Fraction(25)))
+    tracks = read(
+        edit(tmp_path / "in" / "%04d.png", "navy", output="shot.%04d.tif", frame_rate=Fraction(25))
+    )
     assert tracks["Video People"] == [("5 from shot.0101.tif", 0, Fraction(1, 5))]
 
 
@@ -191,7 +205,9 @@ def test_final_cut_gets_it_too(tmp_path: Path) -> None:
     path = edit(source, str(write_picture(tmp_path / "sea.png")), "t.fcpxml")
     timeline = otio.adapters.read_from_file(str(path))
     found = sorted(
-        (track.kind, clip.name, exact(clip.duration())) for track in timeline.tracks for clip in track
+        (track.kind, clip.name, exact(clip.duration()))
+        for track in timeline.tracks
+        for clip in track
     )
     assert found == [("Audio", "in", 1), ("Video", "people", 1), ("Video", "sea", 1)]
     assert path.read_text("utf-8").count("<!DOCTYPE fcpxml>") == 1
@@ -214,7 +230,9 @@ def test_final_cut_gets_sound_that_begins_within_a_frame(tmp_path: Path) -> None
 
 def test_final_cut_is_told_that_it_gets_no_varying_rate(tmp_path: Path) -> None:
     """Of a clip that claims a steady one; it was told of "not enough values to unpack"."""
-    source = write_clip(tmp_path / "in.mkv", rate=30, pts=range(0, 30, 2), time_base=Fraction(1, 30))
+    source = write_clip(
+        tmp_path / "in.mkv", rate=30, pts=range(0, 30, 2), time_base=Fraction(1, 30)
+    )
     sea = str(write_picture(tmp_path / "sea.png"))
     with pytest.raises(
         OutputError, match="the frame rate varies, which FCPXML can't tell; the render is done"
@@ -237,7 +255,9 @@ def test_segments_give_the_same_timeline(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "t.otio").read_text("utf-8")) == one
 
 
-def refused(tmp_path: Path, message: str, kind: type[VidsegError] = OutputError, **given: Any) -> None:
+def refused(
+    tmp_path: Path, message: str, kind: type[VidsegError] = OutputError, **given: Any
+) -> None:
     """Check that a timeline is refused before anything is rendered, and nothing is left behind."""
     before = {path.name for path in tmp_path.iterdir()}
     with pytest.raises(kind, match=message):
@@ -252,7 +272,11 @@ def test_what_a_timeline_cannot_say_is_refused(tmp_path: Path) -> None:
     (tmp_path / "old.otio").write_text("{}")
     plain = {"tmp_path": tmp_path, "source": source, "background": "navy"}
     refused(**plain, message="use .otio or .fcpxml", kind=SettingsError, name="t.aaf")
-    refused(**{**plain, "background": "blur:9"}, message="can't be told of -b blur:9", kind=SettingsError)
+    refused(
+        **{**plain, "background": "blur:9"},
+        message="can't be told of -b blur:9",
+        kind=SettingsError,
+    )
     refused(**plain, message="people in one file", kind=SettingsError, pair=True)
     refused(**plain, message="people in one file", kind=SettingsError, what="matte")
     refused(**{**plain, "background": "no.jpg"}, message="no such file", kind=VidsegError)
@@ -260,7 +284,9 @@ def test_what_a_timeline_cannot_say_is_refused(tmp_path: Path) -> None:
     refused(**plain, message="files hold no transparency; use ProRes 4444", output="out.mp4")
     refused(**{**plain, "source": photo}, message="a timeline is for clips", output="o.png")
     refused(
-        **{**plain, "source": ntsc}, message="24, 25, 30, 50, 60 frames/s, this is 29.97", name="t.fcpxml"
+        **{**plain, "source": ntsc},
+        message="24, 25, 30, 50, 60 frames/s, this is 29.97",
+        name="t.fcpxml",
     )
     refused(**plain, message="FCPXML can't hold -b navy", name="t.fcpxml")
     refused(**plain, message="can't name numbered pictures", name="t.fcpxml", output="%d.png")
@@ -281,7 +307,9 @@ def test_without_opentimelineio_it_says_what_to_install(
     refused(tmp_path, r"pip install 'vidseg\[otio\]'", source=source, background="navy")
 
 
-def test_without_an_adapter_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_adapter_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=4)
     monkeypatch.setattr(otio.adapters, "suffixes_with_defined_adapters", lambda **_: {"otio"})
     refused(

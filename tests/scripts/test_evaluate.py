@@ -52,7 +52,9 @@ def test_mattes_are_scored_in_step_with_the_truth(
     numbers: range,
 ) -> None:
     """A frame too early or too late, or a pixel off, would cost more than these bounds allow."""
-    monkeypatch.setattr("vidseg.rendering.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter())
+    monkeypatch.setattr(
+        "vidseg.rendering.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter()
+    )
     monkeypatch.setattr(script, "DATA", test_data)
     each = script.given_set(str(walk(tmp_path / "walk", numbers)))
     table = script.evaluate([each], ["fake"], False, lambda _: None)
@@ -78,17 +80,23 @@ def test_every_ablation_names_what_is_there(script: ModuleType) -> None:
     """
     for way in script.WAYS.values():
         for name, function in way.instead.items():
-            inspect.signature(function).bind(*inspect.signature(pkgutil.resolve_name(name)).parameters)
+            inspect.signature(function).bind(
+                *inspect.signature(pkgutil.resolve_name(name)).parameters
+            )
 
 
 def test_costs_of_stages_stand_beside_what_they_bring(
     script: ModuleType, tmp_path: Path, test_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidseg.rendering.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter())
+    monkeypatch.setattr(
+        "vidseg.rendering.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter()
+    )
     monkeypatch.setattr("vidseg.networks.open_segmenter", lambda *_, **__: FakeSegmenter())
     monkeypatch.setattr(script, "DATA", test_data)
     monkeypatch.setattr(script, "HEIGHTS", (180,))
-    monkeypatch.setattr(script, "WAYS", {name: script.WAYS[name] for name in ("default", "no smoothing")})
+    monkeypatch.setattr(
+        script, "WAYS", {name: script.WAYS[name] for name in ("default", "no smoothing")}
+    )
     sets = [script.given_set(str(walk(tmp_path / "walk", range(6))))]
     monkeypatch.setattr(script, "tutorial", lambda each: (script.truth(each), 0.0))
     scores = script.evaluate(sets, ["fake"], True, lambda _: None)

@@ -15,7 +15,9 @@ from vidseg.settings import SegmentSettings
 
 def test_the_clip_has_a_person_who_moves_and_a_sound(tmp_path: Path) -> None:
     """The truth says where she is; the sound lasts as long as the picture."""
-    clip = make_clip(tmp_path / "a.mp4", seconds=1, width=320, height=180, truth=tmp_path / "truth.mkv")
+    clip = make_clip(
+        tmp_path / "a.mp4", seconds=1, width=320, height=180, truth=tmp_path / "truth.mkv"
+    )
     frames, truth = read_frames(clip), [f.planes[0] for f in read_planes(tmp_path / "truth.mkv")]
     assert len(frames) == len(truth) == 30
     assert frames[0].rgb.shape == (180, 320, 3)

@@ -22,11 +22,17 @@ LONGEST = 255
 NAMES = ["n" * 251, "é" * 125 + "n", "漢" * 83 + "nn", "😀" * 62 + "nnn"]
 """Stems that with an ending of four are as long as a name may be."""
 
-named = pytest.mark.parametrize("stem", NAMES, ids=["ascii", "two bytes", "three bytes", "four bytes"])
+named = pytest.mark.parametrize(
+    "stem", NAMES, ids=["ascii", "two bytes", "three bytes", "four bytes"]
+)
 
 
 @examples(deadline=None)
-@given(st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=255))
+@given(
+    st.text(
+        st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=255
+    )
+)
 def test_hidden_names_fit_and_stay(name: str) -> None:
     path = Path("nowhere-at-all") / f"x{name}.mp4"
     for made in (beside(path, "segments"), temporary(path), temporary(path, ".part.mp4")):
@@ -83,7 +89,9 @@ def test_the_longest_names_are_written_elsewhere_too(tmp_path: Path, stem: str) 
 
 def test_the_longest_names_are_batched(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=4).rename(tmp_path / f"{NAMES[1]}.mp4")
-    (tmp_path / f"{'l' * 252}.ts").write_bytes(source.read_bytes())  # whose result would have a longer name
+    (tmp_path / f"{'l' * 252}.ts").write_bytes(
+        source.read_bytes()
+    )  # whose result would have a longer name
     done = batch("batch", tmp_path, "-o", tmp_path / "out", "-b", "navy")
     assert "1 done, 1 failed" in done.stdout, done.stderr
     assert "File name too long" in done.stderr

@@ -11,7 +11,10 @@ from vidseg.system.signals import held_back
 @pytest.fixture(autouse=True)
 def usual() -> Iterator[None]:
     """Leave no handler behind."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

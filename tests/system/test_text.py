@@ -35,7 +35,9 @@ def latin(tmp_path: Path) -> Path:
         pytest.skip("this file system has no names but UTF-8")
 
 
-def said(*words: str | Path, encoding: str = "utf-8:strict") -> "subprocess.CompletedProcess[bytes]":
+def said(
+    *words: str | Path, encoding: str = "utf-8:strict"
+) -> "subprocess.CompletedProcess[bytes]":
     """Run the command line; its words, to a terminal of some encoding, as bytes."""
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     command = [sys.executable, "-c", FAKE, *map(str, words)]
@@ -93,7 +95,11 @@ def test_a_name_is_not_obeyed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
     assert r"a\x1b[31m.mp4" in done.stdout
-    for words in (["probe", "no\x1b[31m.mp4"], ["probe", "-v", "no\x1b.mp4"], ["probe", "a", "b\x1b[31m"]):
+    for words in (
+        ["probe", "no\x1b[31m.mp4"],
+        ["probe", "-v", "no\x1b.mp4"],
+        ["probe", "a", "b\x1b[31m"],
+    ):
         assert b"\x1b" not in said(*words).stderr
 
 
@@ -108,7 +114,9 @@ def test_a_name_that_is_no_utf8_is_reported(latin: Path, tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize("ending", ["otio", "fcpxml"])
-def test_a_name_that_is_no_utf8_is_put_on_a_timeline(latin: Path, tmp_path: Path, ending: str) -> None:
+def test_a_name_that_is_no_utf8_is_put_on_a_timeline(
+    latin: Path, tmp_path: Path, ending: str
+) -> None:
     """OpenTimelineIO took it for no text at all: an internal error, after the render."""
     otio = pytest.importorskip("opentimelineio")
     if ending not in otio.adapters.suffixes_with_defined_adapters(write=True):
@@ -129,9 +137,13 @@ def test_names_that_are_no_utf8_are_batched(latin: Path, tmp_path: Path) -> None
 
 
 def test_names_that_are_no_utf8_are_resumed(latin: Path, tmp_path: Path) -> None:
-    wall = write_clip(tmp_path / "wall.mp4", frames=3).rename(tmp_path / os.fsdecode(b"w\xe4nd.mp4"))
+    wall = write_clip(tmp_path / "wall.mp4", frames=3).rename(
+        tmp_path / os.fsdecode(b"w\xe4nd.mp4")
+    )
     output = tmp_path / os.fsdecode(b"\xfc.mp4")
-    settings = RenderSettings(source=latin, output=output, background=str(wall), report=tmp_path / "r.html")
+    settings = RenderSettings(
+        source=latin, output=output, background=str(wall), report=tmp_path / "r.html"
+    )
     assert resume.render(settings, segmenter=FakeSegmenter()).frames_out == 6
     assert output.exists()
     assert r"\udcfc.mp4" in (tmp_path / "r.html").read_text("utf-8")

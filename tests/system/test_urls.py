@@ -34,11 +34,15 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketSe
         yield server
 
 
-def fetching(server: BucketServer, source: str, *more: str | Path) -> subprocess.CompletedProcess[str]:
+def fetching(
+    server: BucketServer, source: str, *more: str | Path
+) -> subprocess.CompletedProcess[str]:
     """Run ``render --allow-urls`` on what the server has under a name; check that nothing is left of it."""
     out = server.folder.parent / "out.mp4"
     address = f"{server.url}/{source}"
-    done = vidseg("render", address, "-o", out, "-b", "navy", "--preset", "ultrafast", "--allow-urls", *more)
+    done = vidseg(
+        "render", address, "-o", out, "-b", "navy", "--preset", "ultrafast", "--allow-urls", *more
+    )
     assert not list((server.folder.parent / "tmp").iterdir())
     assert out.exists() == (done.returncode == 0)
     return done
@@ -64,7 +68,13 @@ def test_a_clip_and_its_background_are_fetched_for_a_render(server: BucketServer
 
 def test_a_photo_s_ending_is_kept(server: BucketServer) -> None:
     done = vidseg(
-        "render", f"{server.url}/wall.png?w=9", "-o", server.folder / "cut.png", "-b", "navy", "--allow-urls"
+        "render",
+        f"{server.url}/wall.png?w=9",
+        "-o",
+        server.folder / "cut.png",
+        "-b",
+        "navy",
+        "--allow-urls",
     )
     assert done.returncode == 0, done.stderr
     assert (server.folder / "cut.png").exists()
@@ -84,9 +94,13 @@ def test_addresses_are_fetched_only_where_that_is_asked_for(
     assert vidseg(*command, address, "--allow-urls").returncode == 0
 
 
-def test_a_background_is_fetched_only_where_that_is_asked_for(server: BucketServer, tmp_path: Path) -> None:
+def test_a_background_is_fetched_only_where_that_is_asked_for(
+    server: BucketServer, tmp_path: Path
+) -> None:
     clip = server.folder / "in.mp4"
-    line = one_line(vidseg("render", clip, "-o", tmp_path / "out.mp4", "-b", f"{server.url}/wall.png"))
+    line = one_line(
+        vidseg("render", clip, "-o", tmp_path / "out.mp4", "-b", f"{server.url}/wall.png")
+    )
     assert "--allow-urls" in line
     assert not server.requests
 
@@ -138,12 +152,18 @@ def test_what_needs_files_that_stay_says_so(server: BucketServer, option: list[s
     assert not server.requests
 
 
-@pytest.mark.parametrize("address", ["concat:in.mp4|in.mp4", "rtmp://127.0.0.1/x", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "address", ["concat:in.mp4|in.mp4", "rtmp://127.0.0.1/x", "file:///etc/passwd"]
+)
 def test_other_protocols_are_not_lifted(server: BucketServer, tmp_path: Path, address: str) -> None:
-    line = one_line(vidseg("render", address, "-o", tmp_path / "out.mp4", "-b", "navy", "--allow-urls"))
+    line = one_line(
+        vidseg("render", address, "-o", tmp_path / "out.mp4", "-b", "navy", "--allow-urls")
+    )
     assert "are not read" in line
 
 
 def test_a_batch_fetches_nothing(server: BucketServer, tmp_path: Path) -> None:
-    line = one_line(vidseg("batch", f"{server.url}/in.mp4", "-o", tmp_path / "results", "-b", "navy"))
+    line = one_line(
+        vidseg("batch", f"{server.url}/in.mp4", "-o", tmp_path / "results", "-b", "navy")
+    )
     assert "a batch fetches nothing" in line

@@ -51,7 +51,9 @@ under way goes on where it was.
     show_default=True,
     help="Results' names, of {stem}, {suffix} and {number}.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), help="Clips at a time.  [default: half the cores]")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), help="Clips at a time.  [default: half the cores]"
+)
 @segment_options
 @matte_options
 @encode_options
@@ -73,14 +75,18 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
     common = _common(options, Path("source"), folder)
     clips = find_clips(sources, folder, options["name"], endings_for(common))
     runs = [settings_for(clip, common) for clip in clips]
-    # Without --overwrite, results that a shell's pattern names along with the clips are left as they are.
+    # Without --overwrite, results that a shell's pattern names along with the clips are left as
+    # they are.
     check_batch(runs, options["report"], [Path(each) for each in sources if common.overwrite])
     outcomes: list[Outcome | None] = [
         Outcome("skipped") if is_done(clip) and not common.overwrite else None for clip in clips
     ]
     todo = [number for number, outcome in enumerate(outcomes) if outcome is None]
     folder.mkdir(parents=True, exist_ok=True)
-    with _Progress(len(clips), len(clips) - len(todo), options["quiet"]) as progress, _interruptible():
+    with (
+        _Progress(len(clips), len(clips) - len(todo), options["quiet"]) as progress,
+        _interruptible(),
+    ):
         for place, outcome in _outcomes([runs[number] for number in todo], options, progress):
             outcomes[todo[place]] = outcome
             line = f"{clips[todo[place]].output}: {_in_words(outcome)}"
@@ -93,7 +99,9 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
         from vidseg.reports.run_report import write_whole
 
         rows = [{**asdict(c), **asdict(o)} for c, o in zip(clips, ended, strict=True)]
-        with av_errors(OutputError, f"{options['report']}: the report can't be written, the batch is done"):
+        with av_errors(
+            OutputError, f"{options['report']}: the report can't be written, the batch is done"
+        ):
             write_whole(options["report"], as_json(rows) + "\n")
     states = {outcome.state for outcome in ended}
     if states & {"failed", "damaged"}:
@@ -107,7 +115,9 @@ def _check_report(path: Path | None) -> None:
     if path.suffix.lower() != ".json":  # which no clip is
         raise click.UsageError(f"--report {path}: the account of a batch is JSON; name it .json")
     if not path.parent.is_dir():
-        raise click.UsageError(f"--report {path}: the folder {path.parent} doesn't exist; create it first")
+        raise click.UsageError(
+            f"--report {path}: the folder {path.parent} doesn't exist; create it first"
+        )
 
 
 def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettings:
@@ -119,7 +129,9 @@ def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettin
     )
 
 
-def _outcomes(jobs: list[RenderSettings], options: dict[str, Any], progress: "_Progress") -> Iterator[Any]:
+def _outcomes(
+    jobs: list[RenderSettings], options: dict[str, Any], progress: "_Progress"
+) -> Iterator[Any]:
     """Yield (place among the jobs, outcome) from workers here or on a cluster."""
     from vidseg.jobs.batch import Workers
 
@@ -175,7 +187,9 @@ class _Progress:
             from tqdm import tqdm
 
             form = "{l_bar}{bar}| {n:.1f}/{total} clips [{elapsed}<{remaining}]"
-            self._bar = tqdm(total=self._total, initial=self._skipped, bar_format=form, dynamic_ncols=True)
+            self._bar = tqdm(
+                total=self._total, initial=self._skipped, bar_format=form, dynamic_ncols=True
+            )
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -106,20 +106,26 @@ Examples:
     metavar="FILE",
     help="Write a timeline for editors (.otio, .fcpxml): -b below, OUTPUT with its alpha above, the sound.",
 )
-@click.option("--premultiplied", is_flag=True, help="With -b transparent: colours multiplied by alpha.")
+@click.option(
+    "--premultiplied", is_flag=True, help="With -b transparent: colours multiplied by alpha."
+)
 @background_options
 @size_change_option
 @render_options
 def render(background: str | None, pair: bool, **options: Any) -> None:
     """Put the people of INPUT before a new background, with the original audio.
 
-    OUTPUT's ending says what is written: .mp4, .mov, .mkv or .webm; pictures where its name holds a place
-    for a number (out/%05d.png); one picture where INPUT is one.
+    OUTPUT's ending says what is written: .mp4, .mov, .mkv or .webm; pictures where its name holds a
+    place for a number (out/%05d.png); one picture where INPUT is one.
     """
     if background is None and not pair:
-        raise click.UsageError("Give a background with -b, or --pair for people and matte as two files.")
+        raise click.UsageError(
+            "Give a background with -b, or --pair for people and matte as two files."
+        )
     given = {name: options[name] for name in ("premultiplied", "timeline")}
-    _run(options, background="transparent" if background is None else background, pair=pair, **given)
+    _run(
+        options, background="transparent" if background is None else background, pair=pair, **given
+    )
 
 
 @cli.command(
@@ -136,7 +142,9 @@ Examples:
 @source_argument
 @output_option
 @click.option("--invert", is_flag=True, help="White for the background, black for the people.")
-@click.option("--parts-map", is_flag=True, help="Body parts, each in its colour, instead of the alpha.")
+@click.option(
+    "--parts-map", is_flag=True, help="Body parts, each in its colour, instead of the alpha."
+)
 @size_change_option
 @render_options
 def matte(invert: bool, parts_map: bool, **options: Any) -> None:
@@ -150,7 +158,9 @@ def matte(invert: bool, parts_map: bool, **options: Any) -> None:
 @fps_option
 @max_pixels_option
 @addresses_option
-def probe(source: str, as_json: bool, fps: Fraction | None, max_pixels: int, allow_urls: bool) -> None:
+def probe(
+    source: str, as_json: bool, fps: Fraction | None, max_pixels: int, allow_urls: bool
+) -> None:
     """Show what is known of INPUT."""
     from vidseg.media.source import is_photo, look
 
@@ -168,13 +178,22 @@ def probe(source: str, as_json: bool, fps: Fraction | None, max_pixels: int, all
     size, pace = f"{info.width}x{info.height}", "" if photo else f", {rate}"
     show(f"  picture: {info.codec} {size} {info.pix_fmt}{pace}, shown at {width}x{height}")
     for stream in info.streams:
-        words = (stream.kind, stream.codec, stream.detail, stream.language or "", stream.title or "")
+        words = (
+            stream.kind,
+            stream.codec,
+            stream.detail,
+            stream.language or "",
+            stream.title or "",
+        )
         show(f"  stream {stream.index}: " + " ".join(word for word in words if word))
 
 
 def _run(options: dict[str, Any], **given: Any) -> None:
     """Build settings from the command line's options, render, and leave with 3 if the source was damaged."""
-    with _ProgressLine(options["quiet"]) as line, _local(options, given, line) as (source, background):
+    with (
+        _ProgressLine(options["quiet"]) as line,
+        _local(options, given, line) as (source, background),
+    ):
         settings = settings_of({**options, "source": source}, **{**given, "background": background})
         report = _render(settings, options, line)
     beside = [str(path) for path in (settings.timeline, settings.report) if path is not None]
@@ -184,7 +203,9 @@ def _run(options: dict[str, Any], **given: Any) -> None:
         lost = ", ".join(
             f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count
         )
-        tell(f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done")
+        tell(
+            f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done"
+        )
         sys.exit(EXIT_DAMAGED)
 
 
@@ -194,7 +215,9 @@ def _local(options: dict[str, Any], given: dict[str, Any], line: "_ProgressLine"
     for option in ("resumable", "ray", "timeline"):
         if options.get(option) and any(map(is_address, names)):
             shown = {"timeline": "otio"}.get(option, option)
-            raise SettingsError(f"--{shown} needs files that stay: download what has an address, and name it")
+            raise SettingsError(
+                f"--{shown} needs files that stay: download what has an address, and name it"
+            )
     return fetched(names, allowed=options["allow_urls"], say=line.say)
 
 
@@ -204,7 +227,9 @@ def _render(settings: RenderSettings, options: dict[str, Any], line: "_ProgressL
 
         return split.render(settings, progress=line.update, say=line.say)
     if settings.size_change == "split":
-        raise SettingsError("--size-change split makes several files, a render in segments one; leave it out")
+        raise SettingsError(
+            "--size-change split makes several files, a render in segments one; leave it out"
+        )
     try:
         if options["ray"] is not None:
             from vidseg.jobs.ray_workers import render_on
@@ -251,7 +276,11 @@ class _ProgressLine:
         elif now - self._last > _LINE_EVERY_S:
             self._last = now
             rate = (done - self._first) / (now - self._begun)
-            left = f" of {expected}, {max(0, expected - done) / rate:.0f} s left" if expected and rate else ""
+            left = (
+                f" of {expected}, {max(0, expected - done) / rate:.0f} s left"
+                if expected and rate
+                else ""
+            )
             tell(f"{done} frames{left}, {rate:.1f} frames/s")
 
     def _move_bar(self, done: int, expected: int | None) -> None:
@@ -275,7 +304,8 @@ def _terminated(_: int, __: FrameType | None) -> None:
 def _open_standard_streams() -> None:
     """Open what is closed of the standard streams, towards nothing.
 
-    The next file that is opened would get the stream's number, and with it what libraries write there.
+    The next file that is opened would get the stream's number, and with it what libraries write
+    there.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         pass

@@ -33,7 +33,9 @@ def list_models() -> None:
 
 @models.command("fetch", epilog="Example: vidseg models fetch bodypix-050-s8")
 @click.argument("name")
-@click.option("--parts", is_flag=True, help="Convert the network that tells body parts apart as well.")
+@click.option(
+    "--parts", is_flag=True, help="Convert the network that tells body parts apart as well."
+)
 def fetch_model(name: str, parts: bool) -> None:
     """Download a model and convert it, so that later runs need no network and start at once."""
     from vidseg.models import locate, model_named, ready

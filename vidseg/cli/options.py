@@ -28,13 +28,17 @@ class Seconds(click.ParamType[Fraction]):
 
     name = "time"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
         """Return exact seconds."""
         if isinstance(value, Fraction):
             return value
         match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", str(value).strip())
         if match is None:
-            self.fail(f"{value!r} is no time; write seconds (12.5) or [HH:]MM:SS (1:02:03.5)", param, ctx)
+            self.fail(
+                f"{value!r} is no time; write seconds (12.5) or [HH:]MM:SS (1:02:03.5)", param, ctx
+            )
         hours, minutes, seconds = match.groups()
         return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds.rstrip(".") or 0)
 
@@ -44,7 +48,9 @@ class Rate(click.ParamType[Fraction]):
 
     name = "rate"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
         """Return the exact rate; 23.976, 29.97 and 59.94 mean the NTSC rates."""
         try:
             rate = Fraction(value)
@@ -65,7 +71,9 @@ def grouped(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
-def with_default(name: str, default: float | str, meaning: str, unit: str | None = None) -> Callable[[F], F]:
+def with_default(
+    name: str, default: float | str, meaning: str, unit: str | None = None
+) -> Callable[[F], F]:
     """Return an option that takes what its default is, a number or a text, and shows it in its help."""
     return click.option(name, default=default, show_default=True, metavar=unit, help=meaning)
 
@@ -74,10 +82,14 @@ segment_options = grouped(
     with_default("--model", DEFAULT_MODEL, "Network: a name of `vidseg models list`, or a path."),
     with_default("--device", "auto", "auto, cpu, gpu or gpu:N."),
     click.option(
-        "--batch-size", type=int, help="Frames per call of the network.  [default: what the device likes]"
+        "--batch-size",
+        type=int,
+        help="Frames per call of the network.  [default: what the device likes]",
     ),
     with_default("--resolution", "auto", "Short side given to the network, or auto."),
-    click.option("--parts", help="Comma-separated body parts or groups to keep, or to blur with -b blur."),
+    click.option(
+        "--parts", help="Comma-separated body parts or groups to keep, or to blur with -b blur."
+    ),
 )
 matte_options = grouped(
     with_default("--threshold", _MATTE.threshold, "Probability at the edge."),
@@ -106,7 +118,9 @@ _range_option = click.option(
     show_default=True,
     help="Code values of a matte; auto: full for FFV1, PNG, Animation and pictures, else video.",
 )
-fps_option = click.option("--fps", type=Rate(), help="Frame rate, where INPUT is pictures (frames/%05d.png).")
+fps_option = click.option(
+    "--fps", type=Rate(), help="Frame rate, where INPUT is pictures (frames/%05d.png)."
+)
 max_pixels_option = with_default(
     "--max-pixels",
     MOST_PIXELS,
@@ -114,15 +128,21 @@ max_pixels_option = with_default(
 )
 run_options = grouped(
     fps_option,
-    click.option("--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."),
+    click.option(
+        "--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."
+    ),
     click.option("--start", type=Seconds(), help="Begin here: seconds or [HH:]MM:SS."),
     click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
     max_pixels_option,
     click.option("--overwrite", is_flag=True, help="Replace the output if it exists."),
     click.option(
-        "--resumable", is_flag=True, help="Render in segments; the same command goes on after a crash."
+        "--resumable",
+        is_flag=True,
+        help="Render in segments; the same command goes on after a crash.",
     ),
-    click.option("--ray", metavar="ADDRESS", help="Render on a Ray cluster: auto, local, or its address."),
+    click.option(
+        "--ray", metavar="ADDRESS", help="Render on a Ray cluster: auto, local, or its address."
+    ),
     click.option(
         "--report",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -132,7 +152,9 @@ run_options = grouped(
     click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks."),
 )
 addresses_option = click.option(
-    "--allow-urls", is_flag=True, help="Fetch what is named by http:// or https://, for this run only."
+    "--allow-urls",
+    is_flag=True,
+    help="Fetch what is named by http:// or https://, for this run only.",
 )
 render_options = grouped(
     segment_options, matte_options, encode_options, _range_option, addresses_option, run_options
@@ -151,7 +173,9 @@ def _only(context: click.Context, _: click.Parameter, sources: tuple[str, ...]) 
     if len(sources) == 1 or context.resilient_parsing:
         return "".join(sources[:1])
     near = sequence_near(Path(sources[0]))
-    way_out = "`vidseg batch` takes several" if near is None else f"name pictures as {near}, with --fps"
+    way_out = (
+        "`vidseg batch` takes several" if near is None else f"name pictures as {near}, with --fps"
+    )
     raise click.UsageError(f"one INPUT at a time, got {sources[0]}, {sources[1]}, …: {way_out}")
 
 
@@ -166,7 +190,9 @@ background_options = grouped(
         show_default=True,
         help="How the background fills the frame.",
     ),
-    click.option("--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges."),
+    click.option(
+        "--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges."
+    ),
 )
 output_option = click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write."

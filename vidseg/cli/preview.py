@@ -37,7 +37,9 @@ class Times(click.ParamType[tuple[Fraction, ...]]):
         """Return exact seconds."""
         if isinstance(value, tuple):
             return value
-        return tuple(Seconds().convert(word, param, ctx) for word in str(value).split(",") if word.strip())
+        return tuple(
+            Seconds().convert(word, param, ctx) for word in str(value).split(",") if word.strip()
+        )
 
 
 _SAME = ("output", "fit", "rows", "at", "width", "max_pixels", "overwrite")
@@ -87,7 +89,10 @@ def preview(*, source: str, background: str, quiet: bool, verbose: bool, **optio
             tell(line)
 
     begun = time.monotonic()
-    with fetched([source, background], allowed=options["allow_urls"], say=say) as (source, background):
+    with fetched([source, background], allowed=options["allow_urls"], say=say) as (
+        source,
+        background,
+    ):
         settings = PreviewSettings(
             source=Path(source),
             background=background,

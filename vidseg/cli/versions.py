@@ -18,7 +18,9 @@ _PACKAGES = {
 def described() -> str:
     """Return lines that tell the versions of all that matters; nothing slow is imported for them."""
     av = library_versions()
-    libraries = ", ".join(f"{name} {number}" for name, number in av.items() if name.startswith("lib"))
+    libraries = ", ".join(
+        f"{name} {number}" for name, number in av.items() if name.startswith("lib")
+    )
     rows = {
         "Python": f"{platform.python_version()} on {platform.platform()}",
         **{shown: _version(package) for shown, package in _PACKAGES.items()},
@@ -26,7 +28,10 @@ def described() -> str:
         "FFmpeg": libraries,
         "device": _device(),
     }
-    lines = [f"vidseg {vidseg.__version__}", *(f"  {name + ':':12}{value}" for name, value in rows.items())]
+    lines = [
+        f"vidseg {vidseg.__version__}",
+        *(f"  {name + ':':12}{value}" for name, value in rows.items()),
+    ]
     return "\n".join(lines)
 
 

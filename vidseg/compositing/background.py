@@ -1,7 +1,8 @@
 """What comes behind the people: a colour, a picture, a looped video, or their own surroundings blurred.
 
-Every background is fitted to the picture as it is shown (upright, square pixels) and then brought to the
-coded orientation and the source's own colour description, so that it can be blended plane by plane.
+Every background is fitted to the picture as it is shown (upright, square pixels) and then brought
+to the coded orientation and the source's own colour description, so that it can be blended plane by
+plane.
 """
 
 import re
@@ -73,8 +74,8 @@ class Canvas:
 def open_background(spec: str, canvas: Canvas, *, whole_blur: bool = False) -> Background:
     """Open what the user named: a colour, ``blur[:STRENGTH]``, or the path of pictures or a video.
 
-    `whole_blur` blurs the people too, for hiding parts of them. Raises `BackgroundError` where `spec` is
-    none of these or can't be read.
+    `whole_blur` blurs the people too, for hiding parts of them. Raises `BackgroundError` where
+    `spec` is none of these or can't be read.
     """
     if spec == "blur" or spec.startswith("blur:"):
         return Blur(strength_of(spec), whole=whole_blur)
@@ -89,15 +90,17 @@ def open_background(spec: str, canvas: Canvas, *, whole_blur: bool = False) -> B
     if picture is None:
         return Movie(path, canvas)
     still = Still.fitted(picture.rgb, canvas)
-    still.notes += [f"{path}: where the background is transparent it lies on black"] * picture.transparent
+    still.notes += [
+        f"{path}: where the background is transparent it lies on black"
+    ] * picture.transparent
     return still
 
 
 def named_colour(spec: str) -> tuple[int, ...] | None:
     """Return the R, G, B of ``#RRGGBB`` or a CSS name, `None` for what looks like a path.
 
-    Raises `BackgroundError` for a malformed ``#…``, for a colour that is transparent, and for a word that is
-    neither colour nor file.
+    Raises `BackgroundError` for a malformed ``#…``, for a colour that is transparent, and for a
+    word that is neither colour nor file.
     """
     if re.fullmatch("#[0-9a-fA-F]{6}", spec):
         return tuple(bytes.fromhex(spec[1:]))
@@ -122,7 +125,9 @@ def named_colour(spec: str) -> tuple[int, ...] | None:
     return tuple(rgb)
 
 
-def planes_from_rgb(rgb: NDArray[np.float32], colour: Colour, layout: PixelFormat, height: int) -> Planes:
+def planes_from_rgb(
+    rgb: NDArray[np.float32], colour: Colour, layout: PixelFormat, height: int
+) -> Planes:
     """Return the planes of R'G'B' float32 [h, w, 3] in [0, 1], rounded to `layout`'s code values.
 
     `height` is the coded height, by which an untagged matrix is guessed.
@@ -193,7 +198,9 @@ class Movie:
     def __init__(self, path: Path, canvas: Canvas) -> None:
         self._canvas = canvas
         self._info = probe(path, BackgroundError, rate=canvas.rate)
-        self.notes = [f"{path}: where the background is transparent it lies on black"] * self._info.alpha
+        self.notes = [
+            f"{path}: where the background is transparent it lies on black"
+        ] * self._info.alpha
         self._fitting = fitting(self._info.shown_size, canvas.info.shown_size, canvas.fit)
         self._loop = _Loop(self._info)
         self._origin = canvas.since
@@ -242,7 +249,10 @@ class Movie:
         if picture.width * picture.height < canvas.info.width * canvas.info.height:
             # Colours are worked out where there are fewer pixels of them.
             size = (picture.width, picture.height)
-            whole = [picture.planes[0], *(as_plane(cv2.resize(p, size)) for p in picture.planes[1:])]
+            whole = [
+                picture.planes[0],
+                *(as_plane(cv2.resize(p, size)) for p in picture.planes[1:]),
+            ]
             return self._fitted(self._recoded(picture, tuple(whole)), canvas.layout, canvas.colour)
         fitted = self._recoded(picture, self._fitted(picture.planes, fine, picture.colour))
         return tuple(
@@ -255,12 +265,19 @@ class Movie:
         canvas, bits = self._canvas, picture.format.bits
         yuv = cv2.merge(planes)
         decoding = yuv_to_rgb_matrix(picture.colour, picture.height, bits) / 255
-        if bits == canvas.layout.bits == 8 and not (is_hdr(picture.colour) or is_hdr(canvas.colour)):
+        if bits == canvas.layout.bits == 8 and not (
+            is_hdr(picture.colour) or is_hdr(canvas.colour)
+        ):
             encoding = rgb_to_yuv_matrix(canvas.colour, canvas.info.height, bits)
             matrix = np.column_stack(
-                [encoding[:, :3] @ decoding[:, :3], encoding[:, :3] @ decoding[:, 3] + encoding[:, 3]]
+                [
+                    encoding[:, :3] @ decoding[:, :3],
+                    encoding[:, :3] @ decoding[:, 3] + encoding[:, 3],
+                ]
             )
-            return tuple(as_plane(each) for each in cv2.split(cv2.transform(yuv, matrix.astype(np.float32))))
+            return tuple(
+                as_plane(each) for each in cv2.split(cv2.transform(yuv, matrix.astype(np.float32)))
+            )
         light = cv2.transform(yuv.astype(np.float32), decoding.astype(np.float32))
         rgb = np.asarray(np.clip(light, 0, 1), np.float32)
         if picture.colour.transfer != canvas.colour.transfer:
@@ -279,7 +296,9 @@ class Movie:
                 width, height = height, width
             upright = as_plane(self._info.orientation.upright(plane))
             fill = 1 << (layout.bits - 1) if index else black
-            there = placed(as_plane(np.ascontiguousarray(upright)), self._fitting, width, height, fill)
+            there = placed(
+                as_plane(np.ascontiguousarray(upright)), self._fitting, width, height, fill
+            )
             fitted.append(as_plane(np.ascontiguousarray(info.orientation.coded(there))))
         return tuple(fitted)
 
@@ -336,7 +355,9 @@ class _Loop:
             else:
                 if held is not None:
                     self._only = held[1] if start is None and not several else None
-                    self.length = max(held[0] - beginning + held[1].end - held[1].time, Fraction(1, 1000))
+                    self.length = max(
+                        held[0] - beginning + held[1].end - held[1].time, Fraction(1, 1000)
+                    )
                     if elapsed < beginning + self.length:
                         yield held
                     return

@@ -31,7 +31,9 @@ def fitting(size: tuple[int, int], shown: tuple[int, int], fit: Fit) -> Fitting:
     return Fitting(whole, ends if ratio > 1 else sides)
 
 
-def _pixels(part: tuple[float, float, float, float], width: int, height: int) -> tuple[slice, slice]:
+def _pixels(
+    part: tuple[float, float, float, float], width: int, height: int
+) -> tuple[slice, slice]:
     left, right = round(part[0] * width), round(part[2] * width)
     top, bottom = round(part[1] * height), round(part[3] * height)
     return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))

@@ -29,9 +29,10 @@ def strength_of(spec: str) -> float:
 class Blur:
     """The picture's own surroundings, blurred without the people in them.
 
-    Normalised convolution (Knutsson and Westin, 1993): colour and weight are blurred alike and divided,
-    with weight 1 - alpha, so that nothing of a person bleeds into what is behind. `strength` is the
-    Gaussian's standard deviation in thousandths of the longer side; `whole` blurs the people too.
+    Normalised convolution (Knutsson and Westin, 1993): colour and weight are blurred alike and
+    divided, with weight 1 - alpha, so that nothing of a person bleeds into what is behind.
+    `strength` is the Gaussian's standard deviation in thousandths of the longer side; `whole` blurs
+    the people too.
     """
 
     _SMALL_SIGMA = 3.0
@@ -49,10 +50,14 @@ class Blur:
         factor = max(1, int(sigma / self._SMALL_SIGMA))
         width, height = max(1, frame.width // factor), max(1, frame.height // factor)
         behind = as_plane(
-            np.full_like(alpha, peak) if self._whole else np.subtract(peak, alpha, dtype=alpha.dtype)
+            np.full_like(alpha, peak)
+            if self._whole
+            else np.subtract(peak, alpha, dtype=alpha.dtype)
         )
         weight = _area(behind, width, height)
-        return tuple(self._blurred(plane, behind, weight, sigma / factor, peak) for plane in frame.planes)
+        return tuple(
+            self._blurred(plane, behind, weight, sigma / factor, peak) for plane in frame.planes
+        )
 
     def _blurred(
         self, plane: Plane, behind: Plane, weight: NDArray[np.float32], sigma: float, peak: int
@@ -60,8 +65,11 @@ class Blur:
         rows, columns = plane.shape
         if behind.shape != plane.shape:
             behind = as_plane(cv2.resize(behind, (columns, rows), interpolation=cv2.INTER_AREA))
-        small = _area(as_plane(cv2.multiply(plane, behind, scale=1 / peak)), weight.shape[1], weight.shape[0])
-        # A trace of everything's mean fills what is so far inside a person that no surroundings reach it.
+        small = _area(
+            as_plane(cv2.multiply(plane, behind, scale=1 / peak)), weight.shape[1], weight.shape[0]
+        )
+        # A trace of everything's mean fills what is so far inside a person that no surroundings
+        # reach it.
         trace = 1e-3 * peak
         mean = float(small.sum() / max(float(weight.sum()) / peak, 1.0))
         colour = cv2.GaussianBlur(small, (0, 0), sigma) * peak + trace * mean

@@ -1,9 +1,10 @@
 """The light of a coloured screen taken off the person before it. Pure.
 
-Someone who stands before a green screen is lit green at the edges, in the hair most. Where the old background
-is one saturated colour, chroma along its hue is limited in and near the edge to what the chroma across it
-allows, so that greens and the like turn grey while skin, 45° away, stays (the foreground suppression of
-chroma keyers; Jack, Video Demystified, chapter on mixing and keying). Luma stays as it is.
+Someone who stands before a green screen is lit green at the edges, in the hair most. Where the old
+background is one saturated colour, chroma along its hue is limited in and near the edge to what the
+chroma across it allows, so that greens and the like turn grey while skin, 45° away, stays (the
+foreground suppression of chroma keyers; Jack, Video Demystified, chapter on mixing and keying).
+Luma stays as it is.
 """
 
 from dataclasses import dataclass
@@ -44,8 +45,8 @@ class Screen:
 def despilled(people: Planes, alpha: Alpha, screen: Screen) -> Planes:
     """Return the people's planes without the light of the `screen` behind them.
 
-    `people`: their colours as `vidseg.matting.refinement.refine.foreground` gave them. Planes are not written
-    to.
+    `people`: their colours as `vidseg.matting.refinement.refine.foreground` gave them. Planes are
+    not written to.
     """
     middle = np.float32(128 << (alpha.layout.bits - 8))
     rows, columns, near = _near_edge(alpha.at(1)[0], alpha.layout.peak)
@@ -54,9 +55,14 @@ def despilled(people: Planes, alpha: Alpha, screen: Screen) -> Planes:
     across = np.abs(screen.along_cr * cb - screen.along_cb * cr)
     excess = np.maximum(along - across, 0) * near * np.float32(screen.strength)
     chroma = []
-    for plane, values, share in ((people[1], cb, screen.along_cb), (people[2], cr, screen.along_cr)):
+    for plane, values, share in (
+        (people[1], cb, screen.along_cb),
+        (people[2], cr, screen.along_cr),
+    ):
         result = as_plane(plane.copy())
-        result[rows, columns] = np.clip(np.rint(values - share * excess) + middle, 0, alpha.layout.peak)
+        result[rows, columns] = np.clip(
+            np.rint(values - share * excess) + middle, 0, alpha.layout.peak
+        )
         chroma.append(result)
     return (people[0], *chroma)
 
@@ -72,7 +78,9 @@ def screen_behind(frame: Frame, alpha: Alpha) -> Screen | None:
     bare = weight[::step, ::step] == 0
     if np.count_nonzero(bare) < _LEAST_SAMPLES:
         return None
-    samples = np.stack([plane[::step, ::step][bare] for plane in frame.planes[1:]]).astype(np.float32)
+    samples = np.stack([plane[::step, ::step][bare] for plane in frame.planes[1:]]).astype(
+        np.float32
+    )
     samples = samples / np.float32(unit) - 128
     middle = _medians(samples)
     saturation = float(np.hypot(*middle))
@@ -87,13 +95,19 @@ def _ramp(value: float, low: float, high: float) -> float:
     return min(1.0, max(0.0, (value - low) / (high - low)))
 
 
-def _near_edge(alpha: Plane, peak: int) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+def _near_edge(
+    alpha: Plane, peak: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
     """Return the rows and columns of what shows of the person near the edge, and there 1 (at it) to 0."""
     reach = max(1, round(max(alpha.shape) * _REACH))
-    open_share = cv2.blur(np.float32(1) - alpha.astype(np.float32) / np.float32(peak), (2 * reach + 1,) * 2)
+    open_share = cv2.blur(
+        np.float32(1) - alpha.astype(np.float32) / np.float32(peak), (2 * reach + 1,) * 2
+    )
     shown = cv2.bitwise_and(cv2.inRange(open_share, 1e-3, 2.0), cv2.inRange(alpha, 1, peak))
     found = cv2.findNonZero(shown)
-    places = np.empty((0, 2), np.int32) if found is None else np.asarray(found, np.int32).reshape(-1, 2)
+    places = (
+        np.empty((0, 2), np.int32) if found is None else np.asarray(found, np.int32).reshape(-1, 2)
+    )
     rows, columns = places[:, 1], places[:, 0]
     return rows, columns, np.minimum(1, 2 * open_share[rows, columns])
 

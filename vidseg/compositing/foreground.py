@@ -15,9 +15,10 @@ _Float = NDArray[np.float32]
 def extended(plane: Plane, alpha: Plane, peak: int) -> Plane:
     """Return `plane` [h, w] with the colours of its opaque part carried on wherever `alpha` [h, w] is 0.
 
-    Values of alpha other than 0 keep their pixels. The colours come from where alpha exceeds half its
-    `peak`, by pull and push (Gortler, Grzeszczuk, Szeliski, Cohen 1996): averages over ever larger squares
-    fill what the smaller ones leave open. Where no alpha exceeds half, the plane's middle value is used.
+    Values of alpha other than 0 keep their pixels. The colours come from where alpha exceeds half
+    its `peak`, by pull and push (Gortler, Grzeszczuk, Szeliski, Cohen 1996): averages over ever
+    larger squares fill what the smaller ones leave open. Where no alpha exceeds half, the plane's
+    middle value is used.
     """
     empty = alpha == 0
     if not empty.any():
@@ -25,10 +26,17 @@ def extended(plane: Plane, alpha: Plane, peak: int) -> Plane:
     solid = alpha > peak // 2
     height, width = plane.shape
     size = (-(-width // _REDUCTION), -(-height // _REDUCTION))
-    unit = np.uint16((1 << 16) // (peak + 1))  # means are taken in 16 bits: floats would be twice as large
+    unit = np.uint16(
+        (1 << 16) // (peak + 1)
+    )  # means are taken in 16 bits: floats would be twice as large
     inside = np.multiply(plane, solid, dtype=np.uint16) * unit
-    colour = cv2.resize(inside, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(unit)
-    share = cv2.resize(solid * np.uint8(255), size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    colour = cv2.resize(inside, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(
+        unit
+    )
+    share = (
+        cv2.resize(solid * np.uint8(255), size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        / 255
+    )
     small = as_plane(np.rint(_filled(colour, share, (peak + 1) / 2)).astype(plane.dtype))
     spread = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     result = plane.copy()
@@ -48,5 +56,7 @@ def _filled(colour: _Float, share: _Float, default: float) -> _Float:
         # A square with a little of the person in it speaks as loudly as a full one.
         gain = np.minimum(1 / np.maximum(weight, 1e-6), 4).astype(np.float32)
         coarse = _filled(summed * gain, weight * gain, default)
-        coarse = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        coarse = np.asarray(
+            cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+        )
     return np.asarray(colour + (1 - share) * coarse, np.float32)

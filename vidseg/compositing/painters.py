@@ -31,8 +31,8 @@ class Painter(Protocol):
     def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
         """Fill `out`, writable planes in the layout that `open_painter` gave; return the people's alpha.
 
-        Alpha is the fourth plane of a cut-out. Where a render writes two outputs, the planes of the first
-        are followed by those of the second.
+        Alpha is the fourth plane of a cut-out. Where a render writes two outputs, the planes of the
+        first are followed by those of the second.
         """
 
     def close(self) -> None:
@@ -52,8 +52,8 @@ def open_painter(
 ) -> tuple[Painter, tuple[Surface, ...]]:
     """Return what paints the outputs that `settings` ask for, and what each output's planes are like.
 
-    `first` tells the layout and colours that frames come in; `full_range`, for each output, whether a
-    matte in it uses all code values. Raises `BackgroundError`.
+    `first` tells the layout and colours that frames come in; `full_range`, for each output, whether
+    a matte in it uses all code values. Raises `BackgroundError`.
     """
     own = Surface(first.format, first.colour)
     if settings.kind == "matte":
@@ -73,7 +73,9 @@ def open_painter(
     background = open_background(settings.background, canvas, whole_blur=hide)
     own_colours = settings.matte.decontaminate and settings.background.partition(":")[0] != "blur"
     opacity = opacity_of(info, settings.background)
-    painted = ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity)
+    painted = ScenePainter(
+        background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity
+    )
     return painted, (own,)
 
 
@@ -87,7 +89,9 @@ def opacity_of(info: VideoInfo, background: str) -> Floats | None:
     return None if opacity is None else opacity * np.float32(1 / 255)
 
 
-def _matte(settings: RenderSettings, first: Frame, full_range: bool) -> "tuple[MattePainter, Surface]":
+def _matte(
+    settings: RenderSettings, first: Frame, full_range: bool
+) -> "tuple[MattePainter, Surface]":
     painter = MattePainter(settings.matte, invert=settings.invert, full_range=full_range)
     return painter, Surface(first.format, Colour(full_range=full_range))
 
@@ -132,8 +136,8 @@ class CutoutPainter:
     """People with an alpha plane beside; straight, or, with a black background, multiplied by alpha.
 
     Where nothing of a person is, straight colours go on as the person's own
-    (`vidseg.compositing.foreground`): filters that reach across the edge find the right colour there, and
-    nothing of the old room is left in the file.
+    (`vidseg.compositing.foreground`): filters that reach across the edge find the right colour
+    there, and nothing of the old room is left in the file.
     """
 
     def __init__(self, settings: MatteSettings, black: Background | None) -> None:
@@ -238,7 +242,8 @@ class PartsPainter:
 def _people(frame: Frame, alpha: Alpha, *, own_colours: bool) -> tuple[Planes, list[Floats] | None]:
     """Return planes with the people's colours, and what stands for them in the cells of `alpha`.
 
-    With `own_colours` they are those without the light of what was behind (see `foreground`, `despilled`).
+    With `own_colours` they are those without the light of what was behind (see `foreground`,
+    `despilled`).
     """
     if not own_colours:
         return frame.planes, None

@@ -18,7 +18,8 @@ class Colour:
     def weights(self, height: int) -> tuple[float, float]:
         """Return (Kr, Kb) of the luma equation (ITU-T H.273 table 4).
 
-        Where the file names no matrix, BT.709 above 576 lines and BT.601 otherwise, as players assume.
+        Where the file names no matrix, BT.709 above 576 lines and BT.601 otherwise, as players
+        assume.
         """
         if self.matrix in (9, 10):
             return 0.2627, 0.0593

@@ -23,8 +23,8 @@ def as_plane(array: NDArray[Any]) -> Plane:
 class PixelFormat:
     """A planar YUV layout that vidseg works in.
 
-    `bits` per sample (samples above 8 bits are uint16, low-aligned); chroma planes are the luma size
-    shifted right by `shift_x`, `shift_y`, rounding up.
+    `bits` per sample (samples above 8 bits are uint16, low-aligned); chroma planes are the luma
+    size shifted right by `shift_x`, `shift_y`, rounding up.
     """
 
     name: str
@@ -72,21 +72,24 @@ class Shape:
 
     def __str__(self) -> str:
         size, ratio = f"{self.width}x{self.height}", self.sample_aspect_ratio
-        return size if ratio == 1 else f"{size} with pixels of {ratio.numerator}:{ratio.denominator}"
+        return (
+            size if ratio == 1 else f"{size} with pixels of {ratio.numerator}:{ratio.denominator}"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Frame:
     """One picture with its time.
 
-    `planes`: Y, U, V as views without padding, [h, w] uint8 or uint16 (see `PixelFormat`). `pts` and
-    `duration` count `time_base` units; `duration` is 0 where unknown. `owner` is the library's frame
-    that holds the memory; only the encoder looks at it. `key` marks a key frame. `captions`: the library's
-    tiny frame that carries the picture's closed captions (see `vidseg.media.side_data`), `None` without any.
-    `changed_from`: the shape that the source had just before, where it is another one from this frame on;
-    `shape`: the source's, which that of the planes may differ from (see `vidseg.frames.letterbox`).
-    `window`: where in the planes the picture is shown, where black bars are around it.
-    `deinterlaced`: the source holds it in two fields.
+    `planes`: Y, U, V as views without padding, [h, w] uint8 or uint16 (see `PixelFormat`). `pts`
+    and `duration` count `time_base` units; `duration` is 0 where unknown. `owner` is the library's
+    frame that holds the memory; only the encoder looks at it. `key` marks a key frame. `captions`:
+    the library's tiny frame that carries the picture's closed captions (see
+    `vidseg.media.side_data`), `None` without any. `changed_from`: the shape that the source had
+    just before, where it is another one from this frame on; `shape`: the source's, which that of
+    the planes may differ from (see `vidseg.frames.letterbox`). `window`: where in the planes the
+    picture is shown, where black bars are around it. `deinterlaced`: the source holds it in two
+    fields.
     """
 
     planes: Planes
@@ -142,9 +145,9 @@ class Frame:
 class Blank:
     """Something fresh to paint on: `planes` are writable, as large as the source's picture.
 
-    `owner` is the library's frame whose memory they are, where that is to be encoded. Where the output has an
-    alpha channel, the last of `planes` is alpha, [H, W] in the layout's sample type; then it is a view of
-    `alpha`, [H', W'] as large as the coded picture.
+    `owner` is the library's frame whose memory they are, where that is to be encoded. Where the
+    output has an alpha channel, the last of `planes` is alpha, [H, W] in the layout's sample type;
+    then it is a view of `alpha`, [H', W'] as large as the coded picture.
     """
 
     planes: Planes

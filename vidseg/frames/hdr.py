@@ -25,8 +25,8 @@ def sdr_to(rgb: NDArray[np.float32], colour: Colour) -> NDArray[np.float32]:
     """Return R'G'B' float32 [h, w, 3] in [0, 1] of an SDR picture in the transfer and primaries of `colour`.
 
     SDR sources get it as it is: BT.709, BT.601 and sRGB displays are near enough that editors don't
-    convert between them either. For PQ (SMPTE ST 2084) and HLG (ITU-R BT.2100), diffuse white lands at
-    203 cd/m² (75 % of HLG), as ITU-R BT.2408 recommends.
+    convert between them either. For PQ (SMPTE ST 2084) and HLG (ITU-R BT.2100), diffuse white lands
+    at 203 cd/m² (75 % of HLG), as ITU-R BT.2408 recommends.
     """
     if not is_hdr(colour):
         return rgb
@@ -65,12 +65,15 @@ def _light_of_hlg(signal: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _pq(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     power = np.power(linear * (_SDR_WHITE / 10000), 0.1593017578125)
-    result: NDArray[np.float32] = np.power((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power), 78.84375)
+    result: NDArray[np.float32] = np.power(
+        (0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power), 78.84375
+    )
     return result
 
 
 def _hlg(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    # White at 75 % signal corresponds to 0.265 of scene light; the display's gamma of 1.2 is undone.
+    # White at 75 % signal corresponds to 0.265 of scene light; the display's gamma of 1.2 is
+    # undone.
     scene = np.power(linear, 1 / 1.2) * 0.265
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     low = np.sqrt(3 * scene)

@@ -13,7 +13,8 @@ from vidseg.frames.planes import cropped, reduced
 def boxed(frame: Frame, shape: Shape) -> Frame:
     """Return a frame in `shape`, whole and undistorted, between black bars where its own is another.
 
-    `frame.shape` tells its own; without one, or where both are the same, the frame is returned as it is.
+    `frame.shape` tells its own; without one, or where both are the same, the frame is returned as
+    it is.
     """
     own = frame.shape
     if own is None or own == shape:
@@ -48,9 +49,15 @@ def _middle(length: Fraction, whole: int, step: int) -> tuple[int, int]:
     return low, min(low + max(1, round(length / step)) * step, whole)
 
 
-def _boxed(plane: Plane, index: int, box: Box, shape: Shape, layout: PixelFormat, fill: int) -> Plane:
+def _boxed(
+    plane: Plane, index: int, box: Box, shape: Shape, layout: PixelFormat, fill: int
+) -> Plane:
     width, height = layout.plane_size(index, shape.width, shape.height)
-    left, top = (box.left, box.top) if index == 0 else (box.left >> layout.shift_x, box.top >> layout.shift_y)
+    left, top = (
+        (box.left, box.top)
+        if index == 0
+        else (box.left >> layout.shift_x, box.top >> layout.shift_y)
+    )
     columns, rows = layout.plane_size(index, box.width, box.height)
     canvas = np.full((height, width), fill, plane.dtype)
     canvas[top : top + rows, left : left + columns] = reduced(plane, columns, rows)

@@ -16,8 +16,9 @@ _Sample = TypeVar("_Sample", np.uint8, np.uint16, np.float32)
 def small_rgb(frame: Frame, box: Box, width: int, height: int) -> NDArray[np.uint8]:
     """Return the region `box` of `frame` as RGB, uint8 [height, width, 3], in coded orientation.
 
-    Planes are reduced first and converted after, so that no full-size RGB exists. Large reductions are
-    box-filtered by two per octave before the last bilinear step, which keeps them free of aliasing.
+    Planes are reduced first and converted after, so that no full-size RGB exists. Large reductions
+    are box-filtered by two per octave before the last bilinear step, which keeps them free of
+    aliasing.
     """
     channels = [reduced(cropped(frame, i, box), width, height) for i in range(3)]
     matrix = yuv_to_rgb_matrix(frame.colour, frame.height, frame.format.bits)
@@ -44,7 +45,8 @@ def reduced(plane: Plane, width: int, height: int) -> Plane:
     """
     rows, columns = plane.shape[:2]
     while rows >= 2 * height and columns >= 2 * width:
-        # The area filter is exact and fast for a ratio of two; for odd sizes two-tap bilinear is its equal.
+        # The area filter is exact and fast for a ratio of two; for odd sizes two-tap bilinear is
+        # its equal.
         even = rows % 2 == 0 and columns % 2 == 0
         rows, columns = rows // 2, columns // 2
         method = cv2.INTER_AREA if even else cv2.INTER_LINEAR
@@ -64,7 +66,8 @@ def halved(picture: NDArray[_Sample]) -> NDArray[_Sample]:
 def at_chroma_size(plane: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:
     """Return a luma-sized plane [H, W] at the size of `layout`'s chroma: each sample the mean of its luma.
 
-    An odd last column or row counts twice, as decoders pad it. Keeps the type; may return `plane` itself.
+    An odd last column or row counts twice, as decoders pad it. Keeps the type; may return `plane`
+    itself.
     """
     rows, columns = plane.shape
     width, height = layout.plane_size(1, columns, rows)

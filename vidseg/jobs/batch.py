@@ -15,7 +15,13 @@ from vidseg.errors import SettingsError, VidsegError
 from vidseg.jobs import resume
 from vidseg.jobs.segment_store import Store
 from vidseg.media.codecs import CODECS
-from vidseg.media.image_sequence import VIDEO_SUFFIXES, common_name, is_numbered, is_sequence, numbers
+from vidseg.media.image_sequence import (
+    VIDEO_SUFFIXES,
+    common_name,
+    is_numbered,
+    is_sequence,
+    numbers,
+)
 from vidseg.media.mux import FORMATS
 from vidseg.networks.base import Segmenter
 from vidseg.settings import RenderSettings
@@ -61,15 +67,19 @@ class Workers(Protocol):
 
 
 def find_clips(
-    sources: Sequence[str], folder: Path, name: str = DEFAULT_NAME, endings: Sequence[str] = tuple(FORMATS)
+    sources: Sequence[str],
+    folder: Path,
+    name: str = DEFAULT_NAME,
+    endings: Sequence[str] = tuple(FORMATS),
 ) -> list[Clip]:
     """Return the clips that `sources` (files, folders and all below them, patterns) mean, by name.
 
-    Results go into `folder`, below the sub-folders that the clips had below a folder among `sources`.
-    `name` is a template with the fields stem, suffix and number; suffix is the source's where it is among
-    `endings`, else the first of those. What lies in `folder`, or is another clip's result, is no source.
-    Raises `SettingsError` where a source is missing, a name leads out of `folder` or ends in no video's
-    ending, two names are the same, or a result would replace its source.
+    Results go into `folder`, below the sub-folders that the clips had below a folder among
+    `sources`. `name` is a template with the fields stem, suffix and number; suffix is the source's
+    where it is among `endings`, else the first of those. What lies in `folder`, or is another
+    clip's result, is no source. Raises `SettingsError` where a source is missing, a name leads out
+    of `folder` or ends in no video's ending, two names are the same, or a result would replace its
+    source.
     """
     _check_template(name)
     found: dict[Path, tuple[Path, Path]] = {}
@@ -124,9 +134,13 @@ def endings_for(settings: RenderSettings) -> tuple[str, ...]:
     codec = CODECS.get(settings.encode.codec)
     if codec is None:
         # The presets of .webm's codec are numbers, those of the others' mostly words.
-        named = settings.encode.preset is not None and not settings.encode.preset.lstrip("-").isdigit()
+        named = (
+            settings.encode.preset is not None and not settings.encode.preset.lstrip("-").isdigit()
+        )
         return tuple(
-            each for each in (_WITH_ALPHA if transparent else FORMATS) if not (named and each == ".webm")
+            each
+            for each in (_WITH_ALPHA if transparent else FORMATS)
+            if not (named and each == ".webm")
         )
     if transparent and not codec.alpha_containers:
         others = ", ".join(name for name, each in CODECS.items() if each.alpha_containers)
@@ -163,8 +177,12 @@ def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
         files = [Path(match) for match in matches if Path(match).is_file()]
         if not files:
             if is_address(source):
-                raise SettingsError(f"{source}: a batch fetches nothing; download it, and name the file")
-            raise SettingsError(f"{source}: no such file or folder, and no pattern that anything matches")
+                raise SettingsError(
+                    f"{source}: a batch fetches nothing; download it, and name the file"
+                )
+            raise SettingsError(
+                f"{source}: no such file or folder, and no pattern that anything matches"
+            )
         yield from ((file, Path()) for file in files)
 
 
@@ -180,15 +198,21 @@ def _check_template(name: str) -> None:
     except (ValueError, KeyError, IndexError, AttributeError) as error:
         raise SettingsError(f"--name {name!r}: use {{{'}, {'.join(_FIELDS)}}} ({error})") from error
     if unknown := sorted(fields - set(_FIELDS)):
-        raise SettingsError(f"--name {name!r}: unknown {unknown[0]!r}; use {{{'}, {'.join(_FIELDS)}}}")
+        raise SettingsError(
+            f"--name {name!r}: unknown {unknown[0]!r}; use {{{'}, {'.join(_FIELDS)}}}"
+        )
 
 
-def _output(path: Path, below: Path, folder: Path, name: str, number: int, endings: Sequence[str]) -> Path:
+def _output(
+    path: Path, below: Path, folder: Path, name: str, number: int, endings: Sequence[str]
+) -> Path:
     suffix = path.suffix if path.suffix.lower() in endings else endings[0]
     stem = common_name(path) if is_sequence(path) else path.stem
     relative = below / name.format(stem=stem, suffix=suffix, number=number)
     output = Path(os.path.normpath(folder / relative))
-    inside = output.is_relative_to(os.path.normpath(folder)) and output != Path(os.path.normpath(folder))
+    inside = output.is_relative_to(os.path.normpath(folder)) and output != Path(
+        os.path.normpath(folder)
+    )
     if not inside:
         raise SettingsError(f"--name {name!r}: {relative} leads out of {folder}")
     if output.suffix.lower() not in FORMATS:
@@ -204,7 +228,9 @@ def settings_for(clip: Clip, common: RenderSettings) -> RenderSettings:
     The frame rate is that of sequences of pictures; videos among the clips have their own.
     """
     rate = common.frame_rate if is_sequence(clip.source) else None
-    return absolute(replace(common, source=clip.source, output=clip.output, report=None, frame_rate=rate))
+    return absolute(
+        replace(common, source=clip.source, output=clip.output, report=None, frame_rate=rate)
+    )
 
 
 def absolute(settings: RenderSettings) -> RenderSettings:
@@ -222,7 +248,9 @@ def absolute(settings: RenderSettings) -> RenderSettings:
     )
 
 
-def render_clip(settings: RenderSettings, segmenter: Segmenter, tell: Callable[[float], None]) -> Outcome:
+def render_clip(
+    settings: RenderSettings, segmenter: Segmenter, tell: Callable[[float], None]
+) -> Outcome:
     """Render one clip in segments; whatever is wrong with it becomes its outcome."""
     begun = time.perf_counter()
 
@@ -238,13 +266,17 @@ def render_clip(settings: RenderSettings, segmenter: Segmenter, tell: Callable[[
     except Exception as error:  # a bug of ours must not end the night's other clips
         message = f"internal error, {type(error).__name__}: {error}"
         return Outcome("failed", seconds=time.perf_counter() - begun, message=message)
-    lost = ", ".join(f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count)
+    lost = ", ".join(
+        f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count
+    )
     return Outcome("damaged" if lost else "done", report.frames_out, report.wall_s, lost)
 
 
 def cores() -> int:
     """Return how many cores this process may use, by its affinity and by its container's quota."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     with suppress(OSError, ValueError):
         quota, period = _CPU_QUOTA.read_text("ascii").split()
         count = min(count, -(-int(quota) // int(period)))
@@ -256,15 +288,21 @@ def table(clips: Sequence[Clip], outcomes: Sequence[Outcome], folder: Path) -> s
     rows = [("CLIP", "RESULT", "FRAMES", "SECONDS", "")]
     for clip, outcome in zip(clips, outcomes, strict=True):
         name = (
-            str(clip.output.relative_to(folder)) if clip.output.is_relative_to(folder) else str(clip.output)
+            str(clip.output.relative_to(folder))
+            if clip.output.is_relative_to(folder)
+            else str(clip.output)
         )
         name, message = printable(name), printable(outcome.message)
         numbers = (str(outcome.frames or "-"), f"{outcome.seconds:.1f}" if outcome.seconds else "-")
         rows.append((name, outcome.state, *numbers, message))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
     counts = {
-        state: sum(o.state == state for o in outcomes) for state in ("done", "damaged", "skipped", "failed")
+        state: sum(o.state == state for o in outcomes)
+        for state in ("done", "damaged", "skipped", "failed")
     }
     lines.append(", ".join(f"{count} {state}" for state, count in counts.items() if count))
     return "\n".join(line.rstrip() for line in lines)

@@ -1,7 +1,8 @@
 """Dispatcher of independent pieces of work to a pool of workers.
 
-How workers are started and talked to is a `Transport`: processes of this machine and their pipes, or
-actors of a cluster. Who works, on what, and what becomes of a piece whose worker dies is decided here.
+How workers are started and talked to is a `Transport`: processes of this machine and their pipes,
+or actors of a cluster. Who works, on what, and what becomes of a piece whose worker dies is decided
+here.
 """
 
 from collections import Counter, deque
@@ -98,9 +99,10 @@ class _Queue:
 class Dispatcher(Generic[Worker, Piece]):
     """Keeps each worker busy with one piece at a time, in the order of the pieces.
 
-    The piece of a worker that dies is the next one to be sent, to another worker. A piece that has lost
-    `deaths_per_piece` workers has failed. A run in which more than `early_deaths` workers die, one after
-    the other, before any new one is ready, ends. Workers stay for the next run, until `close`.
+    The piece of a worker that dies is the next one to be sent, to another worker. A piece that has
+    lost `deaths_per_piece` workers has failed. A run in which more than `early_deaths` workers die,
+    one after the other, before any new one is ready, ends. Workers stay for the next run, until
+    `close`.
     """
 
     transport: Transport[Worker, Piece]
@@ -109,7 +111,9 @@ class Dispatcher(Generic[Worker, Piece]):
     _workers: dict[Worker, _State] = field(default_factory=dict, init=False)
     _early: int = field(default=0, init=False)
 
-    def run(self, pieces: Sequence[Piece], tell: Tell) -> Generator[tuple[int, Outcome], None, None]:
+    def run(
+        self, pieces: Sequence[Piece], tell: Tell
+    ) -> Generator[tuple[int, Outcome], None, None]:
         """Yield each piece's number with its outcome, as they end; one run at a time.
 
         Raises what `Transport.wait` raises, and the `error` of too many early deaths.
@@ -143,7 +147,9 @@ class Dispatcher(Generic[Worker, Piece]):
                 state.number = waiting.popleft()
                 self.transport.send(worker, pieces[state.number])
 
-    def _take(self, event: Event[Worker] | None, queue: _Queue, tell: Tell) -> tuple[int, Outcome] | None:
+    def _take(
+        self, event: Event[Worker] | None, queue: _Queue, tell: Tell
+    ) -> tuple[int, Outcome] | None:
         """Note what happened; return the number and the outcome of the piece that ended by it."""
         if event is None:
             return None

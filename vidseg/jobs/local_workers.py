@@ -59,7 +59,9 @@ class _Processes:
         """Start a process that opens the network."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self.segment, self.opener), daemon=True)
+        process = context.Process(
+            target=_work, args=(theirs, self.segment, self.opener), daemon=True
+        )
         with _ignore_sigint():
             process.start()
         theirs.close()
@@ -147,7 +149,9 @@ def _in_words(exitcode: int | None) -> str:
 def _work(pipe: "Connection[Any, Any]", settings: SegmentSettings, opener: Opener) -> None:
     """Be a worker's process, until the pipe is closed or the parent ends it."""
     with suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets Ctrl-C too, and says when to end
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # the parent gets Ctrl-C too, and says when to end
         signal.signal(signal.SIGTERM, _terminated)
         name_options()
         _serve(pipe, settings, opener)

@@ -1,7 +1,8 @@
 """Workers on a Ray cluster: actors that open the network once and render clips, or segments of one clip.
 
-Sources, results and segments lie on storage that all machines share under the same paths; what travels
-over the network are settings and outcomes. Ray is imported here only, and when it is asked for.
+Sources, results and segments lie on storage that all machines share under the same paths; what
+travels over the network are settings and outcomes. Ray is imported here only, and when it is asked
+for.
 """
 
 import itertools
@@ -64,7 +65,9 @@ class _Host:
 class _Renderer:
     """What runs in an actor's process: one network, used for piece after piece."""
 
-    def __init__(self, settings: SegmentSettings, opener: Opener, environment: dict[str, str]) -> None:
+    def __init__(
+        self, settings: SegmentSettings, opener: Opener, environment: dict[str, str]
+    ) -> None:
         os.environ.update(environment)
         name_options()
         self._segmenter = opener(settings)
@@ -105,7 +108,8 @@ def _unseen(marker: Path) -> Outcome | None:
     if marker.exists():
         return None
     message = (
-        f"{marker.parent}: not the folder that it is where the run was started; all machines must share it"
+        f"{marker.parent}: not the folder that it is where the run was started; "
+        "all machines must share it"
     )
     return Outcome("failed", message=message)
 
@@ -162,7 +166,9 @@ class _Actors:
         kind = self.ray.remote(_Renderer).options(
             num_cpus=min(self.cores, self.ray.cluster_resources().get("CPU", 1)), num_gpus=self.gpus
         )
-        environment = {name: text for name, text in os.environ.items() if name.startswith("VIDSEG_")}
+        environment = {
+            name: text for name, text in os.environ.items() if name.startswith("VIDSEG_")
+        }
         actor = kind.remote(self._on_worker(self.segment), self.opener, environment)
         return _Worker(actor, actor.ready.remote())
 
@@ -175,7 +181,8 @@ class _Actors:
     def wait(self, workers: Sequence[_Worker]) -> Event[_Worker] | None:
         """Return what an actor answers next, or that it died; `None` after a while of silence.
 
-        Raises `SettingsError` where an actor can't open its network, or has other versions than we do.
+        Raises `SettingsError` where an actor can't open its network, or has other versions than we
+        do.
         """
         worker = self._answering(workers)
         if worker is None:
@@ -246,9 +253,9 @@ def _check_versions(host: _Host) -> None:
 class RayWorkers:
     """`vidseg.jobs.batch.Workers` on a cluster.
 
-    `address`: ``auto`` joins the cluster that this machine belongs to, ``local`` starts one on this machine
-    alone, anything else is a head's address. `count` actors are asked for; by default as many as the
-    cluster has GPUs for, or pairs of cores.
+    `address`: ``auto`` joins the cluster that this machine belongs to, ``local`` starts one on this
+    machine alone, anything else is a head's address. `count` actors are asked for; by default as
+    many as the cluster has GPUs for, or pairs of cores.
     """
 
     address: str
@@ -296,12 +303,15 @@ class RayWorkers:
     def connect(self) -> Dispatcher[_Worker, _Piece]:
         """Join or start the cluster, unless that is done, and return what divides work there.
 
-        Raises `SettingsError` where there is none, or Ray isn't installed, `DeviceError` without a GPU.
+        Raises `SettingsError` where there is none, or Ray isn't installed, `DeviceError` without a
+        GPU.
         """
         if self._dispatcher is None:
             self._ray = _joined(self.address)
             gpus = self._wanted_gpus()
-            transport = _Actors(self._ray, self.segment, self.count, gpus, self.cores, self.opener, self.say)
+            transport = _Actors(
+                self._ray, self.segment, self.count, gpus, self.cores, self.opener, self.say
+            )
             self._dispatcher = Dispatcher(transport, _MOST_DEATHS, _MOST_EARLY_DEATHS)
         return self._dispatcher
 
@@ -309,11 +319,15 @@ class RayWorkers:
         there = self._ray.cluster_resources().get("GPU", 0)
         if self.segment.device.startswith("gpu"):
             if not there:
-                raise DeviceError(f"--device {self.segment.device}: the cluster has no GPU; use --device cpu")
+                raise DeviceError(
+                    f"--device {self.segment.device}: the cluster has no GPU; use --device cpu"
+                )
             return 1
         return (
             1
-            if self.segment.device == "auto" and there and not self.segment.model.startswith("selfie")
+            if self.segment.device == "auto"
+            and there
+            and not self.segment.model.startswith("selfie")
             else 0
         )
 
@@ -337,7 +351,9 @@ def _joined(address: str) -> Any:
     try:
         _check_reachable(address)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Ray announces changes to come, which users can't act on
+            warnings.simplefilter(
+                "ignore"
+            )  # Ray announces changes to come, which users can't act on
             ray.init(address, logging_level="error", log_to_driver=False)
     except (OSError, ValueError, RuntimeError) as error:
         why = f" ({str(error)[:160]})" if str(error) else ""
@@ -358,17 +374,23 @@ def _opening_failure(error: Exception) -> VidsegError:
     """Return what kept an actor from opening the network."""
     cause = getattr(error, "cause", None)
     lines = [line for line in str(cause or error).splitlines() if line.strip()]
-    return SettingsError(f"a worker could not start: {lines[-1].strip() if lines else type(error).__name__}")
+    return SettingsError(
+        f"a worker could not start: {lines[-1].strip() if lines else type(error).__name__}"
+    )
 
 
-def divided(stretches: Sequence[Stretch], estimated_stop: int | None, workers: int) -> list[Stretch]:
+def divided(
+    stretches: Sequence[Stretch], estimated_stop: int | None, workers: int
+) -> list[Stretch]:
     """Return the stretches cut into pieces for several workers; the last one keeps its open end.
 
     `estimated_stop` is the segment after the last one, as far as the source tells.
     """
     ends = [(begin, stop if stop is not None else estimated_stop) for begin, stop in stretches]
     total = sum(max(1, (stop or begin + 1) - begin) for begin, stop in ends)
-    length = min(max(1, total // (workers * _STRETCHES_PER_WORKER)), _LONGEST_STRETCH_S // SEGMENT_S)
+    length = min(
+        max(1, total // (workers * _STRETCHES_PER_WORKER)), _LONGEST_STRETCH_S // SEGMENT_S
+    )
     pieces: list[Stretch] = []
     for (begin, stop), (_, real) in zip(ends, stretches, strict=True):
         last = max(begin + 1, stop or begin + 1)

@@ -1,7 +1,7 @@
 """Renders that survive being killed: segment by segment, then joined; a second run goes on after the first.
 
-Segments share one way of finding masks (see `vidseg.matting.restarts`), so that it doesn't matter which of
-them were made in one go, after a restart, or on another machine.
+Segments share one way of finding masks (see `vidseg.matting.restarts`), so that it doesn't matter
+which of them were made in one go, after a restart, or on another machine.
 """
 
 import hashlib
@@ -94,7 +94,9 @@ def open_job(settings: RenderSettings) -> Job:
     for target in settings.targets:
         if target.path.suffix.lower() not in FORMATS or is_numbered(target.path):
             endings = ", ".join(FORMATS)
-            raise SettingsError(f"{target.path}: only videos are rendered in segments; use {endings}")
+            raise SettingsError(
+                f"{target.path}: only videos are rendered in segments; use {endings}"
+            )
     info = look(settings.source, settings.frame_rate, settings.max_pixels)
     if is_photo(info):
         raise SettingsError(
@@ -126,9 +128,9 @@ def render(
 ) -> Report:
     """Render like `pipeline.render`, in segments; what an earlier run finished is used again.
 
-    A segment is used again where source, background, settings, weights and versions are what they were;
-    otherwise all is rendered anew and `say` is told why. `renderer` makes the segments elsewhere. Finished
-    segments stay when this run fails or is interrupted.
+    A segment is used again where source, background, settings, weights and versions are what they
+    were; otherwise all is rendered anew and `say` is told why. `renderer` makes the segments
+    elsewhere. Finished segments stay when this run fails or is interrupted.
     """
     begun = time.perf_counter()
     watch = Stopwatch()
@@ -174,7 +176,11 @@ class _Tally:
     """Counts frames over all segments for a progress bar."""
 
     def __init__(
-        self, job: Job, whole: dict[int, list[Account]], progress: Progress | None, who: dict[str, Any]
+        self,
+        job: Job,
+        whole: dict[int, list[Account]],
+        progress: Progress | None,
+        who: dict[str, Any],
     ) -> None:
         self.done = sum(accounts[0].frames for accounts in whole.values())
         span = player_span(job.info, job.settings.start, job.settings.end)
@@ -283,16 +289,22 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
     since, damage = time.perf_counter(), Damage()
     with ExitStack() as stack:
         with held_back():
-            opened = (VideoSink(target, settings, info, job.store.folder) for target in settings.targets)
+            opened = (
+                VideoSink(target, settings, info, job.store.folder) for target in settings.targets
+            )
             sinks = [stack.enter_context(sink) for sink in opened]
-        painter, surfaces = open_painter(settings, info, job.opening.first, [s.full_range for s in sinks])
+        painter, surfaces = open_painter(
+            settings, info, job.opening.first, [s.full_range for s in sinks]
+        )
         painter.close()
         sinks[0].notes += painter.notes
         for index, (sink, surface) in enumerate(zip(sinks, surfaces, strict=True)):
             sink.start(surface.layout, surface.colour, job.opening.cut, info)
             accounts = _accounts(job, index)
             _check_headers(sink, accounts, job)
-            sink.copy(_packets(job, index, accounts), sum(account.captioned for account in accounts))
+            sink.copy(
+                _packets(job, index, accounts), sum(account.captioned for account in accounts)
+            )
             if index == 0:
                 report = new_report(settings, info, _Named.of(accounts), sinks)
                 report.frames_out = sum(account.frames for account in accounts)
@@ -301,7 +313,9 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
                 figures = read_figures(job.store.folder, job.first, [a.frames for a in accounts])
         choose_hwaccel(settings, sinks[0].notes)
         if settings.report is not None and figures is None:
-            sinks[0].notes.append("no figures on what is written: parts were rendered without --report")
+            sinks[0].notes.append(
+                "no figures on what is written: parts were rendered without --report"
+            )
         job.store.joining()
         for sink in sinks:
             sink.finish()
@@ -333,14 +347,18 @@ def _accounts(job: Job, target: int) -> list[Account]:
         number = job.first + len(accounts)
         account = job.store.account(number, target, checked=False)
         if account is None:
-            raise OutputError(f"{job.store.path(number, target)}: this part of the render is gone; run again")
+            raise OutputError(
+                f"{job.store.path(number, target)}: this part of the render is gone; run again"
+            )
         accounts.append(account)
     return accounts
 
 
 def _packets(job: Job, target: int, accounts: list[Account]) -> Iterator[Packet]:
     paths = (job.store.path(job.first + number, target) for number in range(len(accounts)))
-    return retimed(row.from_iterable(map(read_packets, paths)), max(each.reorder for each in accounts))
+    return retimed(
+        row.from_iterable(map(read_packets, paths)), max(each.reorder for each in accounts)
+    )
 
 
 def _check_headers(sink: VideoSink, accounts: list[Account], job: Job) -> None:

@@ -20,11 +20,13 @@ from vidseg.settings import RenderSettings
 class SegmentFigures:
     """Takes the figures of a stretch, segment by segment, where `settings` ask for a report.
 
-    A segment's file is written before the segment is whole, and one of an earlier render is removed, so
-    that a whole segment never has the figures of another.
+    A segment's file is written before the segment is whole, and one of an earlier render is
+    removed, so that a whole segment never has the figures of another.
     """
 
-    def __init__(self, folder: Path, settings: RenderSettings, info: VideoInfo, surface: Surface) -> None:
+    def __init__(
+        self, folder: Path, settings: RenderSettings, info: VideoInfo, surface: Surface
+    ) -> None:
         self._folder, self._settings, self._info, self._surface = folder, settings, info, surface
         self._meter = Meter()
         self._number: int | None = None

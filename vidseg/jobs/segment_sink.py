@@ -67,12 +67,17 @@ class SegmentSink:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._writer is not None:
             self._writer.abandon()
 
-    def begin(self, first: int, stop: int | None, damage: Damage, by: Segmenter, *, opens: bool) -> None:
+    def begin(
+        self, first: int, stop: int | None, damage: Damage, by: Segmenter, *, opens: bool
+    ) -> None:
         """Say which segments will come, where their damage is counted, and who finds the people.
 
         `opens`: whether the clip begins with the first.
@@ -173,14 +178,17 @@ class SegmentSink:
 def repeatable(chosen: Plan) -> Plan:
     """Return the plan with options that make the encoder give the same bits each time.
 
-    x264's AVX-512 code for macroblock trees reads past the ends of its rows, unless they are a multiple of
-    16 macroblocks; so its choices hang on what the memory held before. (Run it with MALLOC_PERTURB_ set.)
-    Without that code they are those of every other processor, at up to 5 % more CPU time.
+    x264's AVX-512 code for macroblock trees reads past the ends of its rows, unless they are a
+    multiple of 16 macroblocks; so its choices hang on what the memory held before. (Run it with
+    MALLOC_PERTURB_ set.) Without that code they are those of every other processor, at up to 5 %
+    more CPU time.
     """
     features = _processor()
     if chosen.name != "x264" or "avx512f" not in features:
         return chosen
-    others = ",".join(["SSE2Fast", *(name for known, name in _X264_ASM.items() if known in features)])
+    others = ",".join(
+        ["SSE2Fast", *(name for known, name in _X264_ASM.items() if known in features)]
+    )
     given = chosen.options.get("x264-params")
     params = ":".join([*([given] if given else []), f"asm={others}"])
     return replace(chosen, options={**chosen.options, "x264-params": params})

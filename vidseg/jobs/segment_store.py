@@ -27,10 +27,10 @@ class Account:
 
     `course`: what is in a `vidseg.media.picture_changes.Course`.
 
-    `last`: the clip ends with it, at `video_end` in seconds of the source's clock; `header`: checksum of
-    what the encoder puts into the container's header, which all segments must share; `model` and `device`:
-    who found the people. `captioned`: how many frames have closed captions. `lost`: when pictures should have
-    been shown that are lost, in seconds, as fractions.
+    `last`: the clip ends with it, at `video_end` in seconds of the source's clock; `header`:
+    checksum of what the encoder puts into the container's header, which all segments must share;
+    `model` and `device`: who found the people. `captioned`: how many frames have closed captions.
+    `lost`: when pictures should have been shown that are lost, in seconds, as fractions.
     """
 
     frames: int
@@ -49,8 +49,8 @@ class Account:
 class Store:
     """The hidden folder beside an output that holds its segments and says what they are of.
 
-    Whoever has its lock may change it. It is deleted under its lock only, so that nobody deletes what
-    another has just made.
+    Whoever has its lock may change it. It is deleted under its lock only, so that nobody deletes
+    what another has just made.
     """
 
     def __init__(self, output: Path) -> None:
@@ -73,7 +73,9 @@ class Store:
             if _is_at(self._lock, lock):
                 return
             self._let_go()  # another run deleted it before it was locked
-        raise OutputError(f"{self.folder}: other runs make and delete it all the time; wait for them")
+        raise OutputError(
+            f"{self.folder}: other runs make and delete it all the time; wait for them"
+        )
 
     def release(self) -> None:
         """Let others in; a folder without segments is removed."""
@@ -84,8 +86,8 @@ class Store:
     def remove(self) -> None:
         """Delete everything, and let others in.
 
-        What tells that all is done goes last but one, the lock last: whoever comes between that and the end
-        has made a lock of its own, and then the folder is not empty and stays.
+        What tells that all is done goes last but one, the lock last: whoever comes between that and
+        the end has made a lock of its own, and then the folder is not empty and stays.
         """
         last = [self.folder / _DONE, self.folder / _LOCK]
         with suppress(OSError):
@@ -99,7 +101,9 @@ class Store:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._let_go()
-            raise OutputError(f"{self.folder}: another run is rendering this output; wait for it") from error
+            raise OutputError(
+                f"{self.folder}: another run is rendering this output; wait for it"
+            ) from error
         except OSError:  # a file system without locks
             return
 
@@ -136,7 +140,8 @@ class Store:
     def joining(self) -> None:
         """Note that the hidden files in the folder are about to be put in place as outputs.
 
-        A run that is killed after it renamed them leaves finished outputs and the folder: see `made`.
+        A run that is killed after it renamed them leaves finished outputs and the folder: see
+        `made`.
         """
         self._write(_JOINING, [*self._joined(), *map(_number, self.folder.glob(".*.part.*"))])
 
@@ -146,7 +151,9 @@ class Store:
         known = identity is None or done["identity"] == _plain(identity)
         return known and output.exists() and _number(output) in done["outputs"]
 
-    def finish(self, identity: dict[str, Any], outputs: Sequence[Path], account: dict[str, Any]) -> None:
+    def finish(
+        self, identity: dict[str, Any], outputs: Sequence[Path], account: dict[str, Any]
+    ) -> None:
         """Note that all is done, with the account of it, so that only tidying up is left."""
         numbers = [_number(path) for path in outputs]
         self._write(_DONE, {"identity": _plain(identity), "outputs": numbers, "account": account})
@@ -178,9 +185,13 @@ class Store:
         """Return the name of a segment's file for the render's `target`-th output."""
         return self.folder / f"{segment:+07d}-{target}.part"
 
-    def accounts(self, first: int, targets: int, stop: int | None = None) -> dict[int, list[Account]]:
+    def accounts(
+        self, first: int, targets: int, stop: int | None = None
+    ) -> dict[int, list[Account]]:
         """Return the accounts, one per target, of the segments in [first, stop) that are whole for each."""
-        numbers = sorted({int(path.name.partition("-0.")[0]) for path in self.folder.glob("*-0.part")})
+        numbers = sorted(
+            {int(path.name.partition("-0.")[0]) for path in self.folder.glob("*-0.part")}
+        )
         whole = {}
         for number in numbers:
             if number < first or (stop is not None and number >= stop):
@@ -237,7 +248,9 @@ def _difference(before: Any, now: dict[str, Any]) -> str:
         return "its manifest can't be read"
     old, new = _flat(before), _flat(now)
     changed = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
-    shown = [f"{key} was {old.get(key, 'absent')}, is {new.get(key, 'absent')}" for key in changed[:3]]
+    shown = [
+        f"{key} was {old.get(key, 'absent')}, is {new.get(key, 'absent')}" for key in changed[:3]
+    ]
     return "; ".join(shown) + (f"; and {len(changed) - 3} more" if len(changed) > 3 else "")
 
 

@@ -1,8 +1,8 @@
 """The band around the edge of the people: the only pixels of a frame that need arithmetic. Pure.
 
-Everywhere else alpha is 0 or the peak, and a copy will do. The band is a set of square cells of the frame,
-so that its pixels are read and written a cell's row at a time, and what varies slowly is brought to full size
-by one small matrix product.
+Everywhere else alpha is 0 or the peak, and a copy will do. The band is a set of square cells of the
+frame, so that its pixels are read and written a cell's row at a time, and what varies slowly is
+brought to full size by one small matrix product.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ _SIDE = 4
 class Alpha:
     """How opaque the people are: `plane` [H, W] in the frame's sample type, 0 to its peak code value.
 
-    `cells` hold every pixel whose alpha, or chroma sample whose mean alpha, is neither 0 nor the peak.
-    `reach`, where known: rows and columns of pixels beyond which all is 0, in whole cells.
+    `cells` hold every pixel whose alpha, or chroma sample whose mean alpha, is neither 0 nor the
+    peak. `reach`, where known: rows and columns of pixels beyond which all is 0, in whole cells.
     """
 
     plane: Plane

@@ -26,7 +26,8 @@ _PRODUCT = 1 << 18
 class Cells:
     """Some cells of one plane: `height` x `width` pixels each, at `rows` and `columns` (integers [n]).
 
-    Cells at the plane's right and lower edge may reach beyond it: its last pixels are repeated there.
+    Cells at the plane's right and lower edge may reach beyond it: its last pixels are repeated
+    there.
     """
 
     height: int
@@ -38,7 +39,9 @@ class Cells:
     def where(cls, marked: NDArray[np.uint8], side: int) -> "Cells":
         """Return the square cells that are marked in uint8 [h, w], one value per cell of a plane."""
         found = cv2.findNonZero(marked)  # a third of the time of numpy's
-        places = np.empty((0, 2), np.intp) if found is None else found.reshape(-1, 2).astype(np.intp)
+        places = (
+            np.empty((0, 2), np.intp) if found is None else found.reshape(-1, 2).astype(np.intp)
+        )
         return cls(side, side, places[:, 1].copy(), places[:, 0].copy())
 
     def __len__(self) -> int:
@@ -150,7 +153,9 @@ def fill(plane: Plane, marked: NDArray[np.uint8], side: int, peak: int) -> None:
 
     The last squares may reach beyond the plane.
     """
-    word = np.full(side, peak, plane.dtype).view(f"u{min(8, side * plane.itemsize)}")  # several pixels each
+    word = np.full(side, peak, plane.dtype).view(
+        f"u{min(8, side * plane.itemsize)}"
+    )  # several pixels each
     rows = marked.astype(word.dtype) * word[0]
     if len(word) > 1:
         rows = np.repeat(rows, len(word), axis=1)

@@ -1,10 +1,10 @@
 """Which side of the edge a pixel belongs to, told by its colour. Pure.
 
-A network's scores are coarse: they know that a person is there, not where exactly the sleeve ends. The
-picture knows. For every part of the picture, the colours under the sure person and under the sure
-background are counted, and each doubtful pixel goes to the side that has more of its colour nearby. This is
-the appearance model of GrabCut (Rother, Kolmogorov, Blake 2004), kept local by a grid in space and colour
-as in the bilateral grid (Chen, Paris, Durand 2007), and joined with the
+A network's scores are coarse: they know that a person is there, not where exactly the sleeve ends.
+The picture knows. For every part of the picture, the colours under the sure person and under the
+sure background are counted, and each doubtful pixel goes to the side that has more of its colour
+nearby. This is the appearance model of GrabCut (Rother, Kolmogorov, Blake 2004), kept local by a
+grid in space and colour as in the bilateral grid (Chen, Paris, Durand 2007), and joined with the
 scores by one step of mean field, as in a dense random field (Krähenbühl, Koltun 2011).
 """
 
@@ -51,9 +51,9 @@ def thinned(array: NDArray[_Sample]) -> NDArray[_Sample]:
 class Appearance:
     """How people look near each place of a picture, against what is beside them.
 
-    `log_ratios`: float32 [rows, columns, Y, Cb, Cr], natural logarithm of how much likelier a colour is on a
-    person, at the corners of cells of `cell` points a side, for bins of colours. `tables`: for each of Y, Cb
-    and Cr, [256], what a code counts in the number of its colour's bin.
+    `log_ratios`: float32 [rows, columns, Y, Cb, Cr], natural logarithm of how much likelier a
+    colour is on a person, at the corners of cells of `cell` points a side, for bins of colours.
+    `tables`: for each of Y, Cb and Cr, [256], what a code counts in the number of its colour's bin.
     """
 
     log_ratios: NDArray[np.float32]
@@ -69,7 +69,9 @@ class Appearance:
         height, width = seen[0][0].shape
         cell = max(8 / _STRIDE, _CELL_SHARE * max(height, width))
         tables, sizes = _bins(np.stack([colours for _, colours in seen]))
-        counts = np.zeros((2, _corner_count(height, cell), _corner_count(width, cell), *sizes), np.float32)
+        counts = np.zeros(
+            (2, _corner_count(height, cell), _corner_count(width, cell), *sizes), np.float32
+        )
         for person, colours in seen:
             _count(counts, person, _numbers(tables, colours), cell)
         return cls(_log_ratios(counts), tables, cell * _STRIDE)
@@ -98,9 +100,9 @@ def snapped(
 ) -> NDArray[np.float32]:
     """Return the probability of a person with its edge moved to where the picture's colours change.
 
-    `person`: float32 [h, w] in [0, 1]; `picture`: uint8 [h, w, 3], Y, Cb, Cr; `appearance`: of people in
-    pictures like this one, else it is taken from this one. Only doubtful pixels change, and none where
-    nobody is sure to be.
+    `person`: float32 [h, w] in [0, 1]; `picture`: uint8 [h, w, 3], Y, Cb, Cr; `appearance`: of
+    people in pictures like this one, else it is taken from this one. Only doubtful pixels change,
+    and none where nobody is sure to be.
     """
     doubtful = cv2.findNonZero(cv2.inRange(person, _DOUBTFUL, 1 - _DOUBTFUL))
     if doubtful is None or float(person.max()) <= _SURE:
@@ -149,7 +151,8 @@ def _count(
 ) -> None:
     """Add to the counts on and beside people, [2, rows, columns, *sizes], what is sure to be either.
 
-    `person` [h, w] and `bins` [h, w] (numbers among all sizes) are what is counted, `cell` the cells' side.
+    `person` [h, w] and `bins` [h, w] (numbers among all sizes) are what is counted, `cell` the
+    cells' side.
     """
     rows, columns = (np.rint(np.arange(length) / cell).astype(np.intp) for length in person.shape)
     corner = rows[:, None] * counts.shape[2] + columns
@@ -182,7 +185,8 @@ def _corners(
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return the corner before each place along a side, and how far on the way to the next it is.
 
-    Corners are `step` apart in a flat array. Both are found for each row or column, not for each point.
+    Corners are `step` apart in a flat array. Both are found for each row or column, not for each
+    point.
     """
     at = np.arange(int(places.max()) + 1) / cell
     before = at.astype(np.intp)

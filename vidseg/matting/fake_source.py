@@ -18,7 +18,9 @@ from vidseg.networks.fake import FakeSegmenter
 class FakeSource:
     """Every frame by itself: `vidseg.networks.fake` on the frame's grid, enlarged."""
 
-    def follow(self, frames: Iterable[Frame], begin: Fraction | None = None) -> Iterator[tuple[Frame, Mask]]:
+    def follow(
+        self, frames: Iterable[Frame], begin: Fraction | None = None
+    ) -> Iterator[tuple[Frame, Mask]]:
         """Yield every frame with its mask; see `vidseg.matting.mask_source.MaskSource`."""
         network = FakeSegmenter()
         for frame in frames:

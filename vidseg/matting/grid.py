@@ -1,8 +1,8 @@
 """The grid that masks lie on: square cells of the coded picture, counted from its corner. Pure.
 
-Since a cell is a whole number of pixels, what is found on the grid is brought to full size exactly, and
-masks of different regions and frames share their points. Sides are powers of two, at least 2, so that
-chroma samples never straddle a cell, and pictures are reduced by halving.
+Since a cell is a whole number of pixels, what is found on the grid is brought to full size exactly,
+and masks of different regions and frames share their points. Sides are powers of two, at least 2,
+so that chroma samples never straddle a cell, and pictures are reduced by halving.
 """
 
 from dataclasses import replace
@@ -53,7 +53,9 @@ def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
         cells = Cells(side >> shift_y, side >> shift_x, *np.empty((2, 0), np.intp))
         means = cells.means(cropped(frame, index, box))[:rows, :columns]
         channels.append(
-            means if means.dtype == np.uint8 else (means >> (frame.format.bits - 8)).astype(np.uint8)
+            means
+            if means.dtype == np.uint8
+            else (means >> (frame.format.bits - 8)).astype(np.uint8)
         )
     return np.asarray(cv2.merge(channels), np.uint8)
 
@@ -79,4 +81,6 @@ def gridded(mask: Mask, frame: Frame) -> Mask:
     side = mask.cell or side_for(mask.box)
     box = aligned(mask.box, side, frame)
     person = cv2.resize(mask.person, size(box, side), interpolation=cv2.INTER_LINEAR)
-    return replace(mask, person=np.asarray(person, np.float32), box=box, picture=picture(frame, box, side))
+    return replace(
+        mask, person=np.asarray(person, np.float32), box=box, picture=picture(frame, box, side)
+    )

@@ -1,6 +1,7 @@
 """Logits and probabilities, turned into one another in few passes. Pure.
 
-Arrays are written in place where they can be: a fresh one of a mask's size costs as much as its arithmetic.
+Arrays are written in place where they can be: a fresh one of a mask's size costs as much as its
+arithmetic.
 """
 
 import cv2

@@ -13,14 +13,14 @@ from vidseg.matting.colour_model import Appearance
 class Mask:
     """Where the people are, small, before refinement.
 
-    `person`: float32 [h', w'], probability in [0, 1], over `box` of the coded picture (outside it: 0). `cut`:
-    the first mask of a new shot. `picture`: the frame on the mask's own grid, Y, Cb, Cr in 8-bit codes, uint8
-    [h', w', 3], from which smoothing and refinement tell what moved and where edges run; `None` where
-    unknown. Masks usually lie on a grid of the picture (see `vidseg.matting.grid`). `parts`: where a map of
-    parts was asked for, the part that each point shows if it shows anyone, uint8 [h', w'], numbers of
-    `vidseg.body_parts.PARTS`. `carried`: it is a mean over time already (see
-    `vidseg.matting.tracking.propagation`). `appearance`: how people look near by in time, else the mask's own
-    picture tells (see `vidseg.matting.colour_model`).
+    `person`: float32 [h', w'], probability in [0, 1], over `box` of the coded picture (outside it:
+    0). `cut`: the first mask of a new shot. `picture`: the frame on the mask's own grid, Y, Cb, Cr
+    in 8-bit codes, uint8 [h', w', 3], from which smoothing and refinement tell what moved and where
+    edges run; `None` where unknown. Masks usually lie on a grid of the picture (see
+    `vidseg.matting.grid`). `parts`: where a map of parts was asked for, the part that each point
+    shows if it shows anyone, uint8 [h', w'], numbers of `vidseg.body_parts.PARTS`. `carried`: it is
+    a mean over time already (see `vidseg.matting.tracking.propagation`). `appearance`: how people
+    look near by in time, else the mask's own picture tells (see `vidseg.matting.colour_model`).
     """
 
     person: NDArray[np.float32]
@@ -35,7 +35,9 @@ class Mask:
     def cell(self) -> int:
         """Side of the square cells of the picture's grid that the mask lies on, 0 where it lies on none."""
         height, width = self.person.shape
-        side = 2  # not told by a division: where the last cell is cut, a box may be narrower than one
+        side = (
+            2  # not told by a division: where the last cell is cut, a box may be narrower than one
+        )
         while -(-self.box.width // side) > width or -(-self.box.height // side) > height:
             side *= 2
         fits = (-(-self.box.width // side), -(-self.box.height // side)) == (width, height)

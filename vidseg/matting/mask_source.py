@@ -1,7 +1,7 @@
 """Sources of masks: what finds the people in the frames of a clip, and makes a full-size alpha of it.
 
-A network with tracking is one; one with memory, a key colour, or a matte from a file would be another
-class with the same two operations.
+A network with tracking is one; one with memory, a key colour, or a matte from a file would be
+another class with the same two operations.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,17 +23,20 @@ from vidseg.settings import MatteSettings, SegmentSettings
 class MaskSource(Protocol):
     """Finds people in frames. For one clip, or one picture, at a time."""
 
-    def follow(self, frames: Iterable[Frame], begin: Fraction | None = None) -> Iterator[tuple[Frame, Mask]]:
+    def follow(
+        self, frames: Iterable[Frame], begin: Fraction | None = None
+    ) -> Iterator[tuple[Frame, Mask]]:
         """Yield every frame with its mask, in order; a few frames may be held.
 
-        Frames before `begin`, a restart of `vidseg.matting.restarts` in seconds, are left out; from there on
-        the masks are those of a clip that was followed from its beginning.
+        Frames before `begin`, a restart of `vidseg.matting.restarts` in seconds, are left out; from
+        there on the masks are those of a clip that was followed from its beginning.
         """
 
     def refine(self, frame: Frame, mask: Mask) -> Alpha:
         """Return the full-size alpha of a frame, given the mask that `follow` yielded with it.
 
-        May be called from another thread than `follow`, in any order, and again with the same result.
+        May be called from another thread than `follow`, in any order, and again with the same
+        result.
         """
 
 
@@ -55,8 +58,8 @@ def refined(pairs: Iterable[tuple[Frame, Mask]], source: MaskSource) -> Iterator
 class TrackedSource:
     """People tracked with a network; their masks smoothed over time, and refined by the picture.
 
-    `orientation`: how the coded frames are shown. Raises `ModelError` where body parts are asked for that
-    the network doesn't know.
+    `orientation`: how the coded frames are shown. Raises `ModelError` where body parts are asked
+    for that the network doesn't know.
     """
 
     def __init__(
@@ -69,7 +72,9 @@ class TrackedSource:
         self._tracker = Tracker(segmenter, segment, orientation or Orientation())
         self._matte = matte
 
-    def follow(self, frames: Iterable[Frame], begin: Fraction | None = None) -> Iterator[tuple[Frame, Mask]]:
+    def follow(
+        self, frames: Iterable[Frame], begin: Fraction | None = None
+    ) -> Iterator[tuple[Frame, Mask]]:
         """Yield every frame with its smoothed mask; see `MaskSource.follow`."""
         return steady(self._tracker.follow(frames, begin), self._matte.smooth)
 

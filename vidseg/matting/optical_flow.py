@@ -18,14 +18,15 @@ SIDE = 330
 _PATCH = 32
 """Pictures smaller than this are too small for flow, whose finest scale must hold a patch of 8.
 
-OpenCV takes smaller ones too, and reads beyond their ends. Below about three times this it goes down to the
-pictures' full size.
+OpenCV takes smaller ones too, and reads beyond their ends. Below about three times this it goes
+down to the pictures' full size.
 """
 
 _STRIDE, _WIDE_STRIDE, _WIDE = 4, 5, 256
 """Pixels between neighbouring patches, and those of fine flow on pictures with a side longer than `_WIDE`.
 
-What such pictures show takes up more pixels too, so that patches are as dense on it as on those of 240 x 135.
+What such pictures show takes up more pixels too, so that patches are as dense on it as on those of
+240 x 135.
 """
 
 _BLUR = (5, 5)
@@ -41,7 +42,9 @@ class Flow:
         self._finest = 1 if fine else 2
         self._wide_stride = _WIDE_STRIDE if fine else _STRIDE
 
-    def there(self, luma: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    def there(
+        self, luma: NDArray[np.uint8], other: NDArray[np.uint8]
+    ) -> NDArray[np.float32] | None:
         """Return where in `other` [h, w] each pixel of `luma` [h, w] is, x and y, float32 [h, w, 2].
 
         `None` for pictures too small to tell.
@@ -77,14 +80,19 @@ def places(height: int, width: int) -> NDArray[np.float32]:
     return places
 
 
-def read(array: NDArray[_Sample], there: NDArray[np.float32], *, nearest: bool = False) -> NDArray[_Sample]:
+def read(
+    array: NDArray[_Sample], there: NDArray[np.float32], *, nearest: bool = False
+) -> NDArray[_Sample]:
     """Return an array [h, w, …] as it is at the places `there` [h, w, 2], in between by interpolation."""
     how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
     at, fractions = cast(Any, there), cast(Any, None)  # OpenCV's stubs know neither's type
     if array.dtype == np.uint8 and not nearest:
-        # Whole places and 1024 fractions between, as good for 8 bits, take a third less time, this included.
+        # Whole places and 1024 fractions between, as good for 8 bits, take a third less time, this
+        # included.
         at, fractions = cv2.convertMaps(there, fractions, cv2.CV_16SC2)
-    return cast(NDArray[_Sample], cv2.remap(array, at, fractions, how, borderMode=cv2.BORDER_REPLICATE))
+    return cast(
+        NDArray[_Sample], cv2.remap(array, at, fractions, how, borderMode=cv2.BORDER_REPLICATE)
+    )
 
 
 def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -30,8 +30,8 @@ def likeliest(
 ) -> Labels:
     """Return which part is likeliest at each point, uint8 [H, W].
 
-    `scores` are logits [h, w, 24]; `spread` brings one part's [h, w] to [H, W]; `among` are the only parts
-    that count, all where it is empty or `None`.
+    `scores` are logits [h, w, 24]; `spread` brings one part's [h, w] to [H, W]; `among` are the
+    only parts that count, all where it is empty or `None`.
     """
     numbers = among or range(scores.shape[-1])
     best = spread(scores[..., numbers[0]])
@@ -73,8 +73,8 @@ def enlarged(labels: Labels, width: int, height: int) -> Labels:
 def paint(labels: Labels, mask: Mask, alpha: Plane, peak: int, out: Planes) -> None:
     """Write the map into planes of `LAYOUT`: each part's colour where `alpha` exceeds half its `peak`.
 
-    `labels` lie on the grid of `mask`; a person who reaches beyond it, having been grown, keeps the part
-    at its border. Elsewhere is black.
+    `labels` lie on the grid of `mask`; a person who reaches beyond it, having been grown, keeps the
+    part at its border. Elsewhere is black.
     """
     height, width = alpha.shape
     box, (step_x, step_y) = mask.box, mask.step
@@ -84,7 +84,9 @@ def paint(labels: Labels, mask: Mask, alpha: Plane, peak: int, out: Planes) -> N
     index[inside] = spread[: box.height, : box.width] + 1
     margins = box.top, height - box.bottom, box.left, width - box.right
     if any(margins):
-        index = np.asarray(cv2.copyMakeBorder(index[inside], *margins, cv2.BORDER_REPLICATE), np.uint8)
+        index = np.asarray(
+            cv2.copyMakeBorder(index[inside], *margins, cv2.BORDER_REPLICATE), np.uint8
+        )
     index[alpha <= peak // 2] = 0
     for plane, codes in zip(out, _codes(), strict=True):
         np.take(codes, index, out=plane)

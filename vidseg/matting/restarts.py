@@ -1,8 +1,8 @@
 """Where a clip is divided: fixed times of the source's clock, the same however it is rendered. Pure.
 
-Long renders are written in segments that begin at multiples of `SEGMENT_S`. Masks depend on what came
-before, so every render forgets it at a restart `LEAD_S` before each of those borders; whoever renders from
-there finds the very masks of a render from the beginning.
+Long renders are written in segments that begin at multiples of `SEGMENT_S`. Masks depend on what
+came before, so every render forgets it at a restart `LEAD_S` before each of those borders; whoever
+renders from there finds the very masks of a render from the beginning.
 """
 
 from fractions import Fraction
@@ -38,7 +38,8 @@ def stretch_at(time: Fraction) -> int:
 def restart_before(segment: int, window_s: float) -> Fraction:
     """Return the restart from which masks are right once `segment` begins.
 
-    `window_s` is the width of the window that steadies masks: half of it must lie after the restart.
+    `window_s` is the width of the window that steadies masks: half of it must lie after the
+    restart.
     """
     needed = border(segment) - Fraction(window_s) / 2
     return border(stretch_at(needed)) - LEAD_S

@@ -1,7 +1,8 @@
 """Steady masks: each is blended with its neighbours in time, before and after, so that nothing lags.
 
-Neighbours are moved along the motion of the picture first (see `vidseg.matting.optical_flow`), and count
-where they then show what this frame shows. So what moves is steadied too, and leaves no ghost.
+Neighbours are moved along the motion of the picture first (see `vidseg.matting.optical_flow`), and
+count where they then show what this frame shows. So what moves is steadied too, and leaves no
+ghost.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,10 +40,11 @@ _CARRIED_S = 0.25
 def steady(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
     """Yield the same frames in the same order, with each mask averaged with the one before and after it.
 
-    The mean is one of logits; neighbours further off would bring hardly anything. A neighbour's weight falls
-    with its distance in time, to 0 at half of `window_s`, and with what differs between the pictures once the
-    motion is made good. No mask is blended across a cut. Masks that were carried to their frames are means
-    over time already, and stay unless the window is longer than theirs. A window of 0 passes all through.
+    The mean is one of logits; neighbours further off would bring hardly anything. A neighbour's
+    weight falls with its distance in time, to 0 at half of `window_s`, and with what differs
+    between the pictures once the motion is made good. No mask is blended across a cut. Masks that
+    were carried to their frames are means over time already, and stay unless the window is longer
+    than theirs. A window of 0 passes all through.
     """
     if window_s <= 0:
         yield from pairs
@@ -142,7 +144,9 @@ def _luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.extractChannel(picture, 0), np.uint8)
 
 
-def _onto(mask: Mask, array: NDArray[_Sample], other: Mask, *, nearest: bool = False) -> NDArray[_Sample]:
+def _onto(
+    mask: Mask, array: NDArray[_Sample], other: Mask, *, nearest: bool = False
+) -> NDArray[_Sample]:
     """Return what lies on the grid of `other` on that of `mask`: both cover boxes of one coded picture.
 
     Beyond, pictures and parts go on as they end, and logits say that nobody is there.

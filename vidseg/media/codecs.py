@@ -20,13 +20,13 @@ _WITH_ALPHA = ("yuva420p", "yuva422p", "yuva444p", "yuva420p10le", "yuva422p10le
 class Codec:
     """What vidseg knows of a codec it can write.
 
-    `library`: FFmpeg's encoder. `formats`: pixel formats it takes, the best-known first. `quality`: the
-    option that carries a constant rate factor, with its default; `preset`: likewise for speed.
-    `containers`: file extensions that hold it; `alpha`: pixel formats with alpha, and `alpha_containers`
-    the extensions from which others read that alpha; `grey`: formats for mattes alone,
-    `rgb` for maps of body parts alone, in which their colours are exact;
-    `untagged`: containers that don't say whether code values are of full or video range. `full_range`:
-    whether people expect mattes to use all code values there. `edges`: further options for mattes and maps.
+    `library`: FFmpeg's encoder. `formats`: pixel formats it takes, the best-known first. `quality`:
+    the option that carries a constant rate factor, with its default; `preset`: likewise for speed.
+    `containers`: file extensions that hold it; `alpha`: pixel formats with alpha, and
+    `alpha_containers` the extensions from which others read that alpha; `grey`: formats for mattes
+    alone, `rgb` for maps of body parts alone, in which their colours are exact; `untagged`:
+    containers that don't say whether code values are of full or video range. `full_range`: whether
+    people expect mattes to use all code values there. `edges`: further options for mattes and maps.
     `captions`: whether it writes the closed captions that frames carry.
     """
 
@@ -72,7 +72,12 @@ CODECS: dict[str, Codec] = {
         captions=True,
     ),
     "svt-av1": Codec(
-        "libsvtav1", _420, (*_AV1, ".webm"), ("crf", 28), ("preset", "8"), {"svtav1-params": "fast-decode=0"}
+        "libsvtav1",
+        _420,
+        (*_AV1, ".webm"),
+        ("crf", 28),
+        ("preset", "8"),
+        {"svtav1-params": "fast-decode=0"},
     ),
     "vp9": Codec(
         "libvpx-vp9",
@@ -140,7 +145,9 @@ CODECS: dict[str, Codec] = {
         hardware=True,
         captions=True,
     ),
-    "av1-nvenc": Codec("av1_nvenc", ("yuv420p", "p010le"), _AV1, ("cq", 28), ("preset", "p5"), hardware=True),
+    "av1-nvenc": Codec(
+        "av1_nvenc", ("yuv420p", "p010le"), _AV1, ("cq", 28), ("preset", "p5"), hardware=True
+    ),
     "h264-qsv": Codec(
         "h264_qsv",
         ("nv12",),
@@ -151,7 +158,12 @@ CODECS: dict[str, Codec] = {
         captions=True,
     ),
     "hevc-qsv": Codec(
-        "hevc_qsv", ("nv12", "p010le"), _MP4, ("global_quality", 22), ("preset", "medium"), hardware=True
+        "hevc_qsv",
+        ("nv12", "p010le"),
+        _MP4,
+        ("global_quality", 22),
+        ("preset", "medium"),
+        hardware=True,
     ),
     "h264-amf": Codec("h264_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
     "hevc-amf": Codec("hevc_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
@@ -161,9 +173,9 @@ CODECS: dict[str, Codec] = {
 _FINER = 12
 """By how much default rate factors are lower for mattes and maps of parts.
 
-They are nothing but edges, from which encoders take bits unless they are told (`Codec.edges`). A real clip's
-matte in H.264 was off by 63 of 255 at most; like this by 7, and a frame of 720p takes 5 kB. x264 tells the
-range only beside a format of video that it knows.
+They are nothing but edges, from which encoders take bits unless they are told (`Codec.edges`). A
+real clip's matte in H.264 was off by 63 of 255 at most; like this by 7, and a frame of 720p takes 5
+kB. x264 tells the range only beside a format of video that it knows.
 """
 
 _X26_PRESETS = (
@@ -208,11 +220,13 @@ class Plan:
         return self.name == "vp9" and self.pix_fmt == "yuva420p"
 
 
-def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content = "picture") -> Plan:
+def plan(
+    info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content = "picture"
+) -> Plan:
     """Choose codec, pixel format and options for an output whose name ends in `suffix`.
 
-    Raises `OutputError` where the codec is unknown, not held by the container, or lacks the format, where
-    alpha would be lost, or the range of a matte couldn't be told.
+    Raises `OutputError` where the codec is unknown, not held by the container, or lacks the format,
+    where alpha would be lost, or the range of a matte couldn't be told.
     """
     name = _codec_name(info, settings, suffix, content)
     codec = CODECS[name]
@@ -233,7 +247,9 @@ def plan(info: VideoInfo, settings: EncodeSettings, suffix: str, content: Conten
         if given is not None and known is None:
             raise OutputError(f"{name} has no {flag}; leave it out")
         if known is not None:
-            options[known[0]] = _in_words(known[1] if given is None else given, finer=given is None and edges)
+            options[known[0]] = _in_words(
+                known[1] if given is None else given, finer=given is None and edges
+            )
     _check_quality(name, settings.crf)
     _check_preset(name, codec, options)
     _special_options(name, pix_fmt, info, options)
@@ -295,7 +311,8 @@ def _codec_name(info: VideoInfo, settings: EncodeSettings, suffix: str, content:
         return _DEFAULT_ALPHA_CODEC[suffix]
     deep = _is_deep(settings.pix_fmt or info.pix_fmt) and content not in ("matte", "parts")
     if suffix == ".webm":
-        # AV1 wants even sides, while a pair's matte is VP9, which keeps odd ones: both must be of one size.
+        # AV1 wants even sides, while a pair's matte is VP9, which keeps odd ones: both must be of
+        # one size.
         odd = content == "foreground" and bool(info.width % 2 or info.height % 2)
         return "svt-av1" if deep and not odd else "vp9"
     return "x265" if deep else "x264"
@@ -322,21 +339,34 @@ def _pixel_format(
     if content == "matte" and full_range and codec.full_range and codec.grey:
         return codec.grey[0]
     if content == "parts":
-        return codec.rgb[0] if codec.rgb else _nearest("yuv420p" if codec.quality else "yuv444p", formats)
+        return (
+            codec.rgb[0]
+            if codec.rgb
+            else _nearest("yuv420p" if codec.quality else "yuv444p", formats)
+        )
     source = av.VideoFormat(info.pix_fmt, 16, 16)
     bits = max((part.bits for part in source.components), default=8)
-    chroma = source.components[1] if len(source.components) >= 3 else None
-    # Packed RGB is kept as 4:2:0: 4:4:4 H.264 plays almost nowhere, and --pix-fmt can still ask for it.
-    finest = source.is_rgb or source.has_palette or chroma is None or content == "matte"
-    sub = "420" if finest else "444" if chroma.width == 16 else "422" if chroma.height == 16 else "420"  # type: ignore[union-attr]
+    sub = "420" if content == "matte" else _subsampling(source)
     depth = "" if bits <= 8 or content == "matte" else "10le" if bits <= 10 else "12le"
     return _nearest(f"yuv{'a' if content == 'cutout' else ''}{sub}p{depth}", formats)
+
+
+def _subsampling(source: av.VideoFormat) -> str:
+    """Return the chroma subsampling to write a source in, ``444``, ``422`` or ``420``.
+
+    Packed RGB is kept as 4:2:0: 4:4:4 H.264 plays almost nowhere, and --pix-fmt can still ask for it.
+    """
+    if source.is_rgb or source.has_palette or len(source.components) < 3:
+        return "420"
+    chroma = source.components[1]
+    return "444" if chroma.width == 16 else "422" if chroma.height == 16 else "420"
 
 
 def formats_of(codec: Codec, content: Content) -> tuple[str, ...]:
     """Return the pixel formats for a content that the codec takes in this build of FFmpeg, best-known first.
 
-    Libraries are built with or without some: PyAV's libvpx, for one, is without those of more than 8 bits.
+    Libraries are built with or without some: PyAV's libvpx, for one, is without those of more than
+    8 bits.
     """
     more = {"matte": codec.grey, "parts": codec.rgb}.get(content, ())
     known = codec.alpha if content == "cutout" else (*codec.formats, *more)
@@ -353,7 +383,10 @@ def _nearest(wanted: str, formats: tuple[str, ...]) -> str:
         return wanted
 
     def rank(name: str) -> tuple[bool, bool, int]:
-        mine, asked = _fineness(name), _fineness(wanted.replace("yuva", "yuv"))  # not all have an alpha twin
+        mine, asked = (
+            _fineness(name),
+            _fineness(wanted.replace("yuva", "yuv")),
+        )  # not all have an alpha twin
         short = mine[0] < asked[0] and asked[0] > 8, mine[1] < asked[1]
         return (*short, abs(mine[0] - asked[0]) + abs(mine[1] - asked[1]))
 
@@ -372,14 +405,18 @@ def _special_options(name: str, pix_fmt: str, info: VideoInfo, options: dict[str
     if name == "prores":
         options["profile"] = "4444" if "444" in pix_fmt else "hq"
     elif name == "vp9" and pix_fmt == "yuva420p":
-        options["auto-alt-ref"] = "0"  # libvpx can't hide frames whose transparency comes beside them
+        options["auto-alt-ref"] = (
+            "0"  # libvpx can't hide frames whose transparency comes beside them
+        )
     elif name == "dnxhd":
         options["profile"] = (
             "dnxhr_444" if "444" in pix_fmt else "dnxhr_hqx" if "10" in pix_fmt else "dnxhr_hq"
         )
     elif name == "x265" and info.mastering_display is not None:
         light = f":max-cll={info.content_light_level}" if info.content_light_level else ""
-        options["x265-params"] += f":hdr10=1:repeat-headers=1:master-display={info.mastering_display}{light}"
+        options["x265-params"] += (
+            f":hdr10=1:repeat-headers=1:master-display={info.mastering_display}{light}"
+        )
     elif name == "svt-av1" and info.mastering_display is not None:
         light = f":content-light={info.content_light_level}" if info.content_light_level else ""
         display = as_ratios(info.mastering_display)

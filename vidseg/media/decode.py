@@ -57,11 +57,12 @@ class Damage:
     """What of a source could not be read, counted while decoding.
 
     `packets` that would not decode, `corrupt_frames` that the decoder itself called damaged,
-    `made_up_times` of frames whose container should have told their time but didn't, or told one that lies
-    before the last frame's, `unread` pictures that the container's index lists behind what could be read,
-    `late_streams` that began after the file was opened and so are in no list, and `video_end`, the end of
-    the last frame in seconds of the source's clock. `losing` tells when pictures should have been shown
-    that never came out of the decoder, in seconds of the source's clock, so far.
+    `made_up_times` of frames whose container should have told their time but didn't, or told one
+    that lies before the last frame's, `unread` pictures that the container's index lists behind
+    what could be read, `late_streams` that began after the file was opened and so are in no list,
+    and `video_end`, the end of the last frame in seconds of the source's clock. `losing` tells when
+    pictures should have been shown that never came out of the decoder, in seconds of the source's
+    clock, so far.
     """
 
     packets: int = 0
@@ -77,8 +78,8 @@ class Damage:
 class Span:
     """A half-open stretch [start, end) of the source's clock, in seconds; `None`: no bound.
 
-    `on_screen`: where no frame begins for long after `start`, the one that is shown then belongs to it, and
-    begins there. `sharp`: a frame that lasts long beyond `end` ends there.
+    `on_screen`: where no frame begins for long after `start`, the one that is shown then belongs to
+    it, and begins there. `sharp`: a frame that lasts long beyond `end` ends there.
     """
 
     start: Fraction | None = None
@@ -125,25 +126,34 @@ def decode(
 ) -> Iterator[Frame]:
     """Yield the frames of `info.path` whose presentation time lies in `span`, in order.
 
-    Frames are in the working format nearest to the source's (see `vidseg.media.ffmpeg.working_format`), in
-    coded orientation, with strictly increasing `pts` in `info.time_base`. Interlaced pictures are
-    deinterlaced by bwdif, one frame for one frame. All have the size and shape of `info`, or with `settle`
-    those of the first frame in the span; where these change on the way, see `vidseg.frames.letterbox`.
-    `hwaccel` decodes in hardware (see `hardware_trouble`). `dress` gets each picture, with its alpha if any,
-    and returns what is shown of it. Adds to `damage`. Raises `InputError` where the file can't be opened, or
-    nothing in it decodes any more.
+    Frames are in the working format nearest to the source's (see
+    `vidseg.media.ffmpeg.working_format`), in coded orientation, with strictly increasing `pts` in
+    `info.time_base`. Interlaced pictures are deinterlaced by bwdif, one frame for one frame. All
+    have the size and shape of `info`, or with `settle` those of the first frame in the span; where
+    these change on the way, see `vidseg.frames.letterbox`. `hwaccel` decodes in hardware (see
+    `hardware_trouble`). `dress` gets each picture, with its alpha if any, and returns what is shown
+    of it. Adds to `damage`. Raises `InputError` where the file can't be opened, or nothing in it
+    decodes any more.
     """
     maker = _Maker(info, dress, settle=settle)
     with closing(_decoded(info, span, damage, hwaccel, maker, sought=True)) as pictures:
         step, sharp = usual_step(info), span.sharp
-        for picture in within(pictures, span.start, span.end, step, on_screen=span.on_screen, sharp=sharp):
+        for picture in within(
+            pictures, span.start, span.end, step, on_screen=span.on_screen, sharp=sharp
+        ):
             frame = maker.frame(picture)
             damage.video_end = frame.end
             yield frame
 
 
 def _decoded(
-    info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None, maker: "_Maker", *, sought: bool
+    info: VideoInfo,
+    span: Span,
+    damage: Damage,
+    hwaccel: str | None,
+    maker: "_Maker",
+    *,
+    sought: bool,
 ) -> Generator["_Picture", None, None]:
     """Yield pictures from before the span on, or, unless `sought`, from the beginning on."""
     entered = span if sought else Span()
@@ -152,7 +162,9 @@ def _decoded(
         seek_to = _seek(container, stream, entered)
         packets = _entered(container, stream, info, entered, damage)
         promised = _promised(info)
-        damage.losing = lambda: [t for each in promised.lost() if span.holds(t := each * info.time_base)]
+        damage.losing = lambda: [
+            t for each in promised.lost() if span.holds(t := each * info.time_base)
+        ]
         decoder = alpha_decoder(stream, info.codec) if maker.wants_alpha else stream
         timed = _timed(_pictures(packets, decoder, info, damage, promised), info, damage)
         try:
@@ -194,7 +206,12 @@ def _opened(
 def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fraction | None:
     """Go to a key frame well before the span; return the time asked for, `None` without a seek."""
     name = container.format.name
-    if span.start is None or stream.time_base is None or has_decoding_times_only(name) or name == _NUMBERED:
+    if (
+        span.start is None
+        or stream.time_base is None
+        or has_decoding_times_only(name)
+        or name == _NUMBERED
+    ):
         return None
     if clock_jumps(container):  # what lies between would be unknown
         return None
@@ -220,7 +237,9 @@ def _entered(
     yield from from_near(packets, near) if near is not None and clock_jumps(container) else packets
 
 
-def _packets(container: InputContainer, stream: VideoStream, path: Path, damage: Damage) -> Iterator[Packet]:
+def _packets(
+    container: InputContainer, stream: VideoStream, path: Path, damage: Damage
+) -> Iterator[Packet]:
     """Yield the stream's packets, going on after damaged ones; the last one is empty and flushes.
 
     Where the container's clock may jump, their times are those of one clock that runs on.
@@ -254,8 +273,9 @@ def _pictures(
 ) -> Iterator[VideoFrame]:
     """Yield decoded pictures; behind the last one it is known which were lost.
 
-    Decoders of several threads take packets at once, and at the end of the stream give all that they hold.
-    Where there is an error among that, PyAV leaves what comes after it behind: see `_left_behind`.
+    Decoders of several threads take packets at once, and at the end of the stream give all that
+    they hold. Where there is an error among that, PyAV leaves what comes after it behind: see
+    `_left_behind`.
     """
     begun = trouble_at_end = False
     failed = 0
@@ -322,7 +342,9 @@ class _Picture(Lasting):
     deinterlaced: bool
 
 
-def _lasting(pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo) -> Iterator[_Picture]:
+def _lasting(
+    pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo
+) -> Iterator[_Picture]:
     """Yield pictures, progressive, with durations, each held back until the next one's time is known."""
     shapes = PixelShapes(stream)
     held: _Picture | None = None

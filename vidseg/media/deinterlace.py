@@ -12,8 +12,9 @@ from av.video.frame import VideoFrame
 def deinterlaced(pictures: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, bool]]:
     """Yield every picture at its time, and whether it was interlaced: then bwdif has made it progressive.
 
-    Each picture says for itself. The filter looks at those before and behind, so it is fed with all from the
-    one before the first interlaced one on; it begins anew where pictures become larger or smaller.
+    Each picture says for itself. The filter looks at those before and behind, so it is fed with all
+    from the one before the first interlaced one on; it begins anew where pictures become larger or
+    smaller.
     """
     fields: _Fields | None = None
     before: VideoFrame | None = None
@@ -56,7 +57,9 @@ class _Fields:
         self._graph.configure()
         self._waiting: deque[VideoFrame] = deque()
 
-    def begin(self, before: VideoFrame | None, first: VideoFrame) -> Iterator[tuple[VideoFrame, bool]]:
+    def begin(
+        self, before: VideoFrame | None, first: VideoFrame
+    ) -> Iterator[tuple[VideoFrame, bool]]:
         """Push the first picture; the one `before` it is looked at only."""
         if before is not None:
             for _ in self.push(before):
@@ -87,5 +90,9 @@ class _Fields:
             if not picture.interlaced_frame:
                 yield picture, False
                 continue
-            made.pts, made.time_base, made.duration = picture.pts, picture.time_base, picture.duration
+            made.pts, made.time_base, made.duration = (
+                picture.pts,
+                picture.time_base,
+                picture.duration,
+            )
             yield made, True

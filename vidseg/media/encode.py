@@ -20,7 +20,15 @@ from vidseg.frames.frame import Blank, PixelFormat, Plane, Planes, as_plane
 from vidseg.frames.planes import scaled
 from vidseg.media import vp9_alpha
 from vidseg.media.codecs import CODECS, Plan
-from vidseg.media.ffmpeg import Packet, av_errors, new_frame, planes_of, reason, sws_matrix, tag_colour
+from vidseg.media.ffmpeg import (
+    Packet,
+    av_errors,
+    new_frame,
+    planes_of,
+    reason,
+    sws_matrix,
+    tag_colour,
+)
 from vidseg.media.image_formats import PicturePlan, samples_of
 from vidseg.media.side_data import captioned
 from vidseg.media.video_info import VideoInfo
@@ -36,13 +44,18 @@ _UNORDERED = 2
 class Encoder:
     """One video stream of an output container.
 
-    Frames come in the working format `layout` and in the colours `colour`; where the codec wants another
-    format, swscale converts. Alpha comes beside and keeps its values: only its depth is scaled, exactly
-    from peak to peak, which swscale doesn't do.
+    Frames come in the working format `layout` and in the colours `colour`; where the codec wants
+    another format, swscale converts. Alpha comes beside and keeps its values: only its depth is
+    scaled, exactly from peak to peak, which swscale doesn't do.
     """
 
     def __init__(
-        self, container: OutputContainer, chosen: Plan, info: VideoInfo, layout: PixelFormat, colour: Colour
+        self,
+        container: OutputContainer,
+        chosen: Plan,
+        info: VideoInfo,
+        layout: PixelFormat,
+        colour: Colour,
     ) -> None:
         self.plan = chosen
         self.layout = layout
@@ -56,7 +69,9 @@ class Encoder:
         self._beside = vp9_alpha.AlphaBeside(*self.coded_size) if chosen.alpha_beside else None
         self._format = "yuv420p" if chosen.alpha_beside else chosen.pix_fmt
         if chosen.name == "svt-av1":
-            os.environ.setdefault("SVT_LOG", "1")  # errors only: the library prints its settings otherwise
+            os.environ.setdefault(
+                "SVT_LOG", "1"
+            )  # errors only: the library prints its settings otherwise
         with av_errors(OutputError, f"the encoder {chosen.library} can't be had"):
             rate = info.average_rate or Fraction(25)
             options = {**chosen.options, **_siting(info, layout, chosen.pix_fmt)}
@@ -104,7 +119,8 @@ class Encoder:
         frame, planes = self._fresh(captions)
         width, height = self.size
         views = tuple(
-            _corner(plane, *self.layout.plane_size(i, width, height)) for i, plane in enumerate(planes)
+            _corner(plane, *self.layout.plane_size(i, width, height))
+            for i, plane in enumerate(planes)
         )
         if _alpha_place(self.plan.pix_fmt) is None:
             return Blank(views, frame)
@@ -154,7 +170,9 @@ class Encoder:
         return packets
 
     def _with_alpha(self, packets: list[Packet]) -> list[Packet]:
-        return packets if self._beside is None else [self._beside.attach(packet) for packet in packets]
+        return (
+            packets if self._beside is None else [self._beside.attach(packet) for packet in packets]
+        )
 
     def _size_notes(self) -> list[str]:
         if self.coded_size == self.size:
@@ -205,7 +223,9 @@ class Encoder:
         planes = planes_of(frame, self.layout.dtype)
         channels = self._channels(new, len(new.format.components))
         first = _RGB[self._format]
-        channels[..., first : first + 3] = samples_of(planes, self.layout, self.colour, plan, grey=False)
+        channels[..., first : first + 3] = samples_of(
+            planes, self.layout, self.colour, plan, grey=False
+        )
         tag_colour(new, self._coded_colour)
         return new
 
@@ -226,7 +246,11 @@ class Encoder:
     def _channels(self, frame: VideoFrame, count: int) -> NDArray[Any]:
         """Return a view of the last plane, as large as the coded picture: [height, width, `count`]."""
         kind = (
-            "u1" if _depth(self.plan.pix_fmt) == 8 else ">u2" if self.plan.pix_fmt.endswith("be") else "<u2"
+            "u1"
+            if _depth(self.plan.pix_fmt) == 8
+            else ">u2"
+            if self.plan.pix_fmt.endswith("be")
+            else "<u2"
         )
         plane = frame.planes[-1]
         width, height = self.coded_size
@@ -266,7 +290,9 @@ def _coded_size(size: tuple[int, int], chosen: Plan) -> tuple[int, int]:
         return size
     chroma = parts[1]
     width, height = size
-    return width + (width % 2 if chroma.width < 16 else 0), height + (height % 2 if chroma.height < 16 else 0)
+    return width + (width % 2 if chroma.width < 16 else 0), height + (
+        height % 2 if chroma.height < 16 else 0
+    )
 
 
 def _siting(info: VideoInfo, layout: PixelFormat, pix_fmt: str) -> dict[str, str]:

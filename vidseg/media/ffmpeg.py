@@ -32,7 +32,20 @@ Packet: TypeAlias = "av.Packet[Any]"
 MICROSECOND = Fraction(1, 1_000_000)
 
 _READS_OTHER_FILES = frozenset(
-    {"concat", "hls", "dash", "imf", "image2", "lavfi", "sdp", "rtp", "rtsp", "sap", "tty", "vobsub"}
+    {
+        "concat",
+        "hls",
+        "dash",
+        "imf",
+        "image2",
+        "lavfi",
+        "sdp",
+        "rtp",
+        "rtsp",
+        "sap",
+        "tty",
+        "vobsub",
+    }
 )
 """Demuxers that follow what a file names (playlists, patterns, addresses), and one that draws text."""
 
@@ -79,12 +92,12 @@ def open_source(
 ) -> InputContainer:
     """Open a local media file for reading. The caller closes it, in the thread that opened it.
 
-    Of the stream `unseen`, a video whose packets are not wanted, FFmpeg decodes no picture to describe it.
-    `look`: FFmpeg's options that say how much of the file to look at for that.
+    Of the stream `unseen`, a video whose packets are not wanted, FFmpeg decodes no picture to
+    describe it. `look`: FFmpeg's options that say how much of the file to look at for that.
 
     A numbered name (``frames/%05d.png``) opens a sequence of pictures, shown at `rate` per second.
-    Only the file itself is read: playlists and protocol names inside it can't reach further.
-    Raises `kind` where there is no such file, it is no regular file, or FFmpeg finds no media in it.
+    Only the file itself is read: playlists and protocol names inside it can't reach further. Raises
+    `kind` where there is no such file, it is no regular file, or FFmpeg finds no media in it.
     """
     if is_numbered(path) and not _exists(path, kind):
         return _open_numbered(path, kind, rate or Fraction(25))
@@ -94,13 +107,19 @@ def open_source(
         return av.open(  # type: ignore[call-overload,no-any-return]  # the stubs take a stream's options for a str
             f"file:{path}",
             "r",
-            options={"protocol_whitelist": "file", "format_whitelist": _self_contained(), **(look or {})},
+            options={
+                "protocol_whitelist": "file",
+                "format_whitelist": _self_contained(),
+                **(look or {}),
+            },
             stream_options=_passing_over(unseen),
             metadata_errors="replace",
             hwaccel=None if hwaccel is None else HWAccel(hwaccel, allow_software_fallback=False),
         )
     except av.InvalidDataError as error:
-        raise kind(f"{path}: not a media file, or damaged beyond opening ({reason(error)})") from error
+        raise kind(
+            f"{path}: not a media file, or damaged beyond opening ({reason(error)})"
+        ) from error
     except av.ArgumentError as error:
         raise kind(
             f"{path}: can't be opened: {reason(error)}; playlists and other lists of files are not read "
@@ -123,7 +142,8 @@ def lists_streams(container: str) -> bool:
 def check_source(path: Path, kind: type[VidsegError] = InputError) -> None:
     """Raise `kind` unless `path` is a regular file with something in it.
 
-    Pipes and devices are refused, since a source is read several times, and addresses are not fetched.
+    Pipes and devices are refused, since a source is read several times, and addresses are not
+    fetched.
     """
     if not _exists(path, kind):
         if address := re.match(r"([a-z][a-z0-9+.-]+):", str(path), re.IGNORECASE):
@@ -169,7 +189,9 @@ def check_pixels(path: Path, width: int, height: int, most: int, kind: type[Vids
             if kind is InputError
             else "make it smaller"
         )
-        raise kind(f"{path}: its pictures are of {width}x{height}, more than {most} pixels; {way_out}")
+        raise kind(
+            f"{path}: its pictures are of {width}x{height}, more than {most} pixels; {way_out}"
+        )
 
 
 def limit_pixels(stream: VideoStream, most: int) -> None:
@@ -183,9 +205,10 @@ def limit_pixels(stream: VideoStream, most: int) -> None:
 def demuxed(container: InputContainer, *streams: Stream) -> Iterator[Packet]:
     """Yield the packets of `streams`, by default of all, then an empty one of each.
 
-    Where a container tells of streams on the way (SWF, FLV, transport streams), PyAV, which has room for
-    those of the beginning, at the very end may ask for one that it has not: nothing comes after that.
-    Empty packets that have a time (Ogg, AVI) say that the picture before them stays, and are left out.
+    Where a container tells of streams on the way (SWF, FLV, transport streams), PyAV, which has
+    room for those of the beginning, at the very end may ask for one that it has not: nothing comes
+    after that. Empty packets that have a time (Ogg, AVI) say that the picture before them stays,
+    and are left out.
     """
     with suppress(IndexError):
         for packet in container.demux(*streams):
@@ -201,7 +224,9 @@ def _refuse_heif(path: Path, kind: type[VidsegError]) -> None:
     with av_errors(kind, f"{path}: can't be opened"), path.open("rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp" and head[8:] in _HEIF_BRANDS:
-        raise kind(f"{path}: is a HEIF photo (.heic), which vidseg doesn't read; save it as .jpg or .png")
+        raise kind(
+            f"{path}: is a HEIF photo (.heic), which vidseg doesn't read; save it as .jpg or .png"
+        )
 
 
 def clock_jumps(container: InputContainer) -> bool:
@@ -224,10 +249,12 @@ def _open_numbered(path: Path, kind: type[VidsegError], rate: Fraction) -> Input
 def check_target(target: Path, *, overwrite: bool) -> None:
     """Refuse an output name that can't be written; `file_checks` refuses those of what is read.
 
-    Raises `OutputError` where the folder is missing, the name is a folder, or it exists and `overwrite` is
-    off.
+    Raises `OutputError` where the folder is missing, the name is a folder, or it exists and
+    `overwrite` is off.
     """
-    with av_errors(OutputError, f"{target}: can't be written"):  # a name too long, a folder that is closed
+    with av_errors(
+        OutputError, f"{target}: can't be written"
+    ):  # a name too long, a folder that is closed
         _check_target(target, overwrite=overwrite)
 
 
@@ -252,7 +279,9 @@ def colour_of(source: object) -> Colour:
     matrix, layout = int(source.colorspace), source.format  # type: ignore[attr-defined]
     return Colour(
         full_range=int(source.color_range) == _RANGE_FULL,  # type: ignore[attr-defined]
-        matrix=_UNSPECIFIED if matrix == _RGB and layout is not None and not layout.is_rgb else matrix,
+        matrix=_UNSPECIFIED
+        if matrix == _RGB and layout is not None and not layout.is_rgb
+        else matrix,
         primaries=int(source.color_primaries),  # type: ignore[attr-defined]
         transfer=int(source.color_trc),  # type: ignore[attr-defined]
     )
@@ -309,8 +338,8 @@ def _view(plane: "av.video.plane.VideoPlane", dtype: type[np.uint8] | type[np.ui
 def to_working(frame: VideoFrame, target: PixelFormat, reformatter: VideoReformatter) -> VideoFrame:
     """Return `frame` in the working format `target`, with its own colour range and matrix.
 
-    RGB gets BT.709 above 576 lines and BT.601 otherwise, video range, and is tagged so. Linear light becomes
-    sRGB first.
+    RGB gets BT.709 above 576 lines and BT.601 otherwise, video range, and is tagged so. Linear
+    light becomes sRGB first.
     """
     if frame.format.name == target.name:
         return frame
@@ -320,7 +349,10 @@ def to_working(frame: VideoFrame, target: PixelFormat, reformatter: VideoReforma
     if frame.format.is_rgb or frame.format.has_palette:
         matrix = 1 if frame.height > 576 else 6
         new = reformatter.reformat(
-            frame, format=target.name, dst_colorspace=_SWS_MATRIX[matrix], dst_color_range=_RANGE_VIDEO
+            frame,
+            format=target.name,
+            dst_colorspace=_SWS_MATRIX[matrix],
+            dst_color_range=_RANGE_VIDEO,
         )
         tag_colour(new, Colour(False, matrix, colour.primaries, colour.transfer))
         return new
@@ -350,10 +382,13 @@ def _displayed(frame: VideoFrame) -> VideoFrame:
     return new
 
 
-def recoloured(frame: VideoFrame, colour: Colour, reformatter: VideoReformatter, height: int) -> VideoFrame:
+def recoloured(
+    frame: VideoFrame, colour: Colour, reformatter: VideoReformatter, height: int
+) -> VideoFrame:
     """Return `frame` in the range and matrix of `colour`; its transfer and primaries stay what they are.
 
-    `height`: of the pictures that are of `colour`, by which a matrix is guessed where none is named.
+    `height`: of the pictures that are of `colour`, by which a matrix is guessed where none is
+    named.
     """
     own = colour_of(frame)
     if own.full_range == colour.full_range and own.weights(frame.height) == colour.weights(height):

@@ -19,8 +19,8 @@ _STAMP_BYTES = 4
 def missing_bytes(path: Path, container: str) -> int:
     """Return by how much a file is shorter than the parts that it is made of; 0 where that can't be told.
 
-    `container` is FFmpeg's name of it: MP4 and QuickTime (ISO/IEC 14496-12), Matroska (RFC 8794), AVI (RIFF),
-    transport streams (ISO/IEC 13818-1), which are cut within a packet.
+    `container` is FFmpeg's name of it: MP4 and QuickTime (ISO/IEC 14496-12), Matroska (RFC 8794),
+    AVI (RIFF), transport streams (ISO/IEC 13818-1), which are cut within a packet.
     """
     claims = {
         "mov": _end_of_boxes,

@@ -27,10 +27,11 @@ def usual_step(info: VideoInfo) -> int:
 class Clock:
     """Gives every picture a time, strictly increasing, in the stream's time base.
 
-    Trusts presentation times while they rise. Containers that only know decoding times (AVI, raw streams)
-    give them out of order or not at all: there decoding times are used, moved so that the first picture is
-    at the stream's start. What has neither follows its predecessor at the average rate. Of pictures with
-    one and the same time, the later are shown a tick later. Pictures are PyAV's.
+    Trusts presentation times while they rise. Containers that only know decoding times (AVI, raw
+    streams) give them out of order or not at all: there decoding times are used, moved so that the
+    first picture is at the stream's start. What has neither follows its predecessor at the average
+    rate. Of pictures with one and the same time, the later are shown a tick later. Pictures are
+    PyAV's.
     """
 
     def __init__(self, info: VideoInfo) -> None:

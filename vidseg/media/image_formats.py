@@ -52,7 +52,9 @@ class PicturePlan:
         return 16 if re.search("16|48|64", self.pix_fmt) else 8
 
 
-def plan_pictures(settings: EncodeSettings, suffix: str, content: Content, source_bits: int) -> PicturePlan:
+def plan_pictures(
+    settings: EncodeSettings, suffix: str, content: Content, source_bits: int
+) -> PicturePlan:
     """Choose how pictures are written whose names end in `suffix`.
 
     By default 8 bits per sample, 16 where the source has more than 8 and the format can. Raises
@@ -67,7 +69,9 @@ def plan_pictures(settings: EncodeSettings, suffix: str, content: Content, sourc
         raise OutputError(f"{suffix} pictures are of full range; leave out --range video")
     if content == "cutout" and name not in _TRANSPARENT:
         raise OutputError(f"{suffix} pictures hold no transparency; use .png, .tif or .webp")
-    deep = {"cutout": ("rgba", "rgba64"), "matte": ("gray", "gray16")}.get(content, ("rgb24", "rgb48"))
+    deep = {"cutout": ("rgba", "rgba64"), "matte": ("gray", "gray16")}.get(
+        content, ("rgb24", "rgb48")
+    )
     kinds: tuple[str, ...] = deep if name in _DEEP else deep[:1]
     wanted = kinds[-1 if source_bits > 8 and content not in ("matte", "parts") else 0]
     if settings.pix_fmt is not None:
@@ -90,7 +94,9 @@ def samples_of(
     height, width = planes[0].shape
     full = [planes[0], *(_luma_sized(plane, layout, width, height) for plane in planes[1:3])]
     matrix = (yuv_to_rgb_matrix(colour, height, layout.bits) * (peak / 255)).astype(np.float32)
-    samples: Any = np.empty((height, width, plan.channels), np.uint8 if plan.bits == 8 else np.uint16)
+    samples: Any = np.empty(
+        (height, width, plan.channels), np.uint8 if plan.bits == 8 else np.uint16
+    )
     for top in range(0, height, _BAND_ROWS):
         rows = slice(top, top + _BAND_ROWS)
         rgb = cv2.transform(cv2.merge([plane[rows].astype(np.float32) for plane in full]), matrix)
@@ -104,4 +110,6 @@ def _luma_sized(plane: Plane, layout: PixelFormat, width: int, height: int) -> N
     if not (layout.shift_x or layout.shift_y):
         return plane
     size = (plane.shape[1] << layout.shift_x, plane.shape[0] << layout.shift_y)
-    return cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[:height, :width]
+    return cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[
+        :height, :width
+    ]

@@ -19,8 +19,8 @@ _NO_PICTURE = bytes(8)
 def picture_packets(path: Path, tick: Fraction, start: Fraction | None) -> Iterator[Packet]:
     """Yield a packet of every picture of a sequence from the one that is shown at `start` on.
 
-    `tick` is how long each is shown, in seconds; the first is shown at 0. FFmpeg's own reader ends at a
-    picture that is empty, and goes on for ever about one that can't be read.
+    `tick` is how long each is shown, in seconds; the first is shown at 0. FFmpeg's own reader ends
+    at a picture that is empty, and goes on for ever about one that can't be read.
     """
     there = numbers(path)
     first = 0 if start is None else max(0, int(start // tick))

@@ -8,13 +8,39 @@ from pathlib import Path
 from vidseg.errors import InputError, VidsegError
 
 VIDEO_SUFFIXES = (
-    *(".3g2", ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"),
+    *(
+        ".3g2",
+        ".3gp",
+        ".avi",
+        ".flv",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+    ),
     *(".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
 )
 """Endings of clips, whose names never stand for a sequence: ``50%discount.mp4`` is one file."""
 
 PICTURE_SUFFIXES = (
-    *(".avif", ".bmp", ".dpx", ".exr", ".hdr", ".jpeg", ".jpg", ".jp2", ".pfm", ".pgm", ".png", ".ppm"),
+    *(
+        ".avif",
+        ".bmp",
+        ".dpx",
+        ".exr",
+        ".hdr",
+        ".jpeg",
+        ".jpg",
+        ".jp2",
+        ".pfm",
+        ".pgm",
+        ".png",
+        ".ppm",
+    ),
     *(".tga", ".tif", ".tiff", ".webp"),
 )
 """Endings of pictures, which may be a clip's."""

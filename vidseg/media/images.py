@@ -49,9 +49,9 @@ def read_picture(
 ) -> NDArray[np.uint8] | None:
     """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
 
-    It lies on black; `straight` gives what is half transparent its own colours, which go with `read_opacity`.
-    Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an animated WebP, a TIFF of 32
-    bits, or of more than `most` pixels.
+    It lies on black; `straight` gives what is half transparent its own colours, which go with
+    `read_opacity`. Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an
+    animated WebP, a TIFF of 32 bits, or of more than `most` pixels.
     """
     flat = read_flat(path, kind, most, straight=straight)
     return None if flat is None else flat.rgb
@@ -67,7 +67,9 @@ def read_flat(
             check_pixels(path, *image.size, most, kind)
             if getattr(image, "n_frames", 1) > 1 and image.format not in _PAGED:
                 if image.format == "WEBP":
-                    raise kind(f"{path}: is an animated WebP, which FFmpeg can't decode; make a GIF of it")
+                    raise kind(
+                        f"{path}: is an animated WebP, which FFmpeg can't decode; make a GIF of it"
+                    )
                 return None
             if image.mode in ("F", "I") and image.format == "TIFF":
                 raise kind(f"{path}: {DEEP_TIFF}")
@@ -130,7 +132,9 @@ def is_deep(path: Path) -> bool:
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        converted = ImageCms.profileToProfile(
+            image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
     except (ImageCms.PyCMSError, OSError):
         return image  # a broken profile is no reason to refuse the picture
     return image if converted is None else converted
@@ -139,8 +143,8 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
 def read_exif(path: Path) -> bytes:
     """Return a picture's Exif data for a copy that is upright and stored otherwise; empty without any.
 
-    Its orientation is left out, and whatever tells how the samples lie in the file: in a TIFF, such tags
-    stand among those that tell of the camera.
+    Its orientation is left out, and whatever tells how the samples lie in the file: in a TIFF, such
+    tags stand among those that tell of the camera.
     """
     with _of_any_size(), Image.open(path, formats=_READABLE) as image:
         exif = image.getexif()
@@ -166,15 +170,17 @@ def write_picture(
 ) -> None:
     """Write samples in the format `name`; `associated`: colours are multiplied by alpha, which TIFF can tell.
 
-    `profile` and `exif` go into 8-bit pictures, but for Exif in TIFF. Raises `OutputError` where the file
-    can't be written.
+    `profile` and `exif` go into 8-bit pictures, but for Exif in TIFF. Raises `OutputError` where
+    the file can't be written.
     """
     try:
         if name == "tiff":
             path.write_bytes(_tiff(samples, profile, associated=associated))
         elif samples.dtype == np.uint16:
             order = samples if samples.ndim == 2 else samples[..., [2, 1, 0, 3][: samples.shape[2]]]
-            path.write_bytes(cv2.imencode(".png", order, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_EFFORT])[1].data)
+            path.write_bytes(
+                cv2.imencode(".png", order, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_EFFORT])[1].data
+            )
         else:
             options: dict[str, Any] = {"icc_profile": profile} if profile else {}
             options |= {"exif": exif} if exif else {}
@@ -183,7 +189,9 @@ def write_picture(
                 "jpeg": {"quality": _JPEG_QUALITY, "subsampling": 0},
                 "webp": {"lossless": True, "quality": 50, "exact": True},
             }[name]
-            Image.fromarray(np.ascontiguousarray(samples)).save(path, format=name.upper(), **options)
+            Image.fromarray(np.ascontiguousarray(samples)).save(
+                path, format=name.upper(), **options
+            )
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: the picture can't be written: {error}") from error
 
@@ -226,7 +234,9 @@ def _directory(entries: Sequence[tuple[int, str, list[int] | bytes]], begin: int
     directory, extra = b"", b""
     after = begin + 2 + 12 * len(entries) + 4
     for tag, letter, values in entries:
-        raw = values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{letter}", *values)
+        raw = (
+            values if isinstance(values, bytes) else struct.pack(f"<{len(values)}{letter}", *values)
+        )
         kind = {"H": 3, "L": 4, "B": 7}[letter]
         directory += struct.pack("<HHI", tag, kind, len(values))
         if len(raw) <= 4:

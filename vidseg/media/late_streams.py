@@ -26,8 +26,8 @@ def open_described(
 ) -> InputContainer:
     """Open a file as `open_source` does, and look further where streams begin late.
 
-    FFmpeg looks at 5 MB or 5 s; what begins later in a recording (MPEG, Flash) is listed without its size,
-    rate and channels, which a container of another kind is told first of all.
+    FFmpeg looks at 5 MB or 5 s; what begins later in a recording (MPEG, Flash) is listed without
+    its size, rate and channels, which a container of another kind is told first of all.
     """
     container = open_source(path, kind, rate=rate, unseen=unseen)
     for look in _FURTHER:
@@ -51,12 +51,15 @@ def is_described(stream: Stream) -> bool:
 def count_unlisted(container: InputContainer) -> int:
     """Return of how many kinds (sound, subtitles, video) the best stream began after the file was opened.
 
-    PyAV lists the streams of the beginning; of those that come later, FFmpeg's choice of the best tells.
+    PyAV lists the streams of the beginning; of those that come later, FFmpeg's choice of the best
+    tells.
     """
     return sum(_best_is_unlisted(container, kind) for kind in ("audio", "subtitle", "video"))
 
 
-def _best_is_unlisted(container: InputContainer, kind: Literal["audio", "subtitle", "video"]) -> bool:
+def _best_is_unlisted(
+    container: InputContainer, kind: Literal["audio", "subtitle", "video"]
+) -> bool:
     try:
         container.streams.best(kind)
     except IndexError:

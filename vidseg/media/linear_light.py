@@ -24,11 +24,14 @@ def is_linear(pix_fmt: str) -> bool:
     return _FLOATS.fullmatch(pix_fmt) is not None
 
 
-def srgb_of(pix_fmt: str, planes: Sequence[memoryview], width: int, height: int) -> NDArray[np.uint16]:
+def srgb_of(
+    pix_fmt: str, planes: Sequence[memoryview], width: int, height: int
+) -> NDArray[np.uint16]:
     """Return R'G'B' of sRGB, uint16 [height, width, 3] of all 16 bits, of a picture that `is_linear`.
 
-    `planes` hold rows that may be longer than the picture is wide. What is brighter than white is white,
-    what is no number black; alpha, by which such colours are multiplied already, is left out.
+    `planes` hold rows that may be longer than the picture is wide. What is brighter than white is
+    white, what is no number black; alpha, by which such colours are multiplied already, is left
+    out.
     """
     kind, bits, order = _FLOATS.fullmatch(pix_fmt).groups()  # type: ignore[union-attr]  # as promised
     sample = np.dtype(f"{'<' if order == 'le' else '>'}f{int(bits) // 8}")

@@ -13,15 +13,18 @@ _MOST_SHOWN = 5
 def told(info: VideoInfo, lost: Sequence[Fraction], unread: int, missing_bytes: int) -> str | None:
     """Return the sentence on what of a source is lost, `None` where nothing is.
 
-    `lost`: when pictures should have been shown, in seconds of the source's clock, rising; `unread`: how many
-    more its index lists at the end; `missing_bytes`: by how much the file is shorter than it says.
+    `lost`: when pictures should have been shown, in seconds of the source's clock, rising;
+    `unread`: how many more its index lists at the end; `missing_bytes`: by how much the file is
+    shorter than it says.
     """
     parts = []
     if lost:
         are = "1 picture is" if len(lost) == 1 else f"{len(lost)} pictures are"
         parts.append(f"{are} lost, {_where(info, lost)}")
     if unread:
-        parts.append(f"{unread} {'picture' if unread == 1 else 'pictures'} at the end can't be read")
+        parts.append(
+            f"{unread} {'picture' if unread == 1 else 'pictures'} at the end can't be read"
+        )
     if missing_bytes:
         parts.append(f"the file is {missing_bytes} bytes shorter than it says")
     return f"{info.path}: {'; '.join(parts)}" if parts else None
@@ -31,7 +34,9 @@ def _where(info: VideoInfo, lost: Sequence[Fraction]) -> str:
     path = Path(info.path)
     if is_sequence(path):
         there = numbers(path)
-        names = [name_of(path, there[int(time / info.time_base)]).name for time in lost[:_MOST_SHOWN]]
+        names = [
+            name_of(path, there[int(time / info.time_base)]).name for time in lost[:_MOST_SHOWN]
+        ]
         return _listed(names, len(lost))
     times = [f"{float(time - info.container_start):.3f} s" for time in lost[:_MOST_SHOWN]]
     return f"at {_listed(times, len(lost))}"

@@ -29,7 +29,8 @@ def caveats(
 ) -> list[str]:
     """Return notes on a video that is written as `chosen` to a name ending in `suffix`.
 
-    There are none on a pixel format that was asked for by its name, nor on mattes, which have depth enough.
+    There are none on a pixel format that was asked for by its name, nor on mattes, which have depth
+    enough.
     """
     if content in ("matte", "parts"):
         return []
@@ -103,7 +104,9 @@ def _seldom_played(chosen: Plan) -> str:
         return ""
     name, usual = standard
     bits = sample_bits(chosen.pix_fmt)
-    chroma = next((f"4:{each[0]}:{each[1]}" for each in ("22", "44") if f"4{each}" in chosen.pix_fmt), "")
+    chroma = next(
+        (f"4:{each[0]}:{each[1]}" for each in ("22", "44") if f"4{each}" in chosen.pix_fmt), ""
+    )
     if not chroma and bits <= usual:
         return ""
     what = " and ".join(filter(None, (chroma, f"{bits} bits" if bits > usual else "")))

@@ -49,11 +49,12 @@ class Promised(Protocol):
 class ByTime:
     """The account where packets and pictures tell when they are shown.
 
-    A decoder gives pictures in the order in which they are shown, so that what is older than the latest
-    picture is lost, unless it comes out of order. What is older than the first one was never to be seen: a
-    recording that begins between key frames, or what precedes the key frame that was sought. The second field
-    of an interlaced picture may have a packet, and a time, of its own. Pictures at times that no packet told
-    stand for as many of those that are missing. `since`: pictures after that time count even if none came.
+    A decoder gives pictures in the order in which they are shown, so that what is older than the
+    latest picture is lost, unless it comes out of order. What is older than the first one was never
+    to be seen: a recording that begins between key frames, or what precedes the key frame that was
+    sought. The second field of an interlaced picture may have a packet, and a time, of its own.
+    Pictures at times that no packet told stand for as many of those that are missing. `since`:
+    pictures after that time count even if none came.
     """
 
     def __init__(self, codec: str, since: int | None = None) -> None:
@@ -111,7 +112,9 @@ class ByTime:
 
     def lost(self) -> list[int]:
         """Return the times of the pictures that were lost so far, rising."""
-        return sorted(t for t, since in self._lost.copy().items() if self._is_shown(t, since))[self._untold :]
+        return sorted(t for t, since in self._lost.copy().items() if self._is_shown(t, since))[
+            self._untold :
+        ]
 
     def _miss(self, ticks: int) -> None:
         if self._latest not in (None, ticks) and self._is_shown(ticks, self._first_field):
@@ -128,8 +131,8 @@ class ByTime:
 class InOrder:
     """The account where the container stores decoding times only.
 
-    Pictures leave the decoder in the order in which they are shown, one for a packet: each gets, as its
-    `dts`, the earliest decoding time that is left. `start`: when the stream begins.
+    Pictures leave the decoder in the order in which they are shown, one for a packet: each gets, as
+    its `dts`, the earliest decoding time that is left. `start`: when the stream begins.
     """
 
     def __init__(self, codec: str, start: int) -> None:
@@ -151,7 +154,9 @@ class InOrder:
     def came(self, picture: Any) -> None:
         """Note a picture that came out, and give it its time."""
         self._count += 1
-        self._steady = self._steady and not picture.interlaced_frame  # fields may have packets of their own
+        self._steady = (
+            self._steady and not picture.interlaced_frame
+        )  # fields may have packets of their own
         picture.dts = heapq.heappop(self._waiting) if self._waiting else None
         self._first = picture.dts if self._first is None else self._first
 
@@ -185,8 +190,8 @@ class InOrder:
 def shows(codec: str, packet: Any) -> bool:
     """Whether a packet of `codec` is of a picture that is shown.
 
-    VP8 and VP9 have pictures to predict from only (RFC 6386, 9.1; VP9 bitstream specification, 6.2), MPEG-4
-    has placeholders.
+    VP8 and VP9 have pictures to predict from only (RFC 6386, 9.1; VP9 bitstream specification,
+    6.2), MPEG-4 has placeholders.
     """
     if codec not in ("vp8", "vp9", "mpeg4") or not packet.size:
         return bool(packet.size)
@@ -197,7 +202,9 @@ def shows(codec: str, packet: Any) -> bool:
     if codec == "vp8":
         is_sound = head >> 5 or any(data[1:3])  # the size of its first part; zeros are no picture
         return bool(head >> 4 & 1 or not is_sound)
-    if head >> 6 != 0b10 or data[-1] >> 5 == 0b110:  # not sound; several, of which the last is shown
+    if (
+        head >> 6 != 0b10 or data[-1] >> 5 == 0b110
+    ):  # not sound; several, of which the last is shown
         return True
     bits = head << 1 if head >> 4 & 3 == 3 else head  # profile 3 has a reserved bit before the rest
     shows_an_earlier_one, is_shown = bits >> 3 & 1, bits >> 1 & 1

@@ -32,7 +32,9 @@ class Course:
         if self.deinterlaced:
             notes.append("interlaced pictures are made progressive, each at its time")
         if self.changes:
-            again = ("", ", and once more")[self.changes - 1 :] or (f", and {self.changes - 1} more times",)
+            again = ("", ", and once more")[self.changes - 1 :] or (
+                f", and {self.changes - 1} more times",
+            )
             notes.append(
                 f"the picture changes {self.first_change}{again[0]}: all is scaled to {info.shape}, and lies "
                 "between bars where its shape is another"

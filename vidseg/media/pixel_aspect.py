@@ -17,9 +17,9 @@ _UNIT, _MOST = 1000, 16000
 class PixelShapes:
     """Tells the shape of the pixels of every picture that a stream gives, in order.
 
-    Where the container states a shape, it holds until the decoder's changes. The decoder tells of a change
-    too early, by the pictures that it still has to give out. Each of these carries its own shape, which
-    PyAV has no name for; but a filter can be asked for as many columns as it is wide.
+    Where the container states a shape, it holds until the decoder's changes. The decoder tells of a
+    change too early, by the pictures that it still has to give out. Each of these carries its own
+    shape, which PyAV has no name for; but a filter can be asked for as many columns as it is wide.
     """
 
     def __init__(self, stream: VideoStream) -> None:

@@ -12,7 +12,14 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vidseg.errors import InputError, VidsegError
-from vidseg.media.ffmpeg import MICROSECOND, check_pixels, clock_jumps, colour_of, demuxed, limit_pixels
+from vidseg.media.ffmpeg import (
+    MICROSECOND,
+    check_pixels,
+    clock_jumps,
+    colour_of,
+    demuxed,
+    limit_pixels,
+)
 from vidseg.media.late_streams import open_described
 from vidseg.media.linear_light import DEEP_TIFF, is_linear
 from vidseg.media.side_data import (
@@ -42,9 +49,9 @@ def probe(
 ) -> VideoInfo:
     """Return what is known of the video in `path`; decodes its first picture.
 
-    Raises `kind` where the file can't be opened, has no video stream (cover art doesn't count), or no
-    picture of it can be decoded, which is not tried where it has more than `most` pixels. `rate`: frames per
-    second, which numbered pictures need to be told.
+    Raises `kind` where the file can't be opened, has no video stream (cover art doesn't count), or
+    no picture of it can be decoded, which is not tried where it has more than `most` pixels.
+    `rate`: frames per second, which numbered pictures need to be told.
     """
     with open_described(path, kind, rate=rate) as container:
         if container.format.name == "image2" and rate is None:
@@ -61,7 +68,9 @@ def probe(
         return _describe(path, container, stream, first)
 
 
-def main_video(container: InputContainer, path: Path, kind: type[VidsegError] = InputError) -> VideoStream:
+def main_video(
+    container: InputContainer, path: Path, kind: type[VidsegError] = InputError
+) -> VideoStream:
     """Return the stream to render: FFmpeg's best video stream that is no cover art.
 
     Raises `kind` where there is none, or its decoder is missing.
@@ -98,7 +107,9 @@ def _first_picture(
     return None
 
 
-def _describe(path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame) -> VideoInfo:
+def _describe(
+    path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame
+) -> VideoInfo:
     context = stream.codec_context
     matrix = display_matrix(first)
     header = header_of(stream)
@@ -146,8 +157,9 @@ def _rate(
 ) -> tuple[bool, Fraction | None]:
     """Return whether FFmpeg knows the video's rate and times, and its frames per second, if known.
 
-    Where no picture came while it looked, as in a recording whose picture begins late, it knows neither: it
-    calls each tick of the clock a frame, and the file's beginning the video's. The next packets tell, then.
+    Where no picture came while it looked, as in a recording whose picture begins late, it knows
+    neither: it calls each tick of the clock a frame, and the file's beginning the video's. The next
+    packets tell, then.
     """
     rate, average = stream.guessed_rate or stream.average_rate, stream.average_rate
     if rate is None or rate < _SUSPICIOUS_RATE:
@@ -175,19 +187,25 @@ def _container_start(container: InputContainer) -> Fraction:
     """Return the time of the earliest stream: FFmpeg's, which is in microseconds, made exact."""
     start = (container.start_time or 0) * MICROSECOND
     exact = (
-        s.start_time * s.time_base for s in container.streams if s.start_time is not None and s.time_base
+        s.start_time * s.time_base
+        for s in container.streams
+        if s.start_time is not None and s.time_base
     )
     return min((time for time in exact if abs(time - start) < 2 * MICROSECOND), default=start)
 
 
-def _duration(container: InputContainer, stream: VideoStream, time_base: Fraction) -> Fraction | None:
+def _duration(
+    container: InputContainer, stream: VideoStream, time_base: Fraction
+) -> Fraction | None:
     if stream.duration:
         return stream.duration * time_base
     if not container.duration:
         return None
     length = container.duration * MICROSECOND
     # Matroska counts a file's length from 0, wherever it starts.
-    begin = Fraction(0) if container.format.name.startswith("matroska") else _container_start(container)
+    begin = (
+        Fraction(0) if container.format.name.startswith("matroska") else _container_start(container)
+    )
     return max(begin + length - (stream.start_time or 0) * time_base, Fraction(0)) or None
 
 

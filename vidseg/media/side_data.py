@@ -86,7 +86,9 @@ def mastering_display(frame: VideoFrame) -> str | None:
     if not (any(numbers[0:16:2]) and any(numbers[16:20:2])):
         return None  # x265 wants chromaticities and luminance; the flags after them call odd values absent
     ratios = [Fraction(numbers[i], numbers[i + 1] or 1) for i in range(0, 20, 2)]
-    red, green, blue, white = (tuple(round(r * 50000) for r in ratios[i : i + 2]) for i in (0, 2, 4, 6))
+    red, green, blue, white = (
+        tuple(round(r * 50000) for r in ratios[i : i + 2]) for i in (0, 2, 4, 6)
+    )
     low, high = (round(r * 10000) for r in ratios[8:10])
     points = zip(("G", "B", "R", "WP"), (green, blue, red, white), strict=True)
     return "".join(f"{name}({x},{y})" for name, (x, y) in points) + f"L({high},{low})"
@@ -134,7 +136,9 @@ def has_alpha(layout: VideoFormat) -> bool:
 
 def alpha_is_beside(stream: VideoStream) -> bool:
     """Whether a stream says that its packets carry alpha beside the picture, as WebM's do."""
-    return any(name.lower() == "alpha_mode" and said == "1" for name, said in stream.metadata.items())
+    return any(
+        name.lower() == "alpha_mode" and said == "1" for name, said in stream.metadata.items()
+    )
 
 
 def alpha_decoder(stream: VideoStream, codec: str) -> Decoder:
@@ -150,7 +154,8 @@ def alpha_decoder(stream: VideoStream, codec: str) -> Decoder:
 def captions_of(picture: VideoFrame) -> VideoFrame | None:
     """Return a tiny picture with the closed captions (ATSC A/53) of `picture`, `None` where it has none.
 
-    PyAV puts no side data on frames; but a picture that is scaled keeps what the larger one carried.
+    PyAV puts no side data on frames; but a picture that is scaled keeps what the larger one
+    carried.
     """
     if _side_data(picture, "A53_CC") is None:
         return None

@@ -33,8 +33,8 @@ _BAND_ROWS = 256
 def look(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> VideoInfo:
     """Return what is known of a source; `rate` is the frames per second of a sequence of pictures.
 
-    Raises `InputError` where it can't be read, is of more than `most` pixels, or a rate is missing or out of
-    place.
+    Raises `InputError` where it can't be read, is of more than `most` pixels, or a rate is missing
+    or out of place.
     """
     if rate is not None and not is_numbered(path):
         raise InputError(f"{path}: --fps is for numbered pictures; {_instead(path)}")

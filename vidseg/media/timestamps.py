@@ -15,9 +15,10 @@ _MOST_PACKETS_HELD = 5000
 class Joints:
     """Moves packets, all of a file's in file order, so that time runs on where the clock was set anew.
 
-    Transport streams, program streams and Ogg may jump: a recorder restarts, files are joined end to end. At
-    a joint the first stream to jump goes on where it ended, and the other streams keep their distance to it,
-    each from its own first packet behind the joint on; packets of before may still come in between.
+    Transport streams, program streams and Ogg may jump: a recorder restarts, files are joined end
+    to end. At a joint the first stream to jump goes on where it ended, and the other streams keep
+    their distance to it, each from its own first packet behind the joint on; packets of before may
+    still come in between.
     """
 
     def __init__(self) -> None:
@@ -43,7 +44,9 @@ class Joints:
                 self._latest = self._ends[index] = time + self._offsets[self._epoch[index]] + length
             else:  # subtitles and data have pauses of any length
                 self._epoch[index] = self._nearest(time)
-        shift = round(self._offsets[self._epoch.get(index, 0)] / packet.time_base) if self.count else 0
+        shift = (
+            round(self._offsets[self._epoch.get(index, 0)] / packet.time_base) if self.count else 0
+        )
         if shift:
             packet.pts = None if packet.pts is None else packet.pts + shift
             packet.dts = None if packet.dts is None else packet.dts + shift

@@ -1,7 +1,7 @@
 """What a container or codec tells of a video beside PyAV's words: a crop, and where chroma samples lie.
 
-FFmpeg keeps both with the stream, and writes them into the header of Matroska (RFC 9559): that is made in
-memory, and read. It takes a fifth of a millisecond.
+FFmpeg keeps both with the stream, and writes them into the header of Matroska (RFC 9559): that is
+made in memory, and read. It takes a fifth of a millisecond.
 """
 
 import io

@@ -34,16 +34,21 @@ def within(
 ) -> Iterator[Shown]:
     """Yield the frames that begin in [start, end), seconds of their clock; `None`: no bound.
 
-    With `on_screen`, the one before `start` begins there, if it stays for longer than the next one lasts, or
-    than two usual ones do. With `sharp`, one that lasts for more than a usual frame beyond `end` ends there.
-    `step`: how many ticks a frame usually lasts.
+    With `on_screen`, the one before `start` begins there, if it stays for longer than the next one
+    lasts, or than two usual ones do. With `sharp`, one that lasts for more than a usual frame
+    beyond `end` ends there. `step`: how many ticks a frame usually lasts.
     """
     for frame in _begun(frames, start, end, step, on_screen=on_screen):
         yield frame if end is None or not sharp else _ended(frame, end, step)
 
 
 def _begun(
-    frames: Iterable[Shown], start: Fraction | None, end: Fraction | None, step: int, *, on_screen: bool
+    frames: Iterable[Shown],
+    start: Fraction | None,
+    end: Fraction | None,
+    step: int,
+    *,
+    on_screen: bool,
 ) -> Iterator[Shown]:
     before: Shown | None = None
     for frame in frames:

@@ -30,11 +30,12 @@ class StreamInfo:
 class VideoInfo:
     """What is known of a source before decoding it.
 
-    `width`, `height` are of the coded picture in pixels; `shown_width`, `shown_height` after rotation and
-    with square pixels. `duration` in seconds, `None` where the container doesn't say; `start` is the
-    video stream's start time and `container_start` that of the earliest stream, both in seconds.
-    `frame_count` is the container's claim, 0 where it makes none. `display_matrix` holds nine 16.16
-    numbers; `mastering_display` and `content_light_level` are HDR10's static metadata in x265's notation.
+    `width`, `height` are of the coded picture in pixels; `shown_width`, `shown_height` after
+    rotation and with square pixels. `duration` in seconds, `None` where the container doesn't say;
+    `start` is the video stream's start time and `container_start` that of the earliest stream, both
+    in seconds. `frame_count` is the container's claim, 0 where it makes none. `display_matrix`
+    holds nine 16.16 numbers; `mastering_display` and `content_light_level` are HDR10's static
+    metadata in x265's notation.
     """
 
     path: str
@@ -76,7 +77,9 @@ class VideoInfo:
     @property
     def origin(self) -> Fraction:
         """What is time 0 to a player, in seconds of the source's clock."""
-        priming = -1 < self.container_start < 0  # what an encoder of sound puts before the first sample
+        priming = (
+            -1 < self.container_start < 0
+        )  # what an encoder of sound puts before the first sample
         return self.container_start if self.free_clock and not priming else Fraction(0)
 
     @property

@@ -1,8 +1,8 @@
 """The alpha of a VP9 video: a stream of its own whose packets ride on those of the colours, without loss.
 
-libvpx's own coding of alpha takes the quality of the colours: at crf 24 a real clip's alpha was off by 44 of
-255 at edges. Without loss and with the encoder's quickest search, alpha costs less time than that, and about
-as many bits as the colours do.
+libvpx's own coding of alpha takes the quality of the colours: at crf 24 a real clip's alpha was off
+by 44 of 255 at edges. Without loss and with the encoder's quickest search, alpha costs less time
+than that, and about as many bits as the colours do.
 """
 
 from collections import deque
@@ -36,8 +36,9 @@ _ADDITION = (1).to_bytes(8, "big")
 class AlphaBeside:
     """Takes the alpha of every frame, and puts it on the packet in which the frame's colours come.
 
-    A key frame of the alpha stands on every key frame of the colours, so that a player can begin there. What
-    the encoder of the colours looks ahead is held: [height, width] uint8 for each frame.
+    A key frame of the alpha stands on every key frame of the colours, so that a player can begin
+    there. What the encoder of the colours looks ahead is held: [height, width] uint8 for each
+    frame.
     """
 
     def __init__(self, width: int, height: int) -> None:

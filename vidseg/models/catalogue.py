@@ -19,9 +19,10 @@ WHEEL = "mediapipe==0.10.21"
 class Model:
     """A model that can be asked for by name.
 
-    `source` is its path below the bucket (BodyPix) or inside the mediapipe wheel (selfie), with forward
-    slashes. `approx_bytes` is the size of its weights as published, for people. `sha256` is known
-    beforehand for the files taken out of a wheel; for the others it is recorded at the first download.
+    `source` is its path below the bucket (BodyPix) or inside the mediapipe wheel (selfie), with
+    forward slashes. `approx_bytes` is the size of its weights as published, for people. `sha256` is
+    known beforehand for the files taken out of a wheel; for the others it is recorded at the first
+    download.
     """
 
     name: str
@@ -116,4 +117,6 @@ def model_named(name: str) -> Model:
         return MODELS[name]
     near = get_close_matches(name, MODELS, n=3)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise ModelError(f"unknown model {name!r}: {hint}`vidseg models list` shows them all, a path works too")
+    raise ModelError(
+        f"unknown model {name!r}: {hint}`vidseg models list` shows them all, a path works too"
+    )

@@ -1,8 +1,8 @@
 """Turn a TensorFlow.js graph into a pruned, frozen SavedModel and a .tflite file. Runs as a child process.
 
-Importing the converter takes seconds, prints, hides the GPU from TensorFlow for the rest of the process
-(tfjs_graph_converter sets CUDA_VISIBLE_DEVICES) and holds a gigabyte; in a child all that ends with the
-conversion. `vidseg.models.converted` starts it and keeps the results.
+Importing the converter takes seconds, prints, hides the GPU from TensorFlow for the rest of the
+process (tfjs_graph_converter sets CUDA_VISIBLE_DEVICES) and holds a gigabyte; in a child all that
+ends with the conversion. `vidseg.models.converted` starts it and keeps the results.
 """
 
 import argparse
@@ -40,9 +40,10 @@ def main() -> None:
 def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
     """Write `SAVED_MODEL` and `TFLITE` into `folder`; return what is worth knowing of the network.
 
-    The network takes float32 [N, h, w, 3], all but the last free, under the name ``image``, and gives
-    `outputs` under their own names. The result holds `stride`, in pixels per score, and `architecture`,
-    which tells how pictures are scaled. Raises `ValueError` where the graph has no such outputs.
+    The network takes float32 [N, h, w, 3], all but the last free, under the name ``image``, and
+    gives `outputs` under their own names. The result holds `stride`, in pixels per score, and
+    `architecture`, which tells how pictures are scaled. Raises `ValueError` where the graph has no
+    such outputs.
     """
     graph_def, placeholder = _pruned_graph(source, outputs)
     nodes = " ".join(node.name for node in graph_def.node).lower()
@@ -57,7 +58,9 @@ def _pruned_graph(source: Path, outputs: list[str]) -> tuple[Any, str]:
     """Return the frozen GraphDef that computes `outputs`, and its input's name."""
     onednn.enable()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["TFDF_DISABLE_WELCOME_MESSAGE"] = "1"  # which needs IPython where stdout is no terminal
+    os.environ["TFDF_DISABLE_WELCOME_MESSAGE"] = (
+        "1"  # which needs IPython where stdout is no terminal
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the converter's dependencies use what others deprecated
         import tensorflow as tf
@@ -66,11 +69,15 @@ def _pruned_graph(source: Path, outputs: list[str]) -> tuple[Any, str]:
         graph_def = load_graph_model(str(source)).as_graph_def()
     names = {node.name for node in graph_def.node}
     if missing := [name for name in outputs if name not in names]:
-        raise ValueError(f"the graph has no output called {' or '.join(missing)}, so it is no BodyPix model")
+        raise ValueError(
+            f"the graph has no output called {' or '.join(missing)}, so it is no BodyPix model"
+        )
     pruned = tf.compat.v1.graph_util.extract_sub_graph(graph_def, outputs)
     inputs = [node.name for node in pruned.node if node.op == "Placeholder"]
     if len(inputs) != 1:
-        raise ValueError(f"the graph must have one input, it has {len(inputs)}: {', '.join(inputs)}")
+        raise ValueError(
+            f"the graph must have one input, it has {len(inputs)}: {', '.join(inputs)}"
+        )
     for node in pruned.node:
         # Shapes inferred for a batch of one would contradict the free sizes of the new input.
         node.attr.pop("_output_shapes", None)
@@ -88,7 +95,9 @@ def _check_weights(graph_def: Any) -> None:
         if node.op == "Const" and node.attr["dtype"].type == tf.float32.as_datatype_enum:
             values = tf.make_ndarray(node.attr["value"].tensor)
             if not np.all(np.abs(values) < _LARGEST_WEIGHT):  # nor where it is no number
-                raise ValueError(f"weights of {node.name} are no numbers, or beyond {_LARGEST_WEIGHT:.0e}")
+                raise ValueError(
+                    f"weights of {node.name} are no numbers, or beyond {_LARGEST_WEIGHT:.0e}"
+                )
 
 
 def _check_scores(folder: Path, stride: int) -> None:
@@ -102,12 +111,16 @@ def _check_scores(folder: Path, stride: int) -> None:
     index, side = interpreter.get_input_details()[0]["index"], 4 * stride + 1
     interpreter.resize_tensor_input(index, [1, side, side, 3])
     interpreter.allocate_tensors()
-    interpreter.set_tensor(index, np.linspace(-1, 1, 3 * side * side, dtype="f4").reshape(1, side, side, 3))
+    interpreter.set_tensor(
+        index, np.linspace(-1, 1, 3 * side * side, dtype="f4").reshape(1, side, side, 3)
+    )
     interpreter.invoke()
     for detail in interpreter.get_output_details():
         scores = interpreter.get_tensor(detail["index"])
         if scores.shape[:3] != (1, 5, 5) or not np.isfinite(scores).all():
-            raise ValueError(f"the network gives scores {scores.shape}, not all finite, for 5 x 5 cells")
+            raise ValueError(
+                f"the network gives scores {scores.shape}, not all finite, for 5 x 5 cells"
+            )
 
 
 def _stride(graph_def: Any, placeholder: str, output: str) -> int:
@@ -118,7 +131,9 @@ def _stride(graph_def: Any, placeholder: str, output: str) -> int:
         (scores,) = tf.graph_util.import_graph_def(graph_def, {placeholder: image}, [f"{output}:0"])
     rows = scores.shape[1]
     if not isinstance(rows, int) or rows < 2 or (_PROBE_SIDE - 1) % (rows - 1):
-        raise ValueError(f"{output} has {rows} rows for {_PROBE_SIDE} rows of picture: no BodyPix grid")
+        raise ValueError(
+            f"{output} has {rows} rows for {_PROBE_SIDE} rows of picture: no BodyPix grid"
+        )
     return (_PROBE_SIDE - 1) // (rows - 1)
 
 

@@ -22,8 +22,8 @@ class ConversionError(ModelError):
 class Converted:
     """A model in the two forms that run: `tflite` for LiteRT, `saved_model` for TensorFlow.
 
-    `stride` in pixels per score; `architecture` is ``mobilenet`` or ``resnet50`` and tells how pictures
-    are scaled for it.
+    `stride` in pixels per score; `architecture` is ``mobilenet`` or ``resnet50`` and tells how
+    pictures are scaled for it.
     """
 
     tflite: Path

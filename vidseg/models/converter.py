@@ -39,7 +39,9 @@ def made(source: Path, folder: Path, name: str, *, parts: bool, say: Say | None)
             return found
         tell(f"converting {what} for this machine (once, some seconds)")
         prefix = f".converting-{folder.name}-"
-        for left in folder.parent.glob(f"{prefix}*"):  # by one that was killed: no other has the lock
+        for left in folder.parent.glob(
+            f"{prefix}*"
+        ):  # by one that was killed: no other has the lock
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as temporary:
             made = Path(temporary) / "model"
@@ -81,7 +83,14 @@ def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, 
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, (package_root, os.environ.get("PYTHONPATH", "")))
     )
-    command = [sys.executable, "-m", "vidseg.models.convert", str(source.resolve()), str(folder), *outputs]
+    command = [
+        sys.executable,
+        "-m",
+        "vidseg.models.convert",
+        str(source.resolve()),
+        str(folder),
+        *outputs,
+    ]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, errors="replace", cwd=folder
     )

@@ -1,7 +1,8 @@
 """oneDNN in TensorFlow: switched on before TensorFlow is imported, and named where it is missed.
 
-Of TensorFlow's kernels for the CPU only oneDNN's know dilated convolutions, which BodyPix of stride 8 has.
-TensorFlow leaves oneDNN off where the CPU has no AVX-512, and decides that once, when it is imported.
+Of TensorFlow's kernels for the CPU only oneDNN's know dilated convolutions, which BodyPix of stride
+8 has. TensorFlow leaves oneDNN off where the CPU has no AVX-512, and decides that once, when it is
+imported.
 """
 
 import os

@@ -13,12 +13,14 @@ _RECIPE = 1
 """Number of the way vidseg converts; to be raised with every change of what `convert.py` writes."""
 
 
-def ensure_converted(source: TfjsModel, *, name: str, parts: bool, say: Say | None = None) -> Converted:
+def ensure_converted(
+    source: TfjsModel, *, name: str, parts: bool, say: Say | None = None
+) -> Converted:
     """Return the converted form of `source`, from the cache or made now, which takes some seconds.
 
-    `name` is what `say` calls it; `parts` asks for the network that also scores body parts. Of several
-    processes that want the same model at once, one converts it and the others wait. Raises `ModelError`
-    where the model can't be converted or the cache can't be written.
+    `name` is what `say` calls it; `parts` asks for the network that also scores body parts. Of
+    several processes that want the same model at once, one converts it and the others wait. Raises
+    `ModelError` where the model can't be converted or the cache can't be written.
     """
     source.check_weights()
     folder = _folder(source, parts)
@@ -26,7 +28,9 @@ def ensure_converted(source: TfjsModel, *, name: str, parts: bool, say: Say | No
         found = load(folder)
         if found is not None:
             return found
-        from vidseg.models.converter import made  # what it needs takes longer to import than a model to load
+        from vidseg.models.converter import (
+            made,
+        )  # what it needs takes longer to import than a model to load
 
         return made(source.json_path, folder, name, parts=parts, say=say)
     except OSError as error:
@@ -39,8 +43,8 @@ def ensure_converted(source: TfjsModel, *, name: str, parts: bool, say: Say | No
 def ready(model: Model, *, parts: bool, say: Say | None = None) -> Converted:
     """Return the converted form of a model of the catalogue, which is fetched first where it isn't here.
 
-    Where it can't be converted it may have been damaged on the way, so that it is fetched once more. Raises
-    what `locate` and `ensure_converted` do.
+    Where it can't be converted it may have been damaged on the way, so that it is fetched once
+    more. Raises what `locate` and `ensure_converted` do.
     """
     source = read_tfjs(locate(model, say=say))
     try:

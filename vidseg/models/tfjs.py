@@ -11,7 +11,15 @@ from urllib.parse import unquote
 from vidseg.errors import ModelError
 from vidseg.system.download import sha256_of
 
-_ITEM_BYTES = {"float32": 4, "int32": 4, "complex64": 8, "float16": 2, "uint16": 2, "uint8": 1, "bool": 1}
+_ITEM_BYTES = {
+    "float32": 4,
+    "int32": 4,
+    "complex64": 8,
+    "float16": 2,
+    "uint16": 2,
+    "uint8": 1,
+    "bool": 1,
+}
 _QUANTISED_TO = ("uint8", "uint16", "float16")
 
 
@@ -43,7 +51,9 @@ class TfjsModel:
         for group in self.groups:
             for name in group.paths:
                 if not (folder / name).is_file():
-                    raise ModelError(f"{self.json_path}: its weight file {name} is missing from {folder}")
+                    raise ModelError(
+                        f"{self.json_path}: its weight file {name} is missing from {folder}"
+                    )
             size = sum((folder / name).stat().st_size for name in group.paths)
             if size != group.size:
                 raise ModelError(
@@ -62,8 +72,8 @@ class TfjsModel:
 def read_tfjs(json_path: Path) -> TfjsModel:
     """Read the json of a graph model and check what it says of its weights.
 
-    Raises `ModelError` where it is no json, no graph model, describes weights of an unknown type, or
-    names files outside of its own folder.
+    Raises `ModelError` where it is no json, no graph model, describes weights of an unknown type,
+    or names files outside of its own folder.
     """
     document = _parse(json_path)
     if document.get("format", "graph-model") != "graph-model" or "modelTopology" not in document:
@@ -84,7 +94,9 @@ def _parse(json_path: Path) -> dict[str, Any]:
     except ValueError as error:  # malformed json, or bytes that are no UTF-8
         raise ModelError(f"{json_path}: not json ({error}), so no TensorFlow.js model") from error
     if not isinstance(document, dict):
-        raise ModelError(f"{json_path}: holds a json {type(document).__name__}, not a TensorFlow.js model")
+        raise ModelError(
+            f"{json_path}: holds a json {type(document).__name__}, not a TensorFlow.js model"
+        )
     return document
 
 
@@ -101,7 +113,9 @@ def _checked_path(json_path: Path, path: str) -> str:
     # The manifest comes over the network: what it names must stay inside the model's own folder, on
     # every system's reading of the path.
     plain = unquote(path).replace("\\", "/")
-    escapes = ".." in PurePosixPath(plain).parts or plain.startswith("/") or ":" in plain or "\0" in plain
+    escapes = (
+        ".." in PurePosixPath(plain).parts or plain.startswith("/") or ":" in plain or "\0" in plain
+    )
     if not plain or escapes or set("?#") & set(plain):
         raise ModelError(
             f"{json_path}: refused, since it names a weight file outside of its folder: {path!r}"
@@ -131,6 +145,8 @@ def find_json(path: Path) -> Path:
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
-        raise ModelError(f"{path}: neither a TensorFlow.js model (no model*.json) nor a SavedModel in it")
+        raise ModelError(
+            f"{path}: neither a TensorFlow.js model (no model*.json) nor a SavedModel in it"
+        )
     names = ", ".join(candidate.name for candidate in candidates)
     raise ModelError(f"{path}: holds several models ({names}): name the json you mean")

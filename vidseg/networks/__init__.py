@@ -5,7 +5,16 @@ from functools import partial
 from pathlib import Path
 
 from vidseg.errors import DeviceError, ModelError
-from vidseg.models import MODELS, Converted, Model, Say, ensure_converted, locate, model_named, ready
+from vidseg.models import (
+    MODELS,
+    Converted,
+    Model,
+    Say,
+    ensure_converted,
+    locate,
+    model_named,
+    ready,
+)
 from vidseg.networks.base import Scores, Segmenter, Traits
 from vidseg.networks.bodypix import SCALINGS, BodyPix
 from vidseg.networks.from_path import looks_like_path, open_saved_model, open_tflite, tfjs_at
@@ -21,10 +30,10 @@ __all__ = ["Scores", "Segmenter", "Traits", "open_segmenter"]
 def open_segmenter(settings: SegmentSettings, *, say: Say | None = None) -> Segmenter:
     """Open the model that `settings` name, fetching and converting it first where that has not been done.
 
-    On the CPU it runs on LiteRT, on a GPU on TensorFlow. `say` is told what will take time, a download, a
-    conversion, before it begins, and prevents it by raising something. Raises `ModelError` for a model that
-    is unknown or damaged or knows no body parts where they are asked for, `DownloadError` where it can't be
-    fetched, `DeviceError` for an absent GPU.
+    On the CPU it runs on LiteRT, on a GPU on TensorFlow. `say` is told what will take time, a
+    download, a conversion, before it begins, and prevents it by raising something. Raises
+    `ModelError` for a model that is unknown or damaged or knows no body parts where they are asked
+    for, `DownloadError` where it can't be fetched, `DeviceError` for an absent GPU.
     """
     opened = _open(settings, say)
     fixed = opened.traits.fixed_size
@@ -48,7 +57,9 @@ def _open(settings: SegmentSettings, say: Say | None) -> Segmenter:
 
 def _open_selfie(model: Model, settings: SegmentSettings, say: Say | None) -> Segmenter:
     if settings.device.startswith("gpu"):
-        raise DeviceError(f"--device {settings.device}: {model.name} runs on the CPU only: use --device cpu")
+        raise DeviceError(
+            f"--device {settings.device}: {model.name} runs on the CPU only: use --device cpu"
+        )
     if settings.needs_parts:
         raise ModelError(f"--parts: {model.name} knows no body parts: use a bodypix model")
     return Selfie(model.name, LiteRtRuntime(locate(model, say=say), SCALING))
@@ -80,7 +91,9 @@ def _open_converted(
 
     def on_device(gpu: int | None) -> Segmenter:
         if gpu is None:
-            return BodyPix(name, LiteRtRuntime(made.tflite, scaling), stride=made.stride, parts=parts)
+            return BodyPix(
+                name, LiteRtRuntime(made.tflite, scaling), stride=made.stride, parts=parts
+            )
         runtime = TensorFlowRuntime(made.saved_model, scaling, gpu=gpu)
         return BodyPix(name, runtime, stride=made.stride, parts=parts, batch_size=GPU_BATCH)
 

@@ -12,8 +12,8 @@ class Scores:
     """What a network says of a batch.
 
     `person`: float32 [N, h', w'] logits (0 is as likely as not), one grid point per network cell.
-    `parts`: float32 [N, h', w', 24] logits in the order of `vidseg.body_parts.PARTS`, or `None` where the
-    model has none or none were asked for.
+    `parts`: float32 [N, h', w', 24] logits in the order of `vidseg.body_parts.PARTS`, or `None`
+    where the model has none or none were asked for.
     """
 
     person: NDArray[np.float32]
@@ -23,7 +23,9 @@ class Scores:
         if self.person.ndim != 3:
             raise ValueError(f"person logits must be [N, h, w], got {self.person.shape}")
         if self.parts is not None and self.parts.shape != (*self.person.shape, 24):
-            raise ValueError(f"part logits must be {(*self.person.shape, 24)}, got {self.parts.shape}")
+            raise ValueError(
+                f"part logits must be {(*self.person.shape, 24)}, got {self.parts.shape}"
+            )
 
     def __repr__(self) -> str:
         return f"Scores(person={self.person.shape}, parts={None if self.parts is None else self.parts.shape})"
@@ -34,12 +36,12 @@ class Traits:
     """What the stages around a network need to know of it.
 
     `whole_side`: good short side in pixels of its input for whole frames; `person_side`: good input
-    height in pixels for one person who fills it; `margin`: share of a person's box added on each side of
-    a region of interest; `logit_bias` and `logit_gain`: what is added to the logits, and the factor on the
-    sum, that make them honest probabilities; `fixed_size`: (width, height) where the input's size can't be
-    chosen; `corner_aligned`: whether the first and last score lie on the first and last pixel (strided
-    convolutions padded to stride x n + 1) or score cells tile the picture; `batch_size`: frames per call that
-    the device likes.
+    height in pixels for one person who fills it; `margin`: share of a person's box added on each
+    side of a region of interest; `logit_bias` and `logit_gain`: what is added to the logits, and
+    the factor on the sum, that make them honest probabilities; `fixed_size`: (width, height) where
+    the input's size can't be chosen; `corner_aligned`: whether the first and last score lie on the
+    first and last pixel (strided convolutions padded to stride x n + 1) or score cells tile the
+    picture; `batch_size`: frames per call that the device likes.
     """
 
     whole_side: int

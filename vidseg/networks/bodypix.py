@@ -21,8 +21,8 @@ _LARGEST_ENLARGEMENT = 2.0
 def grid_size(width: int, height: int, side: int, stride: int) -> tuple[int, int]:
     """Return the input's (width, height), each a multiple of `stride` plus one.
 
-    The short side comes near `side`, but no nearer than at twice the region's own size; the long side
-    follows, so that the region's aspect is kept as closely as the grid allows.
+    The short side comes near `side`, but no nearer than at twice the region's own size; the long
+    side follows, so that the region's aspect is kept as closely as the grid allows.
     """
     short = min(float(side), _LARGEST_ENLARGEMENT * min(width, height))
     short_cells = max(1, round((short - 1) / stride))
@@ -39,15 +39,18 @@ class BodyPix:
     person's scores, those of 24 body parts.
     """
 
-    def __init__(self, name: str, runtime: Runtime, *, stride: int, parts: bool, batch_size: int = 1) -> None:
+    def __init__(
+        self, name: str, runtime: Runtime, *, stride: int, parts: bool, batch_size: int = 1
+    ) -> None:
         self.name = name
         self._runtime = runtime
         self._stride = stride
         self._parts = parts
         self.traits = Traits(
             whole_side=368,
-            # Through the whole chain on two DAVIS sequences IoU is 0.880, against 0.878 at 320, and 0.864 at
-            # 320 with a margin of 0.2 and a gain of 3, which leaves colour too little to decide.
+            # Through the whole chain on two DAVIS sequences IoU is 0.880, against 0.878 at 320, and
+            # 0.864 at 320 with a margin of 0.2 and a gain of 3, which leaves colour too little to
+            # decide.
             person_side=400,
             margin=0.15,
             logit_gain=2.0,

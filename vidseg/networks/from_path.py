@@ -20,7 +20,9 @@ _PROBE_SIDE = 257
 def looks_like_path(model: str) -> bool:
     """Whether ``--model`` means a file or folder rather than a name."""
     return (
-        Path(model).suffix in (".json", ".tflite") or any(c in model for c in "/\\") or Path(model).exists()
+        Path(model).suffix in (".json", ".tflite")
+        or any(c in model for c in "/\\")
+        or Path(model).exists()
     )
 
 
@@ -39,8 +41,12 @@ def tfjs_at(path: Path) -> TfjsModel | None:
 def open_tflite(path: Path, device: str, *, parts: bool) -> Segmenter:
     """Open a .tflite file: BodyPix by its strided scores, selfie by a mask as large as its input."""
     if device.startswith("gpu"):
-        raise DeviceError(f"--device {device}: {path.name} is a .tflite file, which runs on the CPU only")
-    return _open(path, litert.node_names, lambda scaling: litert.LiteRtRuntime(path, scaling), parts)
+        raise DeviceError(
+            f"--device {device}: {path.name} is a .tflite file, which runs on the CPU only"
+        )
+    return _open(
+        path, litert.node_names, lambda scaling: litert.LiteRtRuntime(path, scaling), parts
+    )
 
 
 def open_saved_model(path: Path, gpu: int | None, *, parts: bool) -> Segmenter:
@@ -49,7 +55,9 @@ def open_saved_model(path: Path, gpu: int | None, *, parts: bool) -> Segmenter:
     def runtime(scaling: Scaling) -> Runtime:
         return tensorflow.TensorFlowRuntime(path, scaling, gpu=gpu)
 
-    return _open(path, tensorflow.node_names, runtime, parts, 1 if gpu is None else tensorflow.GPU_BATCH)
+    return _open(
+        path, tensorflow.node_names, runtime, parts, 1 if gpu is None else tensorflow.GPU_BATCH
+    )
 
 
 def _open(
@@ -66,7 +74,9 @@ def _open(
     if stride == 1:
         network.close()
         if parts:
-            raise ModelError(f"{path}: gives no body parts: leave --parts out or use a bodypix model")
+            raise ModelError(
+                f"{path}: gives no body parts: leave --parts out or use a bodypix model"
+            )
         return Selfie(path.name, runtime(SCALING))
     if parts and 24 not in channels:
         raise ModelError(f"{path}: gives no body parts: leave --parts out or use another model")
@@ -79,7 +89,9 @@ def _probed(path: Path, network: Runtime) -> tuple[int, list[int]]:
     outputs = network.run(np.zeros((1, height, width, 3), np.uint8))
     person = [output for output in outputs if output.ndim == 4 and output.shape[3] == 1]
     if len(person) != 1:
-        raise ModelError(f"{path}: expected one output of one channel, got {[o.shape for o in outputs]}")
+        raise ModelError(
+            f"{path}: expected one output of one channel, got {[o.shape for o in outputs]}"
+        )
     rows = person[0].shape[1]
     if rows == height:
         return 1, [1]

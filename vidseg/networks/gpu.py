@@ -40,9 +40,9 @@ def has_cuda_libraries() -> bool:
 def choose_gpu(device: str) -> int | None:
     """Return the number of the GPU that ``--device`` calls for, `None` for the CPU.
 
-    ``auto`` takes the first GPU, where there is one and the libraries to use it; so a machine with a plain
-    install does not import TensorFlow only to find that it can't. Raises `DeviceError` for a GPU that is
-    asked for and not there.
+    ``auto`` takes the first GPU, where there is one and the libraries to use it; so a machine with
+    a plain install does not import TensorFlow only to find that it can't. Raises `DeviceError` for
+    a GPU that is asked for and not there.
     """
     if device == "cpu":
         return None
@@ -56,6 +56,10 @@ def choose_gpu(device: str) -> int | None:
             "or use --device cpu"
         )
     if number >= count:
-        there = "is 1 GPU: use gpu:0" if count == 1 else f"are {count} GPUs: use gpu:0 to gpu:{count - 1}"
+        there = (
+            "is 1 GPU: use gpu:0"
+            if count == 1
+            else f"are {count} GPUs: use gpu:0 to gpu:{count - 1}"
+        )
         raise DeviceError(f"--device {device}: there {there}")
     return number

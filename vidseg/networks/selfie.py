@@ -24,13 +24,16 @@ class Selfie:
 
     def __init__(self, name: str, runtime: Runtime) -> None:
         if runtime.input_size is None:
-            raise ModelError(f"{name}: a selfie model has an input of fixed size, this one takes any")
+            raise ModelError(
+                f"{name}: a selfie model has an input of fixed size, this one takes any"
+            )
         self.name = name
         self._runtime = runtime
         self._size = runtime.input_size
         self.traits = Traits(
             whole_side=min(self._size),
-            # Finer than the input itself: the mask is sharpened by colour on a picture of this size.
+            # Finer than the input itself: the mask is sharpened by colour on a picture of this
+            # size.
             person_side=400,
             margin=0.075,  # its input is small; at 0.125 it loses small people (hockey: IoU 0.81 to 0.72)
             logit_gain=1.0,

@@ -24,7 +24,8 @@ _LEAST_MISSING_S = Fraction(1, 4)
 class Opening:
     """What the beginning of a clip settles for all of it: its first frame and the cut that it makes.
 
-    `info`: what is known of the source, with the size, shape and colour that all frames are brought to.
+    `info`: what is known of the source, with the size, shape and colour that all frames are brought
+    to.
     """
 
     first: Frame
@@ -35,7 +36,9 @@ class Opening:
 def find_opening(settings: RenderSettings, info: VideoInfo) -> Opening:
     """Return what the beginning of the clip settles; decodes its first frame."""
     span = player_span(info, settings.start, settings.end)
-    with closing(prefetch(frames_of(info, span, Damage(), settle=True), 1, name="decode")) as frames:
+    with closing(
+        prefetch(frames_of(info, span, Damage(), settle=True), 1, name="decode")
+    ) as frames:
         return opened(settings, info, span, frames)[0]
 
 
@@ -46,7 +49,9 @@ def opened(
     first = next(frames, None)
     if first is None:
         raise InputError(f"{info.path}: there are no frames {_between(settings)}")
-    return Opening(first, _cut(info, span, first), _settled(info, first)), itertools.chain([first], frames)
+    return Opening(first, _cut(info, span, first), _settled(info, first)), itertools.chain(
+        [first], frames
+    )
 
 
 def _settled(info: VideoInfo, first: Frame) -> VideoInfo:
@@ -83,14 +88,19 @@ def expected_frames(info: VideoInfo, span: Span) -> int | None:
 
 
 def missing_s(
-    info: VideoInfo, span: Span, damage: Damage, fates: Sequence[tuple[int, str]], copied_end: Fraction
+    info: VideoInfo,
+    span: Span,
+    damage: Damage,
+    fates: Sequence[tuple[int, str]],
+    copied_end: Fraction,
 ) -> Fraction:
     """Return how many seconds the source ends before the end that its container claims.
 
     `fates`: what became of its streams; `copied_end`: where those end that were copied, in seconds.
 
-    Where it claims one for the file as a whole, all streams have to be read to tell. An index tells better
-    than the length of an MP4's track, which may or may not count what an edit list puts before it.
+    Where it claims one for the file as a whole, all streams have to be read to tell. An index tells
+    better than the length of an MP4's track, which may or may not count what an edit list puts
+    before it.
     """
     indexed = info.frame_count and is_indexed(info.container)
     if indexed or span.end is not None or info.duration is None or damage.video_end is None:
@@ -117,9 +127,9 @@ def _between(settings: RenderSettings) -> str:
 def _cut(info: VideoInfo, span: Span, first: Frame) -> Cut:
     """Return the cut whose clock begins at the start asked for, on a tick of the video's time base.
 
-    Where a frame begins within one frame of that instant, the clock begins with the frame, so that the
-    output's picture starts at once; else it begins with the frame that is on screen then (see `Span`).
-    Without a start asked for, it begins as a player's does.
+    Where a frame begins within one frame of that instant, the clock begins with the frame, so that
+    the output's picture starts at once; else it begins with the frame that is on screen then (see
+    `Span`). Without a start asked for, it begins as a player's does.
     """
     if span.start is None:
         return Cut(None, span.end, round(info.origin / first.time_base) * first.time_base)

@@ -15,7 +15,9 @@ Settings: TypeAlias = RenderSettings | PreviewSettings
 _Identity: TypeAlias = tuple[int, int]
 """Device and number of a file: the same whatever name or link leads to it."""
 
-_OF_MODELS = re.compile(r".*\.(json|tflite|pb|bin|index|data-\d+-of-\d+)|.*shard\d+of\d+", re.IGNORECASE)
+_OF_MODELS = re.compile(
+    r".*\.(json|tflite|pb|bin|index|data-\d+-of-\d+)|.*shard\d+of\d+", re.IGNORECASE
+)
 
 
 def check(settings: Settings) -> None:
@@ -25,13 +27,18 @@ def check(settings: Settings) -> None:
     _check_kept(written, lambda: read_by(settings))
 
 
-def check_batch(runs: Sequence[RenderSettings], report: Path | None, named: Sequence[Path] = ()) -> None:
+def check_batch(
+    runs: Sequence[RenderSettings], report: Path | None, named: Sequence[Path] = ()
+) -> None:
     """Raise `OutputError` where a run of a batch, or its report, would replace what any of them reads.
 
-    `named` are files that were asked for by name, also those that are taken for the result of another.
+    `named` are files that were asked for by name, also those that are taken for the result of
+    another.
     """
     written = [path for run in runs for path in written_by(run)]
-    _check_kept([*written, *([report] if report is not None else [])], lambda: _read_by_all(runs, named))
+    _check_kept(
+        [*written, *([report] if report is not None else [])], lambda: _read_by_all(runs, named)
+    )
 
 
 def written_by(settings: Settings) -> Iterator[Path]:
@@ -50,7 +57,9 @@ def read_by(settings: Settings) -> Iterator[tuple[str, Path]]:
     yield from (("the model", path) for path in _of_model(settings.segment.model))
 
 
-def _read_by_all(runs: Sequence[RenderSettings], named: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+def _read_by_all(
+    runs: Sequence[RenderSettings], named: Sequence[Path]
+) -> Iterator[tuple[str, Path]]:
     yield from (("a source", path) for run in runs for path in _pictures(run.source))
     yield from (("a source", path) for path in named)
     if runs:

@@ -31,10 +31,10 @@ from vidseg.system.timing import Stopwatch
 class PictureSink:
     """Pictures, upright, written into a hidden folder first and named when all are there.
 
-    A sequence is numbered from 1; one made of another sequence keeps its numbers, also of a cut. A folder
-    that doesn't exist is made, and appears at once. With --overwrite, what an earlier run wrote under the
-    same name is removed, lest its rest follow a shorter sequence. The copy of a photo is in sRGB and says
-    so; it keeps the photo's Exif data.
+    A sequence is numbered from 1; one made of another sequence keeps its numbers, also of a cut. A
+    folder that doesn't exist is made, and appears at once. With --overwrite, what an earlier run
+    wrote under the same name is removed, lest its rest follow a shorter sequence. The copy of a
+    photo is in sRGB and says so; it keeps the photo's Exif data.
     """
 
     full_range = True
@@ -43,10 +43,18 @@ class PictureSink:
     missing_sound_s = Fraction(0)
 
     def __init__(
-        self, target: Target, settings: RenderSettings, info: VideoInfo, *, source_bits: int, photo: bool
+        self,
+        target: Target,
+        settings: RenderSettings,
+        info: VideoInfo,
+        *,
+        source_bits: int,
+        photo: bool,
     ) -> None:
         path = target.path
-        self._plan = plan_pictures(settings.encode, path.suffix.lower(), target.content, source_bits)
+        self._plan = plan_pictures(
+            settings.encode, path.suffix.lower(), target.content, source_bits
+        )
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self._path, self._info, self._content = path, info, target.content
         self._overwrite = settings.overwrite
@@ -56,7 +64,9 @@ class PictureSink:
         self._written: list[int] = []
         self._captioned = 0
         self._durations: set[int] = set()
-        self._profile, self._exif = (srgb_profile(), read_exif(Path(info.path))) if photo else (b"", b"")
+        self._profile, self._exif = (
+            (srgb_profile(), read_exif(Path(info.path))) if photo else (b"", b"")
+        )
         self._opacity = read_opacity(Path(info.path)) if photo else None
         self._folder = self._temporary_folder()
         sound = settings.encode.audio if target.sound else "none"
@@ -66,13 +76,18 @@ class PictureSink:
             if stream.index != info.video_index:
                 self.fates.append((stream.index, "dropped"))
                 if stream.kind == "audio" and sound != "none":
-                    self.notes.append(f"audio stream {stream.index} is dropped: pictures hold no sound")
+                    self.notes.append(
+                        f"audio stream {stream.index} is dropped: pictures hold no sound"
+                    )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -89,7 +104,10 @@ class PictureSink:
 
     def blank(self, frame: Frame) -> Blank:
         """Return fresh planes to paint `frame` on."""
-        sizes = [self._layout.plane_size(index, self._info.width, self._info.height) for index in range(3)]
+        sizes = [
+            self._layout.plane_size(index, self._info.width, self._info.height)
+            for index in range(3)
+        ]
         sizes += sizes[:1] if self._content == "cutout" else []
         return Blank(tuple(as_plane(np.empty((h, w), self._layout.dtype)) for w, h in sizes))
 
@@ -157,7 +175,11 @@ class PictureSink:
 
     def _present(self) -> list[Path]:
         """Return the pictures of the target's name that exist."""
-        return [name_of(self._path, number) for number in numbers(self._path)] if self._sequence else []
+        return (
+            [name_of(self._path, number) for number in numbers(self._path)]
+            if self._sequence
+            else []
+        )
 
     def _check(self) -> None:
         """Refuse a target that can't or mustn't be written."""
@@ -166,7 +188,9 @@ class PictureSink:
             return
         folder = self._path.parent
         if not (folder if folder.exists() else folder.parent).is_dir():
-            raise OutputError(f"{self._path}: the folder {folder.parent} doesn't exist; create it first")
+            raise OutputError(
+                f"{self._path}: the folder {folder.parent} doesn't exist; create it first"
+            )
         if not self._overwrite and (there := self._present()):
             raise OutputError(
                 f"{self._path}: {there[0].name} exists already; use --overwrite to replace the sequence"
@@ -201,7 +225,11 @@ class PictureSink:
     def _warnings(self) -> list[str]:
         notes = linear_light(self._info, self._content)
         if is_hdr(self._info.colour) and self._content not in ("matte", "parts"):
-            notes.append("pictures get the clip's HDR code values as they are, which viewers take for SDR")
+            notes.append(
+                "pictures get the clip's HDR code values as they are, which viewers take for SDR"
+            )
         if self._associated and self._plan.name != "tiff":
-            notes.append(f"{self._plan.name} means straight colours; say premultiplied where it is imported")
+            notes.append(
+                f"{self._plan.name} means straight colours; say premultiplied where it is imported"
+            )
         return notes

@@ -65,9 +65,10 @@ def render(
 ) -> Report:
     """Render a clip as `settings` say and return the account of it.
 
-    `segmenter` stands in for the one that `settings.segment` names, and is left open. `progress` is called
-    with (frames done, frames expected or `None`) after every frame; `say` gets lines for the user.
-    Raises a `VidsegError` for whatever can't be done; no file is left under the output's name then.
+    `segmenter` stands in for the one that `settings.segment` names, and is left open. `progress` is
+    called with (frames done, frames expected or `None`) after every frame; `say` gets lines for the
+    user. Raises a `VidsegError` for whatever can't be done; no file is left under the output's name
+    then.
     """
     return render_alike(settings, segmenter, progress, say, whole=True)[0]
 
@@ -82,8 +83,8 @@ def render_alike(
 ) -> tuple[Report, Fraction | None]:
     """Render up to where the size or the shape of pixels changes, or the `whole` clip.
 
-    Return the account of it, and where it stopped, in seconds of the player's clock; `None`: at its end.
-    See `render` for the rest.
+    Return the account of it, and where it stopped, in seconds of the player's clock; `None`: at its
+    end. See `render` for the rest.
     """
     begun = time.perf_counter()
     watch, damage, course = Stopwatch(), Damage(), Course()
@@ -92,7 +93,10 @@ def render_alike(
     check_beside(settings, info)
     with ExitStack() as stack:
         with held_back():
-            sinks = [stack.enter_context(open_sink(target, settings, info)) for target in settings.targets]
+            sinks = [
+                stack.enter_context(open_sink(target, settings, info))
+                for target in settings.targets
+            ]
         hwaccel = choose_hwaccel(settings, sinks[0].notes)
         chain = open_chain(stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say)
         info = chain.opening.info
@@ -117,14 +121,17 @@ def render_alike(
     if stop is not None:
         settings, damage.video_end = replace(settings, end=stop - info.container_start), stop
     figures = None if quality is None else quality.collected()
-    conclude(report, settings, info, sinks, damage, course, chain.opening, watch, begun, say, figures)
+    conclude(
+        report, settings, info, sinks, damage, course, chain.opening, watch, begun, say, figures
+    )
     return report, None if stop is None else settings.end
 
 
 def check_beside(settings: RenderSettings, info: VideoInfo) -> None:
     """Raise a `VidsegError` where a timeline or a report that is asked for can't be written.
 
-    What writes these is imported where they are asked for, since it takes as long as a frame or two.
+    What writes these is imported where they are asked for, since it takes as long as a frame or
+    two.
     """
     if settings.timeline is not None:
         from vidseg.reports import timeline
@@ -161,7 +168,8 @@ class Named(Protocol):
 class Painted:
     """What waits to be written: `blanks`, one for each sink, and the `frame` that they were painted for.
 
-    Where it is measured, `mask` and `alpha` are the frame's; else only its times are kept, not its picture.
+    Where it is measured, `mask` and `alpha` are the frame's; else only its times are kept, not its
+    picture.
     """
 
     frame: Frame
@@ -198,8 +206,8 @@ def open_chain(
     """Open everything between the source and the sinks, start those, and leave its closing to `stack`.
 
     With an `opening`, found before, the clip may be entered at `begin`, a restart of
-    `vidseg.matting.restarts`: its frames and masks from there on are those of a chain that began with the
-    clip.
+    `vidseg.matting.restarts`: its frames and masks from there on are those of a chain that began
+    with the clip.
     """
     stack.enter_context(one_thread_each())
     network = None if segmenter is not None else stack.enter_context(_network(settings))
@@ -209,11 +217,15 @@ def open_chain(
     entered = span if begin is None else Span(begin - SHOT_LEAD_S, span.end, sharp=True)
     source = frames_of(info, entered, damage, hwaccel, settle=opening is None)
     decoded = watch.through("decode", source)
-    frames: Iterator[Frame] = stack.enter_context(leaving(prefetch(decoded, FRAMES_AHEAD, name="decode")))
+    frames: Iterator[Frame] = stack.enter_context(
+        leaving(prefetch(decoded, FRAMES_AHEAD, name="decode"))
+    )
     if opening is None:
         opening, frames = opened(settings, info, span, frames)
     info = opening.info
-    painter, surfaces = open_painter(settings, info, opening.first, [sink.full_range for sink in sinks])
+    painter, surfaces = open_painter(
+        settings, info, opening.first, [sink.full_range for sink in sinks]
+    )
     stack.enter_context(closing(painter))
     sinks[0].notes += painter.notes
     for sink, surface in zip(sinks, surfaces, strict=True):
@@ -287,7 +299,9 @@ def choose_hwaccel(settings: RenderSettings, notes: list[str]) -> str | None:
         return None
     trouble = hardware_trouble(settings.source, settings.hwaccel)
     if trouble is not None:
-        notes.append(f"--hwaccel {settings.hwaccel} doesn't work here ({trouble}); decoded in software")
+        notes.append(
+            f"--hwaccel {settings.hwaccel} doesn't work here ({trouble}); decoded in software"
+        )
         return None
     return settings.hwaccel
 
@@ -316,7 +330,8 @@ def painted(
 ) -> Generator[Painted, None, None]:
     """Yield what was painted of every frame for each sink, made in a thread of its own.
 
-    `measured`: whether what is yielded will be, so that it comes with all of the frame, its mask and alpha.
+    `measured`: whether what is yielded will be, so that it comes with all of the frame, its mask
+    and alpha.
     """
 
     def paint() -> Iterator[Painted]:
@@ -326,7 +341,11 @@ def painted(
             planes = tuple(itertools.chain.from_iterable(blank.planes for blank in blanks))
             alpha = chain.painter.paint(frame, mask, planes)
             watch.add("paint", since)
-            yield Painted(frame, blanks, mask, alpha) if measured else Painted(frame.without_picture, blanks)
+            yield (
+                Painted(frame, blanks, mask, alpha)
+                if measured
+                else Painted(frame.without_picture, blanks)
+            )
 
     first = chain.opening.first
     ahead = _PAINTED_AHEAD if first.width * first.height < _LARGE else _LARGE_AHEAD
@@ -345,7 +364,9 @@ def write_one(
         sink.write(one.frame, blank, watch)
 
 
-def new_report(settings: RenderSettings, info: VideoInfo, segmenter: Named, sinks: Sequence[Sink]) -> Report:
+def new_report(
+    settings: RenderSettings, info: VideoInfo, segmenter: Named, sinks: Sequence[Sink]
+) -> Report:
     """Return a report with what is known before the first frame."""
     return Report(
         source=str(settings.source),

@@ -47,12 +47,15 @@ _SQUARE = 10
 def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) -> str:
     """Write the contact sheet that `settings` ask for and return a line about it.
 
-    Only a short window of the source around each moment is decoded and segmented. `segmenter` stands in for
-    the one that `settings.segment` names, and is left open. Raises a `VidsegError` for what can't be done.
+    Only a short window of the source around each moment is decoded and segmented. `segmenter`
+    stands in for the one that `settings.segment` names, and is left open. Raises a `VidsegError`
+    for what can't be done.
     """
     output = settings.output
     if output.suffix.lower() not in FORMATS:
-        raise OutputError(f"{output}: can't tell a picture from its ending; use {', '.join(FORMATS)}")
+        raise OutputError(
+            f"{output}: can't tell a picture from its ending; use {', '.join(FORMATS)}"
+        )
     file_checks.check(settings)
     check_target(output, overwrite=settings.overwrite)
     info = look(settings.source, settings.frame_rate, settings.max_pixels)
@@ -69,7 +72,8 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
 def moments(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter) -> list[Row]:
     """Return the moments of `info`'s clip that `settings` ask for, in order: original, mask and result.
 
-    Each once; where the clip turns out to end before its header says, they are spread over what is there.
+    Each once; where the clip turns out to end before its header says, they are spread over what is
+    there.
     """
     rows = [_row(settings, info, segmenter, time) for time in _times(settings, info)]
     if not settings.at and len(rows) > 1 and rows[-1].time == rows[-2].time:
@@ -85,7 +89,11 @@ def _times(settings: PreviewSettings, info: VideoInfo) -> list[Fraction]:
         return sorted(settings.at)
     if is_photo(info):
         return [Fraction(0)]
-    end = _decoded_end(info) if info.duration is None else info.start + info.duration - info.container_start
+    end = (
+        _decoded_end(info)
+        if info.duration is None
+        else info.start + info.duration - info.container_start
+    )
     return _spread(info.start - info.container_start, end, settings.rows)
 
 
@@ -134,7 +142,9 @@ def _moment(
     end = frame.time + frame.duration * frame.time_base
     if end <= time and settings.at:
         shown, asked = (float(each - info.container_start) for each in (end, time))
-        raise SettingsError(f"--at {asked:g}: {info.path} ends at {shown:.3f} s; name an earlier time")
+        raise SettingsError(
+            f"--at {asked:g}: {info.path} ends at {shown:.3f} s; name an earlier time"
+        )
     return frame, mask
 
 
@@ -170,7 +180,9 @@ def _result(
     own_colours = settings.matte.decontaminate and not blurred
     planes = tuple(as_plane(np.empty_like(plane)) for plane in frame.planes)
     opacity = opacity_of(info, settings.background)
-    painter = ScenePainter(background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity)
+    painter = ScenePainter(
+        background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity
+    )
     with closing(painter):
         painter.paint(frame, mask, planes)
     return Frame(planes, frame.pts, frame.time_base, frame.duration, frame.format, frame.colour)
@@ -182,7 +194,9 @@ def _background(
     if settings.background != "transparent":
         return open_background(settings.background, canvas, whole_blur=hide)
     width, height = canvas.info.shown_size
-    return Still.fitted(checkerboard(width, height, max(1, round(_SQUARE * width / size[0]))), canvas)
+    return Still.fitted(
+        checkerboard(width, height, max(1, round(_SQUARE * width / size[0]))), canvas
+    )
 
 
 def _described(info: VideoInfo) -> str:

@@ -27,10 +27,10 @@ from vidseg.system.timing import Stopwatch
 class Sink(Protocol):
     """One output being written, as a context manager; left without `finish`, nothing of it remains.
 
-    `notes` and `fates` (stream index, what became of it) are for the report; `copied_end` is the end of
-    the last copied packet in seconds of the source, `broken_reads` counts failed reads of such packets, and
-    `missing_sound_s` seconds of sound that were promised and are not in the output.
-    `full_range`: whether a matte uses all code values.
+    `notes` and `fates` (stream index, what became of it) are for the report; `copied_end` is the
+    end of the last copied packet in seconds of the source, `broken_reads` counts failed reads of
+    such packets, and `missing_sound_s` seconds of sound that were promised and are not in the
+    output. `full_range`: whether a matte uses all code values.
     """
 
     codec: str
@@ -54,7 +54,10 @@ class Sink(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None: ...
 
     def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
@@ -72,7 +75,8 @@ class Sink(Protocol):
     def finish(self, end: Fraction | None = None) -> None:
         """Complete the output and give it its name.
 
-        `end`: where the source is cut after all, in seconds of its clock, behind all that was written.
+        `end`: where the source is cut after all, in seconds of its clock, behind all that was
+        written.
         """
 
 
@@ -115,7 +119,9 @@ class VideoSink:
         self.captioned = 0
         """How many of the frames that were written have closed captions."""
         audio = settings.encode.audio if target.sound else None
-        self._output = Output(target.path, info, audio, overwrite=settings.overwrite, scratch=scratch)
+        self._output = Output(
+            target.path, info, audio, overwrite=settings.overwrite, scratch=scratch
+        )
         self.notes, self.fates = self._output.notes, self._output.fates
         self.notes += caveats(self._plan, info, settings.encode, suffix, target.content)
 
@@ -123,7 +129,10 @@ class VideoSink:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._output.__exit__(kind, error, trace)
 

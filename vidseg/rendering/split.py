@@ -23,8 +23,8 @@ def render(
 ) -> Report:
     """Render like `pipeline.render`; where `settings` ask for it, to ``out.mp4``, ``out.2.mp4``, ….
 
-    Each file has its own size, its sound, and a clock that begins at 0; each may have a report. Returns the
-    account of all. Where a later one fails, the files before it stay.
+    Each file has its own size, its sound, and a clock that begins at 0; each may have a report.
+    Returns the account of all. Where a later one fails, the files before it stay.
     """
     if settings.size_change == "box":
         return pipeline.render(settings, segmenter=segmenter, progress=progress, say=say)
@@ -40,7 +40,9 @@ def render(
             )
         part = None if stop is None else replace(_numbered(settings, len(reports) + 1), start=stop)
         if part is not None and stop is not None:
-            say(f"{report.output}: ends at {float(stop):.3f} s, where the picture changes; see {part.output}")
+            say(
+                f"{report.output}: ends at {float(stop):.3f} s, where the picture changes; see {part.output}"
+            )
     return _joined(reports)
 
 
@@ -48,7 +50,9 @@ def _check(settings: RenderSettings) -> None:
     """Raise a `VidsegError` where the render can't be divided, or a file that it may come to is there."""
     if settings.output.suffix.lower() not in FORMATS or is_numbered(settings.output):
         endings = ", ".join(FORMATS)
-        raise SettingsError(f"{settings.output}: only videos are divided; use {endings}, or no --size-change")
+        raise SettingsError(
+            f"{settings.output}: only videos are divided; use {endings}, or no --size-change"
+        )
     if settings.overwrite:
         return
     for target in (target.path for target in settings.targets):
@@ -88,7 +92,9 @@ def _joined(reports: list[Report]) -> Report:
         end_s=last.end_s,
         notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
         damage={name: sum(report.damage[name] for report in reports) for name in first.damage},
-        stage_s={name: sum(report.stage_s.get(name, 0.0) for report in reports) for name in first.stage_s},
+        stage_s={
+            name: sum(report.stage_s.get(name, 0.0) for report in reports) for name in first.stage_s
+        },
         wall_s=sum(report.wall_s for report in reports),
         quality=first.quality if len(reports) == 1 else {},
     )

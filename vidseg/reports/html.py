@@ -140,7 +140,9 @@ def _tiles(report: Report) -> Iterable[str]:
 
 
 def _state(report: Report) -> str:
-    lost = [f"{count:g} {_DAMAGE.get(name, name)}" for name, count in report.damage.items() if count]
+    lost = [
+        f"{count:g} {_DAMAGE.get(name, name)}" for name, count in report.damage.items() if count
+    ]
     if lost:
         state = (
             '<div class="state bad"><strong>The source is damaged.</strong> What could be read is done; '
@@ -151,9 +153,8 @@ def _state(report: Report) -> str:
     if report.quality and not _figure(report, "coverage_percent", "most"):
         state += '<p class="state bad">No people were found in any frame.</p>'
     if report.notes:
-        state += (
-            f'<section aria-labelledby="h-notes"><h2 id="h-notes">Notes</h2>{_list(report.notes)}</section>'
-        )
+        notes = f'<h2 id="h-notes">Notes</h2>{_list(report.notes)}'
+        state += f'<section aria-labelledby="h-notes">{notes}</section>'
     return state
 
 
@@ -235,7 +236,9 @@ def _streams(report: Report) -> str:
             f"<td>{_shown(what)}{f' ({_shown(named)})' if named else ''}</td>"
             f'<td class="fate">{_shown(str(stream.get("fate", "")))}</td></tr>'
         )
-    head = "<thead><tr><th>No.</th><th>Kind</th><th>What</th><th>What became of it</th></tr></thead>"
+    head = (
+        "<thead><tr><th>No.</th><th>Kind</th><th>What</th><th>What became of it</th></tr></thead>"
+    )
     return f'<table class="stack">{head}<tbody>{rows}</tbody></table>'
 
 
@@ -259,7 +262,9 @@ def _timings(report: Report) -> str:
 def _meaning(report: Report) -> str:
     if not report.quality:
         return ""
-    terms = "".join(f"<dt><strong>{name}</strong></dt><dd>{_shown(text)}</dd>" for name, text in _MEANING)
+    terms = "".join(
+        f"<dt><strong>{name}</strong></dt><dd>{_shown(text)}</dd>" for name, text in _MEANING
+    )
     return f"<section><details><summary>What the figures mean</summary><dl>{terms}</dl></details></section>"
 
 

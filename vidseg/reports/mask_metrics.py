@@ -1,8 +1,9 @@
 """Figures on what is written, taken on the way: how much, how soft, how calm; and pictures of where.
 
-Per frame some floats are kept; pictures only of a bounded number of moments, as small JPEGs. The figures are
-taken from the alpha that the result is made of, after its edges were refined. The small masks before that
-change whenever the network looks, mostly by what refinement takes back: nobody sees that.
+Per frame some floats are kept; pictures only of a bounded number of moments, as small JPEGs. The
+figures are taken from the alpha that the result is made of, after its edges were refined. The small
+masks before that change whenever the network looks, mostly by what refinement takes back: nobody
+sees that.
 
 - coverage: mean of alpha over the whole frame, in per cent: the share of the picture that is people.
 - softness: width of the band of alpha in (0.1, 0.9) along the edge, in pixels of the source: area of the band
@@ -66,7 +67,8 @@ class _Surface(Protocol):
 class _Seen:
     """What is compared from frame to frame, each [h, w] on one grid over the whole frame.
 
-    `people`: alpha in [0, 1]; `luma`: 8-bit codes; `parts`: numbers of body parts, where a map is made.
+    `people`: alpha in [0, 1]; `luma`: 8-bit codes; `parts`: numbers of body parts, where a map is
+    made.
     """
 
     people: NDArray[np.float32]
@@ -93,7 +95,8 @@ class Meter:
 class Quality:
     """Collects figures; with `pictures`, also of the worst moments and of some spaced evenly.
 
-    `meter` has seen the frames before; `part`: what is collected will be joined with that of other parts.
+    `meter` has seen the frames before; `part`: what is collected will be joined with that of other
+    parts.
     """
 
     def __init__(
@@ -138,7 +141,9 @@ class Quality:
         if settings.report is None:
             return None
         pictures = settings.report.suffix.lower() in PAGES
-        made = cls(info, pictures=pictures, premultiplied=settings.premultiplied, meter=meter, part=part)
+        made = cls(
+            info, pictures=pictures, premultiplied=settings.premultiplied, meter=meter, part=part
+        )
         made._surface = surface
         return made
 
@@ -163,7 +168,11 @@ class Quality:
 
     def collected(self) -> Collected:
         """Return the figures so far, with the pictures that were taken."""
-        worst = [replace(m, reasons=(name,)) for name, peaks in self._peaks.items() for m in peaks.found()]
+        worst = [
+            replace(m, reasons=(name,))
+            for name, peaks in self._peaks.items()
+            for m in peaks.found()
+        ]
         self._collected.pictures = [*worst, *self._even]
         return self._collected
 
@@ -217,7 +226,9 @@ def _on_grid(frame: Frame, mask: Mask, people: NDArray[np.float32]) -> _Seen:
     return _Seen(people, np.asarray(luma, np.uint8), _parts_on_grid(frame, mask, people))
 
 
-def _parts_on_grid(frame: Frame, mask: Mask, people: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+def _parts_on_grid(
+    frame: Frame, mask: Mask, people: NDArray[np.float32]
+) -> NDArray[np.uint8] | None:
     if mask.parts is None:
         return None
     height, width = people.shape
@@ -240,11 +251,17 @@ def _flicker(before: _Seen, now: _Seen) -> float:
         return math.nan
     changed = cv2.absdiff(before.people, now.people)
     if before.parts is not None and now.parts is not None:
-        both = np.where(before.parts != now.parts, np.minimum(before.people, now.people), np.float32(0))
+        both = np.where(
+            before.parts != now.parts, np.minimum(before.people, now.people), np.float32(0)
+        )
         changed = np.maximum(changed, both)
-    moved = cv2.dilate(cv2.absdiff(before.luma, now.luma), np.ones((3, 3), np.uint8)).astype(np.float32)
+    moved = cv2.dilate(cv2.absdiff(before.luma, now.luma), np.ones((3, 3), np.uint8)).astype(
+        np.float32
+    )
     unexplained = float((changed * np.exp(-np.square(moved / _SAME))).sum())
-    people = max(float(before.people.sum()), float(now.people.sum()), _LEAST_PEOPLE * now.people.size)
+    people = max(
+        float(before.people.sum()), float(now.people.sum()), _LEAST_PEOPLE * now.people.size
+    )
     return 100 * unexplained / people
 
 

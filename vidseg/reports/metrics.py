@@ -19,8 +19,8 @@ APART_S = 0.5
 class Limits:
     """Which peaks of a figure deserve a look: `most` at most, of `least` or more, `above` times the median.
 
-    Found by eye, on half of some clips, and checked on the others: what flickers less than this nobody sees
-    in a picture, and an edge as soft as it always is tells nothing.
+    Found by eye, on half of some clips, and checked on the others: what flickers less than this
+    nobody sees in a picture, and an edge as soft as it always is tells nothing.
     """
 
     most: int
@@ -55,8 +55,8 @@ class Figures:
 class Moment:
     """A frame with JPEGs of what it was, its mask and the result; `time` in seconds of the player's clock.
 
-    `reasons`: the figures that have a peak here, ``flicker`` or ``softness``; none for one of those that
-    are spaced evenly.
+    `reasons`: the figures that have a peak here, ``flicker`` or ``softness``; none for one of those
+    that are spaced evenly.
     """
 
     time: float
@@ -78,8 +78,8 @@ _Kept = TypeVar("_Kept", bound=_Timed)
 class Peaks(Generic[_Kept]):
     """The highest peaks of one figure, and something kept of each: exact, in one pass, with bounded memory.
 
-    A peak is a frame whose value, of `least` or more, no frame less than half a second away exceeds; of
-    equals the first. At most `most` are kept, the highest, of equals the first.
+    A peak is a frame whose value, of `least` or more, no frame less than half a second away
+    exceeds; of equals the first. At most `most` are kept, the highest, of equals the first.
     """
 
     def __init__(self, most: int, least: float) -> None:
@@ -135,7 +135,9 @@ class Collected:
     """
 
     times: "array[float]" = field(default_factory=lambda: array("d"))
-    columns: "dict[str, array[float]]" = field(default_factory=lambda: {name: array("f") for name in _NAMES})
+    columns: "dict[str, array[float]]" = field(
+        default_factory=lambda: {name: array("f") for name in _NAMES}
+    )
     cuts: list[float] = field(default_factory=list)
     pictures: list[Moment] = field(default_factory=list)
 
@@ -158,7 +160,9 @@ class Collected:
             for time in self.peaks(name, limits):
                 reasons.setdefault(time, []).append(name)
         taken = {moment.time: moment for moment in self.pictures}
-        worst = [replace(taken[t], reasons=tuple(names)) for t, names in reasons.items() if t in taken]
+        worst = [
+            replace(taken[t], reasons=tuple(names)) for t, names in reasons.items() if t in taken
+        ]
         even = [m for m in self.pictures if not m.reasons and m.time not in reasons]
         return sorted([*worst, *thinned(even, _MOST_EVEN)], key=lambda moment: moment.time)
 
@@ -191,13 +195,16 @@ class Collected:
     def _curve(self, values: Mapping[str, NDArray[np.float64]]) -> dict[str, list[float | None]]:
         """Return the figures over time in at most 2000 points, each for a run of frames.
 
-        Coverage and softness are means, flicker the most of the run; its time is that of its first frame.
+        Coverage and softness are means, flicker the most of the run; its time is that of its first
+        frame.
         """
         run = max(1, -(-len(self.times) // _MOST_POINTS))
         starts = range(0, len(self.times), run)
         curve: dict[str, list[float | None]] = {"time_s": [round(self.times[i], 6) for i in starts]}
         for name, key in _NAMES.items():
-            curve[key] = [_of_run(values[name][i : i + run], peak=name in _PEAK_SHOWN) for i in starts]
+            curve[key] = [
+                _of_run(values[name][i : i + run], peak=name in _PEAK_SHOWN) for i in starts
+            ]
         return curve
 
     def as_json(self) -> dict[str, Any]:
@@ -207,7 +214,12 @@ class Collected:
             for m in self.pictures
         ]
         columns = {name: list(column) for name, column in self.columns.items()}
-        return {"times": list(self.times), "columns": columns, "cuts": self.cuts, "pictures": pictures}
+        return {
+            "times": list(self.times),
+            "columns": columns,
+            "cuts": self.cuts,
+            "pictures": pictures,
+        }
 
     @classmethod
     def from_json(cls, read: Mapping[str, Any]) -> "Collected":
@@ -257,7 +269,12 @@ def _summary(values: NDArray[np.float64]) -> dict[str, float | None]:
     known = values[~np.isnan(values)]
     if not known.size:
         return dict.fromkeys(("mean", "least", "most", "p95"))
-    found = {"mean": known.mean(), "least": known.min(), "most": known.max(), "p95": np.quantile(known, 0.95)}
+    found = {
+        "mean": known.mean(),
+        "least": known.min(),
+        "most": known.max(),
+        "p95": np.quantile(known, 0.95),
+    }
     return {name: round(float(value), 4) for name, value in found.items()}
 
 

@@ -11,8 +11,9 @@ class Report:
     """The account of one run; `vidseg … --report FILE.json` writes it. docs/report.md tells all of it.
 
     Times are in seconds. `streams` lists every stream of the source with its fate; `notes` are the
-    sentences the user was told; `damage` counts what could not be read (all zero for a sound source).
-    `stage_s` is the time each stage was busy; stages overlap, so they add up to more than `wall_s`.
+    sentences the user was told; `damage` counts what could not be read (all zero for a sound
+    source). `stage_s` is the time each stage was busy; stages overlap, so they add up to more than
+    `wall_s`.
     """
 
     source: str

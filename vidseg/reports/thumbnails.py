@@ -28,7 +28,9 @@ def picture_of(frame: Frame, info: VideoInfo, size: tuple[int, int]) -> Rgb:
     """Return the frame at `size` (width, height), uint8 [h, w, 3]; HDR is brought to SDR."""
     coded = small_rgb(frame, Box(0, 0, frame.width, frame.height), *_coded(info, size))
     if is_hdr(frame.colour):
-        coded = np.rint(sdr_from(coded.astype(np.float32) / 255, frame.colour) * 255).astype(np.uint8)
+        coded = np.rint(sdr_from(coded.astype(np.float32) / 255, frame.colour) * 255).astype(
+            np.uint8
+        )
     return np.ascontiguousarray(info.orientation.upright(coded), np.uint8)
 
 

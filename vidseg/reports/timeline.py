@@ -47,8 +47,8 @@ class Span:
 class Piece:
     """A stretch of a track: `duration` seconds of a media file from `start` on, or a gap without `media`.
 
-    `media` is a file, the name of numbered pictures, or a colour; `length` is how long it is, `None` for
-    what lasts as long as one likes.
+    `media` is a file, the name of numbered pictures, or a colour; `length` is how long it is,
+    `None` for what lasts as long as one likes.
     """
 
     duration: Fraction
@@ -72,7 +72,9 @@ def check(settings: RenderSettings, info: VideoInfo) -> None:
     if path is None:
         return
     if is_photo(info):
-        raise OutputError(f"{path}: a timeline is for clips, {info.path} is a photo; leave out --otio")
+        raise OutputError(
+            f"{path}: a timeline is for clips, {info.path} is a photo; leave out --otio"
+        )
     if settings.background != "transparent":
         background = Path(settings.background)
         if is_sequence(background):
@@ -93,11 +95,17 @@ def _check_fcpxml(path: Path, settings: RenderSettings, info: VideoInfo) -> None
     if rate not in _FCPXML_RATES:
         known = ", ".join(map(str, _FCPXML_RATES))
         shown = "a varying rate" if rate is None else f"{float(rate):.6g}"
-        raise OutputError(f"{path}: FCPXML is written for {known} frames/s, this is {shown}; use .otio")
+        raise OutputError(
+            f"{path}: FCPXML is written for {known} frames/s, this is {shown}; use .otio"
+        )
     if is_numbered(settings.output):
-        raise OutputError(f"{path}: FCPXML can't name numbered pictures; write a video, or use .otio")
+        raise OutputError(
+            f"{path}: FCPXML can't name numbered pictures; write a video, or use .otio"
+        )
     if settings.background != "transparent" and not Path(settings.background).exists():
-        raise OutputError(f"{path}: FCPXML can't hold -b {settings.background}; give a picture, or use .otio")
+        raise OutputError(
+            f"{path}: FCPXML can't hold -b {settings.background}; give a picture, or use .otio"
+        )
 
 
 def write(settings: RenderSettings, info: VideoInfo, span: Span, frames: int) -> None:
@@ -127,7 +135,9 @@ def write(settings: RenderSettings, info: VideoInfo, span: Span, frames: int) ->
     except OutputError as error:
         raise OutputError(f"{path}: {error}; the render is done, use .otio") from error
     except Exception as error:  # adapters raise whatever they like
-        raise OutputError(f"{path}: the timeline can't be written: {error}; the render is done") from error
+        raise OutputError(
+            f"{path}: the timeline can't be written: {error}; the render is done"
+        ) from error
 
 
 def rows_of(
@@ -143,7 +153,8 @@ def rows_of(
     if settings.background != "transparent":
         behind = list(_behind(settings.background, length))
     yield Row("Background", False, [*late, *behind])
-    # A video's own clock, as players count it, begins with its earliest stream, which may be the sound.
+    # A video's own clock, as players count it, begins with its earliest stream, which may be the
+    # sound.
     ahead = Fraction(0) if is_numbered(settings.output) else span.first - begin
     yield Row("People", False, [*late, Piece(length, settings.output, ahead, ahead + length)])
     known = [end for _, end in sounds if end is not None]
@@ -223,8 +234,13 @@ def _timeline(
     otio: Any, settings: RenderSettings, rows: Sequence[Row], rate: Fraction | None, info: VideoInfo
 ) -> Any:
     clock = _Clock(otio, rate, info.time_base)
-    made = otio.schema.Timeline(printable(settings.output.stem), global_start_time=clock.time(Fraction(0)))
-    made.metadata["vidseg"] = {"source": printable(settings.source.resolve()), "version": vidseg.__version__}
+    made = otio.schema.Timeline(
+        printable(settings.output.stem), global_start_time=clock.time(Fraction(0))
+    )
+    made.metadata["vidseg"] = {
+        "source": printable(settings.source.resolve()),
+        "version": vidseg.__version__,
+    }
     for row in rows:
         kind = otio.schema.TrackKind.Audio if row.sound else otio.schema.TrackKind.Video
         track = otio.schema.Track(row.name, kind=kind)
@@ -296,7 +312,9 @@ def _otio(path: Path) -> Any:
     try:
         otio = importlib.import_module("opentimelineio")
     except ImportError as error:
-        raise OutputError(f"{path}: OpenTimelineIO is not installed: pip install 'vidseg[otio]'") from error
+        raise OutputError(
+            f"{path}: OpenTimelineIO is not installed: pip install 'vidseg[otio]'"
+        ) from error
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in otio.adapters.suffixes_with_defined_adapters(write=True):
         raise OutputError(

@@ -10,8 +10,8 @@ from pathlib import Path
 def declared_md5(headers: Mapping[str, str]) -> bytes | None:
     """Return the MD5 of the body that a response's headers declare; `None` where they declare none.
 
-    Google's bucket sends ``x-goog-hash: crc32c=…,md5=…``, others ``Content-MD5`` (RFC 1864). Both are of the
-    bytes that were sent, so that they say nothing of what was unpacked on arrival.
+    Google's bucket sends ``x-goog-hash: crc32c=…,md5=…``, others ``Content-MD5`` (RFC 1864). Both
+    are of the bytes that were sent, so that they say nothing of what was unpacked on arrival.
     """
     if any(headers.get(name, "identity") != "identity" for name in _ENCODINGS):
         return None

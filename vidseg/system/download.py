@@ -65,10 +65,11 @@ def fetch_file(
 ) -> None:
     """Download `url` to `target` unless an intact copy is there.
 
-    The file is fetched under a temporary name beside `target`, `check` may refuse it with a `ModelError`,
-    its checksum is recorded, and then it gets its name; so several processes may fetch the same file at
-    once. A copy that no longer matches its record is fetched anew, and so is, once, a file that is not what
-    the server declares it to be. Raises `DownloadError` with the address, the reason and `ways_out`.
+    The file is fetched under a temporary name beside `target`, `check` may refuse it with a
+    `ModelError`, its checksum is recorded, and then it gets its name; so several processes may
+    fetch the same file at once. A copy that no longer matches its record is fetched anew, and so
+    is, once, a file that is not what the server declares it to be. Raises `DownloadError` with the
+    address, the reason and `ways_out`.
     """
     if is_intact(target):
         return
@@ -143,7 +144,9 @@ def _retrieve_once(url: str, target: Path, known_sha256: str | None, progress: b
 
     pooch.get_logger().setLevel(logging.WARNING)  # it would print every file's checksum
     with _bar(url) if progress else nullcontext(False) as bar:
-        downloader = pooch.HTTPDownloader(progressbar=bar, timeout=TIMEOUT_S, hooks={"response": note})
+        downloader = pooch.HTTPDownloader(
+            progressbar=bar, timeout=TIMEOUT_S, hooks={"response": note}
+        )
         try:
             pooch.retrieve(url, known_sha256, target.name, target.parent, downloader=downloader)
         finally:
@@ -168,17 +171,23 @@ def _reason(error: Exception, target: Path, elsewhere: str) -> str | None:
 
     match error:
         case requests.HTTPError() if error.response is not None:
-            return f"the server answered {error.response.status_code} {error.response.reason}".rstrip()
+            return (
+                f"the server answered {error.response.status_code} {error.response.reason}".rstrip()
+            )
         case requests.Timeout():
             return f"the server was silent for {TIMEOUT_S} s"
-        case requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError():
+        case (
+            requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError()
+        ):
             return "the connection broke before the file was whole"
         case requests.ConnectionError():
             return f"no connection ({_innermost(error)})"
         case requests.RequestException():
             return str(error)
         case OSError():
-            what = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+            what = (
+                "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+            )
             return f"{what} (writing to {target.parent}; {elsewhere} names another place)"
         case _DamagedError():
             return "it arrived damaged twice: its checksum is not the one that the server declares"

@@ -45,7 +45,9 @@ def _begun(name: str, most: int) -> str:
 
 def _longest(folder: Path) -> int:
     """Return how many bytes a name in `folder` may have."""
-    with suppress(OSError, ValueError, AttributeError):  # no such folder yet, or a system that doesn't tell
+    with suppress(
+        OSError, ValueError, AttributeError
+    ):  # no such folder yet, or a system that doesn't tell
         most = os.pathconf(folder, "PC_NAME_MAX")
         return min(_MOST_BYTES, most) if most > 0 else _MOST_BYTES
     return _MOST_BYTES

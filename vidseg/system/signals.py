@@ -13,8 +13,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def held_back() -> Iterator[None]:
     """Let interrupts wait until the block is done; the first that came is raised then.
 
-    For short blocks: what opens a file and hands it to the one who closes it, or renames several files that
-    belong together. Python delivers signals to the main thread only, so elsewhere this does nothing.
+    For short blocks: what opens a file and hands it to the one who closes it, or renames several
+    files that belong together. Python delivers signals to the main thread only, so elsewhere this
+    does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

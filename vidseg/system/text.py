@@ -14,7 +14,8 @@ _SPACES_AND_JOINERS = re.compile("[\xa0\u1680\u2000-\u200a\u200c\u200d\u202f\u20
 def printable(text: object) -> str:
     r"""Return text in one line, its unprintable characters escaped as Python writes them.
 
-    A tag can't clear or retitle a terminal by it; a byte of a name that is no UTF-8 is shown as ``\udce9``.
+    A tag can't clear or retitle a terminal by it; a byte of a name that is no UTF-8 is shown as
+    ``\udce9``.
     """
     shown = str(text)
     if shown.isprintable():

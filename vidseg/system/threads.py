@@ -34,14 +34,17 @@ def prefetch(
 ) -> Generator[T, None, None]:
     """Yield the items of `source`, which is consumed by a thread at most `depth` items ahead.
 
-    An exception of `source` is re-raised here, after the items before it. However the generator ends
-    (exhausted, closed, or dropped after an exception in the consumer), the thread is joined and a
-    generator `source` is closed in that thread, so that what it holds open is closed where it was opened.
-    Raises `StalledError` where `source` gives nothing for `stall_s` seconds; its thread is then left behind.
+    An exception of `source` is re-raised here, after the items before it. However the generator
+    ends (exhausted, closed, or dropped after an exception in the consumer), the thread is joined
+    and a generator `source` is closed in that thread, so that what it holds open is closed where it
+    was opened. Raises `StalledError` where `source` gives nothing for `stall_s` seconds; its thread
+    is then left behind.
     """
     items: queue.Queue[object] = queue.Queue(maxsize=depth)
     stop = threading.Event()
-    worker = threading.Thread(target=_work, args=(iter(source), items, stop), name=name, daemon=True)
+    worker = threading.Thread(
+        target=_work, args=(iter(source), items, stop), name=name, daemon=True
+    )
     worker.start()
     patience: float | None = None
     try:
@@ -60,15 +63,17 @@ def prefetch(
 class Begun(Generic[T]):
     """A call that runs in a thread while its caller does something else.
 
-    As a context manager: with the end of the block the thread has ended too, whether or not anybody asked
-    for the result.
+    As a context manager: with the end of the block the thread has ended too, whether or not anybody
+    asked for the result.
     """
 
     def __init__(self, call: Callable[[], T], *, name: str) -> None:
         self._call = call
         self._given: list[T] = []
         self._error: BaseException | None = None
-        self._ended = threading.Event()  # Python takes a thread for ended whose `join` was interrupted
+        self._ended = (
+            threading.Event()
+        )  # Python takes a thread for ended whose `join` was interrupted
         self._worker = threading.Thread(target=self._work, name=name, daemon=True)
 
     def __enter__(self) -> Self:
@@ -76,7 +81,10 @@ class Begun(Generic[T]):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._ended.wait()
         self._worker.join()
@@ -115,7 +123,8 @@ def leaving(stage: Generator[T, None, None]) -> Iterator[Generator[T, None, None
 class _OneThreadEach:
     """Keeps OpenCV from dividing the work of a stage: stages run beside each other, and share the cores.
 
-    The setting is the process's: of several renders at once the first saves it, and the last restores it.
+    The setting is the process's: of several renders at once the first saves it, and the last
+    restores it.
     """
 
     def __init__(self) -> None:
@@ -146,7 +155,9 @@ def _get(items: "queue.Queue[object]", name: str, stall_s: float) -> object:
     try:
         return items.get(timeout=stall_s)
     except queue.Empty:
-        raise StalledError(f"the {name} stage gave nothing for {stall_s:g} s; the run is ended") from None
+        raise StalledError(
+            f"the {name} stage gave nothing for {stall_s:g} s; the run is ended"
+        ) from None
 
 
 def _work(source: Iterator[T], items: "queue.Queue[object]", stop: threading.Event) -> None:

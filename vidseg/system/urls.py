@@ -1,7 +1,7 @@
 """Web addresses in place of files: fetched whole, into a folder that is gone after the run.
 
-A source is read several times, and a connection that breaks must not pass for a clip that ends. What came
-is opened like any file, so that a playlist among it reaches nothing.
+A source is read several times, and a connection that breaks must not pass for a clip that ends.
+What came is opened like any file, so that a playlist among it reaches nothing.
 """
 
 import re
@@ -28,15 +28,17 @@ def is_address(name: str) -> bool:
 def fetched(names: Sequence[str], *, allowed: bool, say: Say) -> Iterator[tuple[str, ...]]:
     """Give the names back, those of addresses replaced by paths of files that last as long as the block.
 
-    `say` is told of each. Raises `InputError` for an address where these are not `allowed`, `DownloadError`
-    where one can't be fetched whole.
+    `say` is told of each. Raises `InputError` for an address where these are not `allowed`,
+    `DownloadError` where one can't be fetched whole.
     """
     addresses = [name for name in names if is_address(name)]
     if not addresses:
         yield tuple(names)
         return
     if not allowed:
-        raise InputError(f"{addresses[0]}: addresses are fetched with --allow-urls only; or {_WAY_OUT}")
+        raise InputError(
+            f"{addresses[0]}: addresses are fetched with --allow-urls only; or {_WAY_OUT}"
+        )
     import tempfile  # for addresses only, as the means to fetch them
 
     with tempfile.TemporaryDirectory(prefix="vidseg-") as folder:

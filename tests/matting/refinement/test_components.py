@@ -39,7 +39,9 @@ def test_a_hole_that_only_colour_made_is_closed() -> None:
     np.testing.assert_array_equal(solid(with_square(body(), 100, 70, 8, 0.1), body()), body())
 
 
-@pytest.mark.parametrize(("side", "said"), [(8, 0.0), (40, 0.3)], ids=["seen by the network", "large"])
+@pytest.mark.parametrize(
+    ("side", "said"), [(8, 0.0), (40, 0.3)], ids=["seen by the network", "large"]
+)
 def test_daylight_between_arm_and_body_stays(side: int, said: float) -> None:
     mask = with_square(body(), 90, 60, side, 0.0)
     np.testing.assert_array_equal(solid(mask, with_square(body(), 90, 60, side, said)), mask)

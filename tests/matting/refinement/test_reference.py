@@ -40,7 +40,9 @@ def alpha_plane(seed: int, width: int, height: int, layout: PixelFormat) -> Plan
     plane = np.repeat(np.repeat(coarse, 6, 0), 6, 1)[:height, :width]
     mixed = random.random(plane.shape) < 0.02
     return as_plane(
-        np.where(mixed, random.integers(0, layout.peak + 1, plane.shape), plane).astype(layout.dtype)
+        np.where(mixed, random.integers(0, layout.peak + 1, plane.shape), plane).astype(
+            layout.dtype
+        )
     )
 
 
@@ -76,7 +78,9 @@ def test_compositing_is_the_weighted_mean(seed: int, width: int, height: int, na
 
 @bounded(max_examples=60, deadline=None)
 @given(SEEDS, SIDES, SIDES, NAMES)
-def test_hiding_some_leaves_the_rest_to_the_bit(seed: int, width: int, height: int, name: str) -> None:
+def test_hiding_some_leaves_the_rest_to_the_bit(
+    seed: int, width: int, height: int, name: str
+) -> None:
     frame = picture(seed, width, height, name)
     alpha = Alpha.of(alpha_plane(seed, width, height, frame.format), frame.format)
     hidden = Blur(12, whole=True).planes(frame, alpha.complement.plane)
@@ -92,7 +96,9 @@ def whole_alpha(frame: Frame, person: NDArray[np.float32], box: Box, side: int) 
     peak = frame.format.peak
     luma = frame.planes[0][box.top : box.bottom, box.left : box.right].astype(np.float64) / peak
     rows, columns = person.shape
-    padded = np.pad(luma, ((0, rows * side - luma.shape[0]), (0, columns * side - luma.shape[1])), "edge")
+    padded = np.pad(
+        luma, ((0, rows * side - luma.shape[0]), (0, columns * side - luma.shape[1])), "edge"
+    )
     small = padded.reshape(rows, side, columns, side).mean(axis=(1, 3))
 
     def mean(values: Doubles) -> Doubles:
@@ -103,7 +109,8 @@ def whole_alpha(frame: Frame, person: NDArray[np.float32], box: Box, side: int) 
     slope /= mean(small * small) - mean(small) ** 2 + 1e-3
     offset = mean(likely) - slope * mean(small)
     full = [
-        cv2.resize(mean(each), padded.shape[::-1], interpolation=cv2.INTER_LINEAR) for each in (slope, offset)
+        cv2.resize(mean(each), padded.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        for each in (slope, offset)
     ]
     found = np.clip((full[0] * padded + full[1] - 0.5) / 0.7 + 0.5, 0, 1)
     return np.asarray(found[: luma.shape[0], : luma.shape[1]], np.float64)
@@ -117,15 +124,24 @@ def test_refining_is_the_guided_filter_in_its_band(
     """And elsewhere what the mask says: 0 or the peak, and 0 beyond its box."""
     frame = picture(seed, width, height, name)
     side = data.draw(st.sampled_from([2, 4]))
-    left, top = (side * data.draw(st.integers(0, (length - 1) // side)) for length in (width, height))
+    left, top = (
+        side * data.draw(st.integers(0, (length - 1) // side)) for length in (width, height)
+    )
     box = grid.aligned(
-        Box(left, top, data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))),
+        Box(
+            left,
+            top,
+            data.draw(st.integers(left + 1, width)),
+            data.draw(st.integers(top + 1, height)),
+        ),
         side,
         frame,
     )
     shape = grid.size(box, side)[::-1]
     noise = np.random.default_rng(seed).random(shape).astype(np.float32)
-    person = np.clip(np.asarray(cv2.GaussianBlur(noise, (0, 0), 2)) * 8 - 3.5, 0, 1).astype(np.float32)
+    person = np.clip(np.asarray(cv2.GaussianBlur(noise, (0, 0), 2)) * 8 - 3.5, 0, 1).astype(
+        np.float32
+    )
     mask = Mask(person, box, picture=grid.picture(frame, box, side))
     side = mask.cell  # a box narrower than a cell fits several sizes of cells
     assert side
@@ -138,7 +154,9 @@ def test_refining_is_the_guided_filter_in_its_band(
     band = banded[box.top : box.bottom, box.left : box.right] > 0
     peak = frame.format.peak
     # Means of luma are codes, rounded once a halving, and slopes may be steep.
-    assert (np.abs(inside - peak * whole_alpha(frame, person, box, side))[band] <= 0.05 * peak).all()
+    assert (
+        np.abs(inside - peak * whole_alpha(frame, person, box, side))[band] <= 0.05 * peak
+    ).all()
     sure = np.repeat(np.repeat(person > 0.5, side, 0), side, 1)[: box.height, : box.width]
     assert np.array_equal(inside[~band], peak * sure[~band])
     outside = alpha.plane.copy()
@@ -147,12 +165,16 @@ def test_refining_is_the_guided_filter_in_its_band(
 
 
 @pytest.mark.parametrize("name", list(WORKING_FORMATS))
-@pytest.mark.parametrize("size", [(1, 1), (1, 4), (4, 1), (2, 2), (1, 9), (3, 1), (7, 5), (161, 121)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 4), (4, 1), (2, 2), (1, 9), (3, 1), (7, 5), (161, 121)]
+)
 def test_the_smallest_pictures_are_refined(name: str, size: tuple[int, int]) -> None:
     """The side of cells was told by the width alone, so that a picture of one column had none at all."""
     frame = picture(3, *size, name)
     person = np.ones((-(-size[1] // 2), -(-size[0] // 2)), np.float32)
     alpha = refine(frame, Mask(person, Box(0, 0, *size)), MatteSettings(grow=1, feather=1))
     assert (alpha.plane == frame.format.peak).all()
-    for plane, expected in zip(with_edge(frame, alpha, foreground(frame, alpha)), frame.planes, strict=True):
+    for plane, expected in zip(
+        with_edge(frame, alpha, foreground(frame, alpha)), frame.planes, strict=True
+    ):
         assert np.array_equal(plane, expected)

@@ -19,7 +19,8 @@ def flat(width: int, height: int, name: str) -> Frame:
     """Return a frame of even grey."""
     form = WORKING_FORMATS[name]
     planes = tuple(
-        np.full(form.plane_size(i, width, height)[::-1], form.peak // 2, form.dtype) for i in range(3)
+        np.full(form.plane_size(i, width, height)[::-1], form.peak // 2, form.dtype)
+        for i in range(3)
     )
     return Frame(planes, 0, Fraction(1, 25), 1, form, Colour())
 
@@ -58,7 +59,9 @@ def test_foreground_leaves_the_decoders_planes_alone(name: str) -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_large_growth_equals_opencvs(pixels: int, dtype: Any) -> None:
     """OpenCV tries every pixel of the ellipse: `--grow 200` took a second for a frame of 720p."""
-    plane = np.random.default_rng(2).integers(0, np.iinfo(dtype).max, (45, 70), dtype, endpoint=True)
+    plane = np.random.default_rng(2).integers(
+        0, np.iinfo(dtype).max, (45, 70), dtype, endpoint=True
+    )
     plane[8:, 9:] = 0 if pixels > 0 else np.iinfo(dtype).max
     size = 2 * abs(pixels) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))

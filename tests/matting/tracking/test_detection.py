@@ -30,7 +30,10 @@ def prediction(people: list[Box], box: Box = WHOLE) -> Prediction:
     """Return a prediction for a box of a frame that shows some people, one score a pixel."""
     logits = np.full((box.height, box.width), -6, np.float32)
     for each in people:
-        rows, columns = slice(each.top - box.top, each.bottom - box.top), slice(each.left - box.left, None)
+        rows, columns = (
+            slice(each.top - box.top, each.bottom - box.top),
+            slice(each.left - box.left, None),
+        )
         logits[rows, columns][:, : each.width] = 6
     return Prediction(box, logits, logits, False, box.width, box.height)
 
@@ -43,10 +46,13 @@ class Scripted(Inference):
         self.regions = 0
         self._whole, self._closer = whole, closer
 
-    def predict(self, frames: Sequence[Frame], boxes: Sequence[Box], scale: float) -> list[Prediction]:
+    def predict(
+        self, frames: Sequence[Frame], boxes: Sequence[Box], scale: float
+    ) -> list[Prediction]:
         self.regions += sum(box != WHOLE for box in boxes)
         return [
-            prediction(self._whole if box == WHOLE else _covered(box, self._closer), box) for box in boxes
+            prediction(self._whole if box == WHOLE else _covered(box, self._closer), box)
+            for box in boxes
         ]
 
 
@@ -130,7 +136,9 @@ def test_what_stays_the_same_is_not_looked_at_again(drift: int, again: bool) -> 
     network = Credulous()
     for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(iter(frames)):
         assert not full_size(mask, 320, 180)[:, 190:].any()
-    spans = 48 // 8 + 1  # each ends with a look at a whole frame; then one at the person, one at the rock
+    spans = (
+        48 // 8 + 1
+    )  # each ends with a look at a whole frame; then one at the person, one at the rock
     assert (network.frames > spans + 2) is again
 
 
@@ -163,7 +171,9 @@ def test_a_strip_is_not_searched() -> None:
     assert regions.tiles(Box(0, 0, 5000, 3)) == regions.tiles(Box(0, 0, 3, 5000)) == []
 
 
-@pytest.mark.parametrize(("width", "height", "count"), [(1920, 1080, 3), (480, 854, 3), (64, 60, 0)])
+@pytest.mark.parametrize(
+    ("width", "height", "count"), [(1920, 1080, 3), (480, 854, 3), (64, 60, 0)]
+)
 def test_parts_cover_the_frame(width: int, height: int, count: int) -> None:
     tiles = regions.tiles(Box(0, 0, width, height))
     assert len(tiles) == count

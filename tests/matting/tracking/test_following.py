@@ -55,7 +55,9 @@ def test_someone_far_away_is_not_lost_between_two_looks_at_the_whole_frame() -> 
 
 
 def test_several_people_are_all_found() -> None:
-    boxes = [[person(20 + 2 * i), person(500 - 2 * i), person(300, 20 + i, 20, 50)] for i in range(30)]
+    boxes = [
+        [person(20 + 2 * i), person(500 - 2 * i), person(300, 20 + i, 20, 50)] for i in range(30)
+    ]
     assert min(overlaps(boxes, FakeSegmenter(side=180))) > 0.75
 
 

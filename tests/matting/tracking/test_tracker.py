@@ -28,7 +28,9 @@ def test_frames_out_are_frames_in(count: int) -> None:
 
 
 def test_an_empty_room_gives_an_empty_mask() -> None:
-    for _, mask in Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(frames_of([[]] * 20)):
+    for _, mask in Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(
+        frames_of([[]] * 20)
+    ):
         assert mask.person.max() < 0.1
 
 
@@ -38,7 +40,9 @@ def test_the_network_rests_where_nothing_changes() -> None:
     person = Box(100, 40, 160, 170)
     masks = [
         mask
-        for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(frames_of([[person]] * 40))
+        for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(
+            frames_of([[person]] * 40)
+        )
     ]
     assert network.frames < 20
     for mask in masks:
@@ -53,7 +57,12 @@ def test_the_network_rests_where_nothing_changes() -> None:
                 )
             )
         )
-        assert mask.person[inside.top + 1 : inside.bottom - 1, inside.left + 1 : inside.right - 1].min() > 0.9
+        assert (
+            mask.person[
+                inside.top + 1 : inside.bottom - 1, inside.left + 1 : inside.right - 1
+            ].min()
+            > 0.9
+        )
         outside = mask.person.copy()
         outside[inside.top - 1 : inside.bottom + 1, inside.left - 1 : inside.right + 1] = 0
         assert outside.max() < 0.1
@@ -64,7 +73,9 @@ def test_somebody_who_jumps_in_between_is_seen() -> None:
     clip = [[] if i != 4 else [Box(100, 40, 160, 170)] for i in range(16)]
     found = [
         float(mask.person.max())
-        for _, mask in Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(frames_of(clip))
+        for _, mask in Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(
+            frames_of(clip)
+        )
     ]
     assert found[4] > 0.9
     assert max(found[:4] + found[5:]) < 0.1
@@ -78,7 +89,9 @@ def test_a_networks_bias_is_made_good_in_masks() -> None:
     plain, biased = (
         [
             mask.person
-            for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(frames_of(boxes))
+            for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(
+                frames_of(boxes)
+            )
         ]
         for network in (FakeSegmenter(), doubtful)
     )

@@ -20,7 +20,9 @@ needs_ffmpeg = pytest.mark.skipif(
 
 
 def ffmpeg(*words: object) -> None:
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, words)], check=True, capture_output=True)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", *map(str, words)], check=True, capture_output=True
+    )
 
 
 @needs_ffmpeg
@@ -42,8 +44,19 @@ def test_subtitles_that_are_pictures_are_kept_or_named(tmp_path: Path) -> None:
 
 def packets(path: Path) -> list[tuple[str, str]]:
     """Return time and checksum of every subtitle packet."""
-    words = ["ffprobe", "-v", "error", "-select_streams", "s", "-show_packets", "-show_data_hash", "md5"]
-    told = subprocess.run([*words, "-of", "json", str(path)], check=True, capture_output=True).stdout
+    words = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-select_streams",
+        "s",
+        "-show_packets",
+        "-show_data_hash",
+        "md5",
+    ]
+    told = subprocess.run(
+        [*words, "-of", "json", str(path)], check=True, capture_output=True
+    ).stdout
     return [(p["pts_time"], p["data_hash"]) for p in json.loads(told)["packets"]]
 
 
@@ -57,14 +70,18 @@ def test_timecode_is_kept(tmp_path: Path, suffix: str) -> None:
     report = rendered(source, tmp_path / f"out{suffix}")
     told = ffprobe(tmp_path / f"out{suffix}")
     assert "01:02:03:04" in json.dumps(told)
-    assert report.notes == []  # which said that the timecode's track was dropped, as if it were lost
+    assert (
+        report.notes == []
+    )  # which said that the timecode's track was dropped, as if it were lost
 
 
 @needs_ffmpeg
 def test_sound_that_its_decoder_holds_back_is_kept_to_the_end(tmp_path: Path) -> None:
     """PyAV's packets that end a stream all claim to be of stream 0: others' decoders weren't emptied."""
     plain, source = write_clip(tmp_path / "plain.mp4", frames=30), tmp_path / "in.wmv"
-    ffmpeg("-i", plain, "-f", "lavfi", "-i", "sine=440:d=1", "-c:v", "wmv2", "-c:a", "wmav2", source)
+    ffmpeg(
+        "-i", plain, "-f", "lavfi", "-i", "sine=440:d=1", "-c:v", "wmv2", "-c:a", "wmav2", source
+    )
     rendered(source, tmp_path / "out.mp4")
     ends = [sound_end(path) for path in (source, tmp_path / "out.mp4")]
     assert ends[1] == pytest.approx(ends[0], abs=0.025)
@@ -107,7 +124,9 @@ def test_phones_tags_are_kept(tmp_path: Path, suffix: str) -> None:
     assert tags.items() <= kept.items()
 
 
-@pytest.mark.parametrize(("told", "kept"), [("deu", "ger"), ("nld", "dut"), ("fre", "fra"), ("ita", "ita")])
+@pytest.mark.parametrize(
+    ("told", "kept"), [("deu", "ger"), ("nld", "dut"), ("fre", "fra"), ("ita", "ita")]
+)
 def test_languages_are_kept_in_mov(tmp_path: Path, told: str, kept: str) -> None:
     """FFmpeg has a number of QuickTime's for one of a language's two codes, and drops the other."""
     source = write_clip(tmp_path / "in.mkv", frames=3, audio=[Audio(language=told)])

@@ -39,7 +39,8 @@ def seconds_of_sound(path: Path) -> float:
         return sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
 
 
-# -- edit lists --------------------------------------------------------------------------------------------
+# -- edit lists
+# --------------------------------------------------------------------------------------------
 
 TWO = ((0.7, 0.2), (0.8, 1.2))
 LATE = ((0.5, PAUSE), (0.8, 0.7))
@@ -56,7 +57,8 @@ def test_sound_that_was_cut_away_stays_away(
 ) -> None:
     """FFmpeg gives a decoder a second of what comes before each edit, with times of what is heard before it.
 
-    All of it was copied into MP4, whose own edit list hides what lies before time 0 and nothing else.
+    All of it was copied into MP4, whose own edit list hides what lies before time 0 and nothing
+    else.
     """
     source = write_clip(tmp_path / f"in{ending}", frames=60, audio=[Audio(codec=codec)])
     set_edits(source, EDITS[edits])
@@ -88,10 +90,14 @@ def test_a_cut_of_what_was_cut_before(
     sounded(source, tmp_path / f"out{suffix}", **cut)
     begin, finish = cut.get("start", Fraction(0)), cut.get("end", Fraction(99))
     length = Fraction(1024, 48000)
-    expected = [(time, data) for time, data in heard(source) if time < finish and time + length > begin]
+    expected = [
+        (time, data) for time, data in heard(source) if time < finish and time + length > begin
+    ]
     after = heard(tmp_path / f"out{suffix}")
     assert [data for _, data in after] == [data for _, data in expected]
-    errors = [abs(new - (old - begin)) for (new, _), (old, _) in zip(after[1:], expected[1:], strict=True)]
+    errors = [
+        abs(new - (old - begin)) for (new, _), (old, _) in zip(after[1:], expected[1:], strict=True)
+    ]
     assert max(errors) <= Fraction(1, 1000)
 
 
@@ -103,7 +109,9 @@ def test_subtitles_that_were_cut_away_stay_away(tmp_path: Path, suffix: str) -> 
     set_edits(source, TWO)
     rendered(source, tmp_path / f"out{suffix}")
     with av.open(str(tmp_path / f"out{suffix}")) as out:
-        after = [(float(p.pts * p.time_base), bytes(p)[-1:]) for p in out.demux(subtitles=0) if p.size]
+        after = [
+            (float(p.pts * p.time_base), bytes(p)[-1:]) for p in out.demux(subtitles=0) if p.size
+        ]
     with av.open(str(source)) as container:
         packets = [p for p in container.demux(subtitles=0) if p.size and not p.is_discard]
         before = [(float(p.pts * p.time_base), bytes(p)[-1:]) for p in packets]
@@ -111,14 +119,17 @@ def test_subtitles_that_were_cut_away_stay_away(tmp_path: Path, suffix: str) -> 
     assert [cue for cue in after if cue[1] != b"\0"] == [cue for cue in before if cue[1] != b"\0"]
 
 
-# -- priming -----------------------------------------------------------------------------------------------
+# -- priming
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 @pytest.mark.parametrize("codec", ["eac3", "aac", "libmp3lame", "libopus", "flac"])
 def test_no_sound_is_lost_for_a_codecs_priming(tmp_path: Path, codec: str, suffix: str) -> None:
     """E-AC-3 primes its decoder with 5 ms; into Matroska the packet's other 27 ms were dropped with these."""
-    source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio(codec=codec, options={"strict": "-2"})])
+    source = write_clip(
+        tmp_path / "in.mp4", frames=30, audio=[Audio(codec=codec, options={"strict": "-2"})]
+    )
     report = sounded(source, tmp_path / f"out{suffix}")
     before, after = heard(source), heard(tmp_path / f"out{suffix}")
     assert [data for _, data in after] == [data for _, data in before]
@@ -136,7 +147,8 @@ def test_a_packet_in_which_a_cut_lies_is_heard(tmp_path: Path) -> None:
     assert after[0][1] == [data for time, data in heard(source) if time <= 1][-1]
 
 
-# -- sound that is coded anew ------------------------------------------------------------------------------
+# -- sound that is coded anew
+# ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])
@@ -152,7 +164,9 @@ def test_a_packet_in_which_a_cut_lies_is_heard(tmp_path: Path) -> None:
         (44100, 44100),
     ],
 )
-def test_rates_that_an_encoder_lacks_are_raised(tmp_path: Path, rate: int, becomes: int, suffix: str) -> None:
+def test_rates_that_an_encoder_lacks_are_raised(
+    tmp_path: Path, rate: int, becomes: int, suffix: str
+) -> None:
     """Sound of old Macs, consoles and video discs: "Invalid argument" was all that came of it."""
     source = write_clip(
         tmp_path / "in.avi",
@@ -168,7 +182,8 @@ def test_rates_that_an_encoder_lacks_are_raised(tmp_path: Path, rate: int, becom
     assert not report.damaged
 
 
-# -- sound that begins late --------------------------------------------------------------------------------
+# -- sound that begins late
+# --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("ending", "codec"), [(".ts", "aac"), (".ts", "mp2"), (".mpg", "mp2")])
@@ -176,7 +191,12 @@ def test_sound_that_begins_late_is_copied(tmp_path: Path, ending: str, codec: st
     """FFmpeg looks at five seconds: 0 channels passed for one, and stereo was coded anew in mono."""
     sound = [Audio(codec=codec, start=8.0, seconds=2)]
     source = write_clip(
-        tmp_path / f"in{ending}", frames=50, rate=5, codec="mpeg2video", options={"strict": "-1"}, audio=sound
+        tmp_path / f"in{ending}",
+        frames=50,
+        rate=5,
+        codec="mpeg2video",
+        options={"strict": "-1"},
+        audio=sound,
     )
     report = sounded(source, tmp_path / "out.mp4")
     assert [s["fate"] for s in report.streams if s["kind"] == "audio"] == ["copied"]
@@ -220,7 +240,8 @@ def test_streams_that_no_list_had_are_damage(tmp_path: Path) -> None:
     assert any("begin so late in the file that they are left out" in note for note in report.notes)
 
 
-# -- the account -------------------------------------------------------------------------------------------
+# -- the account
+# -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
@@ -237,10 +258,14 @@ def test_sound_that_ends_before_its_index_says_is_missing(tmp_path: Path, suffix
     report = sounded(source, tmp_path / f"out{suffix}")
     assert report.damage["missing_sound_s"] == pytest.approx(1, abs=0.1)
     assert any("audio stream 1 lacks" in note and "at its end" in note for note in report.notes)
-    assert sounded(source, tmp_path / f"short{suffix}", end=Fraction(1)).damage["missing_sound_s"] == 0
+    assert (
+        sounded(source, tmp_path / f"short{suffix}", end=Fraction(1)).damage["missing_sound_s"] == 0
+    )
 
 
-def test_sound_that_is_written_by_nobody_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sound_that_is_written_by_nobody_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever should ever lose a packet on its way, the account has it."""
     source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio()])
     feed = CopiedTrack.feed
@@ -252,7 +277,9 @@ def test_sound_that_is_written_by_nobody_is_counted(tmp_path: Path, monkeypatch:
     assert sounded(source, tmp_path / "out.mp4").damage["packets"] == 1
 
 
-def test_sound_that_its_decoder_swallows_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sound_that_its_decoder_swallows_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio()])
     feed = TranscodedAudio.feed
 
@@ -267,7 +294,9 @@ def test_sound_that_its_decoder_swallows_is_missing(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("codec", ["aac", "libopus", "tta"])
 @pytest.mark.parametrize(("start", "end"), [(None, None), ("0.51", "1.2")])
-def test_whole_sound_lacks_nothing(tmp_path: Path, codec: str, start: str | None, end: str | None) -> None:
+def test_whole_sound_lacks_nothing(
+    tmp_path: Path, codec: str, start: str | None, end: str | None
+) -> None:
     """Priming, padding and cuts are no loss, nor is a last packet of TTA, which claims a second as all do."""
     source = write_clip(tmp_path / "in.mkv", frames=60, audio=[Audio(codec=codec)])
     cut = {name: Fraction(value) for name, value in (("start", start), ("end", end)) if value}

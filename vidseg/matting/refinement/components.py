@@ -1,9 +1,10 @@
 """Holes in bodies closed, specks and haze beside them dropped. Pure.
 
-What is small beside the largest person is judged by what the network said before colours had their say: a
-blob in which it was nowhere sure of a person is none, and an enclosed gap in which it was nowhere sure of the
-background is none either (hysteresis, as in the edges of Canny 1986). So a shadow that happens to have the
-jacket's colour does not stay, and daylight between arm and body does.
+What is small beside the largest person is judged by what the network said before colours had their
+say: a blob in which it was nowhere sure of a person is none, and an enclosed gap in which it was
+nowhere sure of the background is none either (hysteresis, as in the edges of Canny 1986). So a
+shadow that happens to have the jacket's colour does not stay, and daylight between arm and body
+does.
 """
 
 from collections.abc import Sequence
@@ -36,18 +37,22 @@ _Outline: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]
 def solid(person: _Float, said: _Float, longest: int = 0) -> _Float:
     """Return the probability `person` without specks and holes; `said` is what the network gave for it.
 
-    Both are float32 [h, w] in [0, 1], and stay as they are; `person` itself comes back where nothing has to
-    change. Where they are the part of a mask that holds all that shows in it, `longest` is its longer side. A
-    gap that reaches the picture's border is no hole.
+    Both are float32 [h, w] in [0, 1], and stay as they are; `person` itself comes back where
+    nothing has to change. Where they are the part of a mask that holds all that shows in it,
+    `longest` is its longer side. A gap that reaches the picture's border is no hole.
     """
     blobs = cv2.findContours(_above(person, SEEN), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    areas = [cv2.contourArea(blob) + len(blob) / 2 + 1 for blob in blobs]  # in pixels, by Pick's theorem
+    areas = [
+        cv2.contourArea(blob) + len(blob) / 2 + 1 for blob in blobs
+    ]  # in pixels, by Pick's theorem
     largest = max(areas, default=0.0)
     judged = zip(blobs, areas, strict=True)
     specks = [blob for blob, area in judged if not _is_person(blob, said, area / largest)]
     result = _painted(person, specks, 0)
     body = _above(result, _BODY)
-    result = _without_haze(result, body, _MOTE * largest, max(2, round(max(longest, *person.shape) * _REACH)))
+    result = _without_haze(
+        result, body, _MOTE * largest, max(2, round(max(longest, *person.shape) * _REACH))
+    )
     outlines, family = cv2.findContours(body, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     parents = [] if family is None else family[0, :, 3]
     enclosed = [outline for outline, parent in zip(outlines, parents, strict=True) if parent >= 0]
@@ -57,7 +62,9 @@ def solid(person: _Float, said: _Float, longest: int = 0) -> _Float:
 def _without_haze(person: _Float, body: NDArray[np.uint8], least: float, reach: int) -> _Float:
     """Return the probability without what is faint and further than `reach` from bodies of `least` pixels."""
     blobs = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    near = _painted(body, [blob for blob in blobs if cv2.contourArea(blob) + len(blob) / 2 + 1 < least], 0)
+    near = _painted(
+        body, [blob for blob in blobs if cv2.contourArea(blob) + len(blob) / 2 + 1 < least], 0
+    )
     around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     haze = _above(person, SEEN) > cv2.dilate(near, around)
     return np.where(haze, np.float32(0), person) if haze.any() else person

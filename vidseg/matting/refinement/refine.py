@@ -36,12 +36,13 @@ _FLATNESS = 1e-3
 def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
     """Return the alpha of `frame`.
 
-    The mask's edge is moved to where colours change (see `vidseg.matting.colour_model`), holes and specks go
-    (see `vidseg.matting.refinement.components`), and the rest is brought to full size by a guided filter (He,
-    Sun, Tang 2010; its fast form, He, Sun 2015): near each pixel, probability is a linear function of luma,
-    whose coefficients are found on the small grid and read off between its points. A soft step around the
-    threshold makes it alpha. `grow` moves the edge by that many pixels of the source, `feather` softens it.
-    In bars around a picture that was boxed, alpha is 0.
+    The mask's edge is moved to where colours change (see `vidseg.matting.colour_model`), holes and
+    specks go (see `vidseg.matting.refinement.components`), and the rest is brought to full size by
+    a guided filter (He, Sun, Tang 2010; its fast form, He, Sun 2015): near each pixel, probability
+    is a linear function of luma, whose coefficients are found on the small grid and read off
+    between its points. A soft step around the threshold makes it alpha. `grow` moves the edge by
+    that many pixels of the source, `feather` softens it. In bars around a picture that was boxed,
+    alpha is 0.
     """
     mask = gridded(mask, frame)
     assert mask.picture is not None, "gridded gives it one"
@@ -51,8 +52,14 @@ def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
     person = solid(shown[here], said, max(shown.shape))
     alpha = _filled(frame, replace(part(mask, here), person=person), mask.cell)
     if round(settings.grow) or settings.feather:
-        alpha = Alpha.of(_feathered(_grown(alpha.plane, settings.grow), settings.feather), frame.format)
-    return alpha if frame.window is None else Alpha.of(_inside(alpha.plane, frame.window), frame.format)
+        alpha = Alpha.of(
+            _feathered(_grown(alpha.plane, settings.grow), settings.feather), frame.format
+        )
+    return (
+        alpha
+        if frame.window is None
+        else Alpha.of(_inside(alpha.plane, frame.window), frame.format)
+    )
 
 
 def _inside(plane: Plane, window: Box) -> Plane:
@@ -132,7 +139,9 @@ def _guided(luma: Floats, person: Floats) -> tuple[Floats, Floats]:
     variance = cv2.blur(luma * luma, _WINDOW) - mean_luma * mean_luma
     slope = np.asarray(covariance / (variance + np.float32(_FLATNESS)), np.float32)
     offset = np.asarray(mean_person - slope * mean_luma, np.float32)
-    return np.asarray(cv2.blur(slope, _WINDOW), np.float32), np.asarray(cv2.blur(offset, _WINDOW), np.float32)
+    return np.asarray(cv2.blur(slope, _WINDOW), np.float32), np.asarray(
+        cv2.blur(offset, _WINDOW), np.float32
+    )
 
 
 _LARGEST_KERNEL = 12
@@ -153,14 +162,17 @@ def _grown(alpha: Plane, pixels: float) -> Plane:
 def _dilated(plane: Plane, kernel: NDArray[np.uint8]) -> Plane:
     """Return what `cv2.dilate` gives, for a kernel whose rows widen from either end to the middle.
 
-    Each row of it is a span of columns, which is made out of the narrower one before, for the whole plane.
+    Each row of it is a span of columns, which is made out of the narrower one before, for the whole
+    plane.
     """
     radius = len(kernel) // 2
     wide, reach = plane, 0
     result = np.zeros_like(plane)
     for away, half in zip(range(radius, -1, -1), kernel.sum(axis=1, dtype=int) // 2, strict=False):
         while reach < half:
-            step = min(half - reach, reach + 1)  # so that spans leave no gap, at the plane's sides neither
+            step = min(
+                half - reach, reach + 1
+            )  # so that spans leave no gap, at the plane's sides neither
             wide, before = wide.copy(), wide
             np.maximum(wide[:, step:], before[:, :-step], out=wide[:, step:])
             np.maximum(wide[:, :-step], before[:, step:], out=wide[:, :-step])
@@ -182,7 +194,9 @@ def _feathered(alpha: Plane, sigma: float) -> Plane:
     small = max(1, round(width * _SMOOTH / sigma)), max(1, round(height * _SMOOTH / sigma))
     reduced = cv2.resize(alpha.astype(np.float32), small, interpolation=cv2.INTER_AREA)
     sigmas = sigma * small[0] / width, sigma * small[1] / height
-    blurred = cv2.GaussianBlur(reduced, (0, 0), sigmas[0], sigmaY=sigmas[1], borderType=cv2.BORDER_REFLECT)
+    blurred = cv2.GaussianBlur(
+        reduced, (0, 0), sigmas[0], sigmaY=sigmas[1], borderType=cv2.BORDER_REFLECT
+    )
     full = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
     return as_plane(np.rint(np.clip(full, 0, alpha.max())).astype(alpha.dtype))
 
@@ -197,9 +211,10 @@ _MEANS_SIDE = 256
 def foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
     """Return the foreground's own colours in the edge band, where the old background shines through.
 
-    For each plane of the frame, float32 [n, height, width] in whole code values, at the cells of `alpha`. The
-    colours on both sides of the edge are local means weighted by alpha and its complement (the "blur fusion"
-    of Forte, Approximate Fast Foreground Colour Estimation, 2021), taken on a coarse grid.
+    For each plane of the frame, float32 [n, height, width] in whole code values, at the cells of
+    `alpha`. The colours on both sides of the edge are local means weighted by alpha and its
+    complement (the "blur fusion" of Forte, Approximate Fast Foreground Colour Estimation, 2021),
+    taken on a coarse grid.
     """
     if not len(alpha.cells):
         return [alpha.share(index) for index in range(3)]  # nothing either
@@ -232,9 +247,13 @@ def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
     window = max(3, round(-(-longest // (cells.height * factor)) * _REACH) | 1)
     coarse = [alpha.at(index)[1].enlarged(factor) for index in range(3)]
     here = coarse[0].extent(window // 2)
-    means = [some.means(some.crop(plane, here)) for some, plane in zip(coarse, frame.planes, strict=True)]
+    means = [
+        some.means(some.crop(plane, here)) for some, plane in zip(coarse, frame.planes, strict=True)
+    ]
     colour: Floats = np.asarray(cv2.merge(means), np.float32)
-    part: Floats = coarse[0].means(coarse[0].crop(alpha.plane, here)) * np.float32(1 / frame.format.peak)
+    part: Floats = coarse[0].means(coarse[0].crop(alpha.plane, here)) * np.float32(
+        1 / frame.format.peak
+    )
     rows, columns = coarse[0].rows - here[0].start, coarse[0].columns - here[1].start
     total, share = (np.asarray(cv2.blur(values, (window, window))) for values in (colour, part))
     ahead = np.asarray(cv2.blur(colour * part[..., None], (window, window)))

@@ -1,7 +1,8 @@
 """Detection of people in whole frames; whoever is new there has to be confirmed by a closer prediction.
 
-Networks see people in rocks, curtains and door frames, often with all certainty, but not in the same
-rocks twice: seen larger, and with other things around them, those are nobody. A person stays one.
+Networks see people in rocks, curtains and door frames, often with all certainty, but not in the
+same rocks twice: seen larger, and with other things around them, those are nobody. A person stays
+one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -88,7 +89,8 @@ class Detector:
             return prediction
         kept = [one for one in people if one not in refuted]
         person, chosen = (
-            _without(prediction, scores, refuted, kept) for scores in (prediction.person, prediction.chosen)
+            _without(prediction, scores, refuted, kept)
+            for scores in (prediction.person, prediction.chosen)
         )
         return replace(prediction, person=person, chosen=chosen)
 

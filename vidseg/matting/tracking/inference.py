@@ -17,18 +17,22 @@ from vidseg.settings import SegmentSettings
 class Inference:
     """Runs the network over regions of frames.
 
-    `orientation` says how coded pictures are shown: the network sees people upright. `batch_size`: regions
-    per call, of `settings` or of what the network likes.
+    `orientation` says how coded pictures are shown: the network sees people upright. `batch_size`:
+    regions per call, of `settings` or of what the network likes.
     """
 
-    def __init__(self, segmenter: Segmenter, settings: SegmentSettings, orientation: Orientation) -> None:
+    def __init__(
+        self, segmenter: Segmenter, settings: SegmentSettings, orientation: Orientation
+    ) -> None:
         self._segmenter = segmenter
         self._settings = settings
         self._orientation = orientation
         self._traits = segmenter.traits
         self.batch_size = settings.batch_size or segmenter.traits.batch_size
 
-    def predict(self, frames: Sequence[Frame], boxes: Sequence[Box], scale: float) -> list[Prediction]:
+    def predict(
+        self, frames: Sequence[Frame], boxes: Sequence[Box], scale: float
+    ) -> list[Prediction]:
         """Return a prediction for one box of each frame; neighbours of one size share batches.
 
         `scale`: pixels of the network's input per pixel of the frame.
@@ -42,9 +46,13 @@ class Inference:
                 start = stop
         return predictions
 
-    def _batch(self, frames: Sequence[Frame], boxes: Sequence[Box], scale: float) -> list[Prediction]:
+    def _batch(
+        self, frames: Sequence[Frame], boxes: Sequence[Box], scale: float
+    ) -> list[Prediction]:
         width, height = self._picture_size(boxes[0], scale)
-        pictures = [small_rgb(frame, box, width, height) for frame, box in zip(frames, boxes, strict=True)]
+        pictures = [
+            small_rgb(frame, box, width, height) for frame, box in zip(frames, boxes, strict=True)
+        ]
         scores = self._segmenter.segment(np.stack([self._input(picture) for picture in pictures]))
         wanted = chosen(scores, self._settings.parts) + np.float32(self._traits.logit_bias)
         mapped = scores.parts if self._settings.part_map else None
@@ -76,7 +84,8 @@ class Inference:
     def _picture_size(self, box: Box, scale: float) -> tuple[int, int]:
         """Return (width, height) of the picture for a box, in coded orientation: what the network takes.
 
-        Where that is one size, it is the box to scale, so that circles stay circles for later stages.
+        Where that is one size, it is the box to scale, so that circles stay circles for later
+        stages.
         """
         if self._traits.fixed_size is not None:
             return max(1, round(box.width * scale)), max(1, round(box.height * scale))

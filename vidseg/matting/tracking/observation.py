@@ -72,7 +72,8 @@ class SpanObserver:
     def observe(self, frames: Mapping[int, Frame]) -> dict[int, Observation]:
         """Return observations of some frames by their places in the span.
 
-        Regions that cut someone off are widened, and a frame that shows nobody in any is seen whole.
+        Regions that cut someone off are widened, and a frame that shows nobody in any is seen
+        whole.
         """
         if not self._rois or not frames:
             whole = self._detector.detect(list(frames.values()), self._known)

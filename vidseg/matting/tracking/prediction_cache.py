@@ -1,7 +1,7 @@
 """Cache of predictions for regions, revalidated by optical flow.
 
-What is taken for a person time and again, a chair or a shelf, needs no prediction each time; and where
-the camera moves, it is the same chair a little further on.
+What is taken for a person time and again, a chair or a shelf, needs no prediction each time; and
+where the camera moves, it is the same chair a little further on.
 """
 
 from collections import deque
@@ -49,7 +49,9 @@ class _Cached:
         there = optical_flow.Flow(fine=True).there(*lumas)
         if there is not None:
             then = optical_flow.read(then, there)
-            shift = np.median(there - optical_flow.places(*there.shape[:2]), axis=(0, 1)) * self.side
+            shift = (
+                np.median(there - optical_flow.places(*there.shape[:2]), axis=(0, 1)) * self.side
+            )
         differs = cv2.inRange(optical_flow.difference(now, then), _DIFFERENT, 255)
         if np.count_nonzero(differs) > _MOST_DIFFERENT * differs.size:
             return None

@@ -28,10 +28,10 @@ _BLOB_CELLS = 60_000
 class Prediction:
     """Scores of a region.
 
-    `person`: float32 [h, w] logits in coded orientation, spread over `box` (pixels of the coded picture);
-    `chosen`: the same for the parts asked for, or the person's; `parts`: [h, w, 24] for each part, where a
-    map of them is asked for. `corners`: whether the first and last score
-    lie on the first and last of the `width` x `height` pixels that the network saw, or tile them.
+    `person`: float32 [h, w] logits in coded orientation, spread over `box` (pixels of the coded
+    picture); `chosen`: the same for the parts asked for, or the person's; `parts`: [h, w, 24] for
+    each part, where a map of them is asked for. `corners`: whether the first and last score lie on
+    the first and last of the `width` x `height` pixels that the network saw, or tile them.
     """
 
     box: Box
@@ -70,7 +70,10 @@ class Prediction:
         """Return the chosen logits on the grid of an aligned box, [h, w]; `NOBODY` beyond the region."""
         logits = self._sampled(self.chosen, box, side)
         left, top = (self.box.left - box.left) // side, (self.box.top - box.top) // side
-        right, bottom = -((box.left - self.box.right) // side), -((box.top - self.box.bottom) // side)
+        right, bottom = (
+            -((box.left - self.box.right) // side),
+            -((box.top - self.box.bottom) // side),
+        )
         logits[: max(top, 0)] = NOBODY
         logits[bottom:] = NOBODY
         logits[:, : max(left, 0)] = NOBODY
@@ -91,13 +94,16 @@ class Prediction:
     def _sampled(self, scores: NDArray[np.float32], box: Box, side: int) -> NDArray[np.float32]:
         """Return scores at the middles of the cells of `box`, bilinear; the outermost ones go on beyond."""
         rows, columns = scores.shape
-        across = _line(columns, self.width, self.box.left, self.box.width, box.left, side, self.corners)
+        across = _line(
+            columns, self.width, self.box.left, self.box.width, box.left, side, self.corners
+        )
         down = _line(rows, self.height, self.box.top, self.box.height, box.top, side, self.corners)
         matrix = np.array([[across[0], 0, across[1]], [0, down[0], down[1]]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         size = grid.size(box, side)
         return np.asarray(
-            cv2.warpAffine(scores, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32
+            cv2.warpAffine(scores, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE),
+            np.float32,
         )
 
 
@@ -149,7 +155,8 @@ def chosen(scores: Scores, parts: Sequence[str]) -> NDArray[np.float32]:
     among[list(part_indices(tuple(parts)))] = True
     if among.all():
         return scores.person
-    # The parts' own logits are all high within a person, so what counts is which one is the highest.
+    # The parts' own logits are all high within a person, so what counts is which one is the
+    # highest.
     theirs, others = scores.parts[..., among], scores.parts[..., ~among]
     return np.minimum(scores.person, _soft_maximum(theirs) - _soft_maximum(others))
 
@@ -157,4 +164,6 @@ def chosen(scores: Scores, parts: Sequence[str]) -> NDArray[np.float32]:
 def _soft_maximum(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return ln Σ exp over the last axis."""
     highest = logits.max(axis=-1)
-    return np.asarray(highest + np.log(np.exp(logits - highest[..., None]).sum(axis=-1)), np.float32)
+    return np.asarray(
+        highest + np.log(np.exp(logits - highest[..., None]).sum(axis=-1)), np.float32
+    )

@@ -1,8 +1,8 @@
 """Propagation: masks of frames that the network saw, warped by optical flow to the frames between.
 
 Most of the time little changes from one frame to the next but where things are. Optical flow
-(`vidseg.matting.optical_flow`) tells that far sooner than a network would look again. It also tells where it
-fails, since the pictures then don't match: there the network is asked. Pure.
+(`vidseg.matting.optical_flow`) tells that far sooner than a network would look again. It also tells
+where it fails, since the pictures then don't match: there the network is asked. Pure.
 """
 
 from dataclasses import dataclass
@@ -39,9 +39,13 @@ class FlowView:
     logits: NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, picture: NDArray[np.uint8], logits: NDArray[np.float32] | None = None) -> "FlowView":
+    def of(
+        cls, picture: NDArray[np.uint8], logits: NDArray[np.float32] | None = None
+    ) -> "FlowView":
         """Return the view of a grid's picture and logits, made small."""
-        return cls(optical_flow.small(picture), None if logits is None else optical_flow.small(logits))
+        return cls(
+            optical_flow.small(picture), None if logits is None else optical_flow.small(logits)
+        )
 
     @property
     def luma(self) -> NDArray[np.uint8]:
@@ -60,8 +64,8 @@ class Propagator:
     ) -> NDArray[np.float32] | None:
         """Return the logits of `now`, float32 [h, w]; `None` where too much of it is in neither other frame.
 
-        All views are of one size, and the other ones have logits. `share` in (0, 1) is how far `now` is
-        from `before` on the way to `after`.
+        All views are of one size, and the other ones have logits. `share` in (0, 1) is how far
+        `now` is from `before` on the way to `after`.
         """
         luma = now.luma
         weighted, total = np.zeros(luma.shape, np.float32), np.full(luma.shape, 1e-6, np.float32)

@@ -118,9 +118,9 @@ class Group:
 def groups(first: Sequence[Box], last: Sequence[Box], *, margin: float, most: int) -> list[Group]:
     """Return the people at both ends of a span in at most `most` groups that are worth a look each.
 
-    Boxes come together where they overlap once widened by `margin` of their longest side, or where one
-    region costs hardly more than two. Whoever is at one end only may have moved far, so those who came
-    and those who went form one group.
+    Boxes come together where they overlap once widened by `margin` of their longest side, or where
+    one region costs hardly more than two. Whoever is at one end only may have moved far, so those
+    who came and those who went form one group.
     """
     found = [Group((box,), ()) for box in first] + [Group((), (box,)) for box in last]
     found = _joined(found, lambda one, other: _near(one, other, margin))
@@ -135,12 +135,16 @@ def groups(first: Sequence[Box], last: Sequence[Box], *, margin: float, most: in
 
 
 def _near(one: Group, other: Group, margin: float) -> bool:
-    widened = [grown(group.reach, round(margin * longest_side(group.everyone))) for group in (one, other)]
+    widened = [
+        grown(group.reach, round(margin * longest_side(group.everyone))) for group in (one, other)
+    ]
     return overlap(*widened)
 
 
 def _cheaper_as_one(one: Group, other: Group) -> bool:
-    return area(union([one.reach, other.reach])) <= _HARDLY_MORE * (area(one.reach) + area(other.reach))
+    return area(union([one.reach, other.reach])) <= _HARDLY_MORE * (
+        area(one.reach) + area(other.reach)
+    )
 
 
 def _joined(items: list[Group], alike: Callable[[Group, Group], bool]) -> list[Group]:
@@ -160,7 +164,9 @@ def missing(first: Sequence[Box], last: Sequence[Box]) -> list[Box]:
     Whoever is there still overlaps a box of the last frame, once both are widened by half a person.
     """
     return [
-        box for box in first if not any(overlap(_widened(box, 0.5), _widened(other, 0.5)) for other in last)
+        box
+        for box in first
+        if not any(overlap(_widened(box, 0.5), _widened(other, 0.5)) for other in last)
     ]
 
 
@@ -226,4 +232,7 @@ def _fitted(low: int, high: int, length: int, limit: int) -> tuple[int, int]:
     start = min(max((low + high - length) // 2, 0), limit - length)
     start -= start % 2
     end = start + length
-    return start, limit if end == limit - 1 else end  # the last pixel of an odd side belongs to a cell too
+    return (
+        start,
+        limit if end == limit - 1 else end,
+    )  # the last pixel of an odd side belongs to a cell too

@@ -37,8 +37,8 @@ class Roi:
 class RoiPlanner:
     """Plans looks for one network.
 
-    `resolution`: short side of its input for whole frames, 0 for what it likes; `turned`: coded pictures are
-    shown with their sides swapped.
+    `resolution`: short side of its input for whole frames, 0 for what it likes; `turned`: coded
+    pictures are shown with their sides swapped.
     """
 
     def __init__(self, traits: Traits, resolution: int, *, turned: bool) -> None:
@@ -49,18 +49,22 @@ class RoiPlanner:
     def plan(self, whole: Box, first: list[Box], last: list[Box], count: int) -> list[Roi]:
         """Return the regions of a span that has the people `first` and `last` at its ends.
 
-        None: look at whole frames, since there is nobody yet (lest one be missed who only comes by), or
-        since people take up most of the picture. Regions together get no more pixels of input than a
-        whole frame, and none is seen smaller than there.
+        None: look at whole frames, since there is nobody yet (lest one be missed who only comes
+        by), or since people take up most of the picture. Regions together get no more pixels of
+        input than a whole frame, and none is seen smaller than there.
         """
         most = _MOST_REGIONS if self._traits.fixed_size is None else _MOST_FIXED_REGIONS
         found = regions.groups(first, last, margin=self._traits.margin, most=most)
         boxes = [self._boxes(group, whole, count) for group in found]
-        if not found or sum(regions.area(each[0]) for each in boxes) > _NEARLY_WHOLE * regions.area(whole):
+        if not found or sum(regions.area(each[0]) for each in boxes) > _NEARLY_WHOLE * regions.area(
+            whole
+        ):
             return []
         if any(self._is_large(person, whole) for person in first + last):
             return []
-        wanted = [self._traits.person_side / regions.longest_side(group.everyone) for group in found]
+        wanted = [
+            self._traits.person_side / regions.longest_side(group.everyone) for group in found
+        ]
         wanted = [min(scale, _MOST_ENLARGED) for scale in wanted]
         least = self.whole_scale(whole)
         pixels = sum(regions.area(each[0]) * s**2 for each, s in zip(boxes, wanted, strict=True))
@@ -70,7 +74,9 @@ class RoiPlanner:
     def closer(self, box: Box, person: Box, whole: Box) -> float:
         """Return the scale to look for a person in a box: what the network likes, within a frame's cost."""
         wanted = min(self._traits.person_side / regions.longest_side([person]), _MOST_ENLARGED)
-        affordable = self.whole_scale(whole) * float(np.sqrt(regions.area(whole) / regions.area(box)))
+        affordable = self.whole_scale(whole) * float(
+            np.sqrt(regions.area(whole) / regions.area(box))
+        )
         return min(wanted, affordable)
 
     def around(self, person: Box, whole: Box) -> Box | None:
@@ -102,9 +108,9 @@ class RoiPlanner:
 
     def _is_large(self, person: Box, whole: Box) -> bool:
         margin = round(self._traits.margin * regions.longest_side([person]))
-        return regions.area(regions.inside(regions.grown(person, margin), whole)) > _LARGE * regions.area(
-            whole
-        )
+        return regions.area(
+            regions.inside(regions.grown(person, margin), whole)
+        ) > _LARGE * regions.area(whole)
 
     def _proportioned(self, width: int, height: int) -> tuple[int, int]:
         """Return the size made longer one way where a network of fixed input would see it too distorted."""
@@ -112,4 +118,6 @@ class RoiPlanner:
             return width, height
         across, down = self._traits.fixed_size[:: -1 if self._turned else 1]
         narrow = _MOST_DISTORTED * across / down
-        return max(width, round(height * narrow)), max(height, round(width * _MOST_DISTORTED * down / across))
+        return max(width, round(height * narrow)), max(
+            height, round(width * _MOST_DISTORTED * down / across)
+        )

@@ -28,8 +28,9 @@ class Span:
 def spans(frames: Iterable[Frame], length: Callable[[Frame, bool], int]) -> Iterator[Span]:
     """Group frames, in order, into spans that no cut and no restart divides.
 
-    The first begins a shot. For restarts see `vidseg.matting.restarts`. `length` tells how many frames a span
-    may have, given its first and whether it is fresh; it is asked once all spans before have been dealt with.
+    The first begins a shot. For restarts see `vidseg.matting.restarts`. `length` tells how many
+    frames a span may have, given its first and whether it is fresh; it is asked once all spans
+    before have been dealt with.
     """
     held: list[Frame] = []
     begins = restarts = True
@@ -49,15 +50,22 @@ def spans(frames: Iterable[Frame], length: Callable[[Frame, bool], int]) -> Iter
 def marked(frames: Iterable[Frame]) -> Iterator[tuple[bool, Frame]]:
     """Yield every frame with whether it is the first of a shot, or of another shape than before.
 
-    A cut is a change between thumbnails that is large in itself and against the changes just before it,
-    so that neither fast motion nor a shaken camera counts.
+    A cut is a change between thumbnails that is large in itself and against the changes just before
+    it, so that neither fast motion nor a shaken camera counts.
     """
     before: NDArray[np.float32] | None = None
     usual = 0.0
     for frame in frames:
         now = thumbnail(frame)
-        change = np.inf if before is None or before.shape != now.shape else float(np.abs(now - before).mean())
-        cut = change > max(_MINIMUM_CHANGE, _TIMES_THE_USUAL * usual) or frame.changed_from is not None
+        change = (
+            np.inf
+            if before is None or before.shape != now.shape
+            else float(np.abs(now - before).mean())
+        )
+        cut = (
+            change > max(_MINIMUM_CHANGE, _TIMES_THE_USUAL * usual)
+            or frame.changed_from is not None
+        )
         usual = 0.0 if cut else max(change, _MEMORY * usual)
         before = now
         yield cut, frame
@@ -71,7 +79,9 @@ def thumbnail(frame: Frame) -> NDArray[np.float32]:
     scale = 1 / (1 << (frame.format.bits - 8))
     planes = []
     for plane in frame.planes:
-        step = max(1, min(plane.shape[0] // (4 * _THUMBNAIL[1]), plane.shape[1] // (4 * _THUMBNAIL[0])))
+        step = max(
+            1, min(plane.shape[0] // (4 * _THUMBNAIL[1]), plane.shape[1] // (4 * _THUMBNAIL[0]))
+        )
         sparse = np.ascontiguousarray(plane[::step, ::step])
         planes.append(cv2.resize(sparse, _THUMBNAIL, interpolation=cv2.INTER_AREA))
     return np.stack(planes, axis=-1).astype(np.float32) * np.float32(scale)

@@ -1,13 +1,14 @@
 """The tracker: which regions of which frames the network sees, and the masks of all frames.
 
-Frames are taken in spans of a few. The network sees the whole of the last frame of a span (and of the
-first, after a cut), which tells where people are at both of its ends; in between, regions of interest
-that cover them glide from one to the other and fill the network's input. So a person is followed without
-any delay, one who comes in is expected, and nobody is lost whom the whole frame would have shown.
+Frames are taken in spans of a few. The network sees the whole of the last frame of a span (and of
+the first, after a cut), which tells where people are at both of its ends; in between, regions of
+interest that cover them glide from one to the other and fill the network's input. So a person is
+followed without any delay, one who comes in is expected, and nobody is lost whom the whole frame
+would have shown.
 
 Between two frames that the network saw, masks are propagated along the motion of the picture
-(`vidseg.matting.tracking.propagation`). Where that doesn't explain what the frame in the middle shows, the
-network sees it too, and so on.
+(`vidseg.matting.tracking.propagation`). Where that doesn't explain what the frame in the middle
+shows, the network sees it too, and so on.
 """
 
 from collections import deque
@@ -47,11 +48,14 @@ _MOST_HELD = 27_000_000
 class Tracker:
     """Follows the people of one clip with a network.
 
-    Regions go through it in batches of `settings.batch_size`, or of what it likes. `orientation`: how the
-    coded pictures are shown. Raises `ModelError` where parts are asked for that the network doesn't know.
+    Regions go through it in batches of `settings.batch_size`, or of what it likes. `orientation`:
+    how the coded pictures are shown. Raises `ModelError` where parts are asked for that the network
+    doesn't know.
     """
 
-    def __init__(self, segmenter: Segmenter, settings: SegmentSettings, orientation: Orientation) -> None:
+    def __init__(
+        self, segmenter: Segmenter, settings: SegmentSettings, orientation: Orientation
+    ) -> None:
         traits = segmenter.traits
         if settings.needs_parts and not traits.has_parts:
             raise ModelError(f"--parts: {segmenter.name} knows no body parts: use a bodypix model")
@@ -61,11 +65,13 @@ class Tracker:
         self._detector = Detector(self._inference, self._planner)
         self._builder = MaskBuilder(traits.logit_gain, settings)
 
-    def follow(self, frames: Iterable[Frame], begin: Fraction | None = None) -> Iterator[tuple[Frame, Mask]]:
+    def follow(
+        self, frames: Iterable[Frame], begin: Fraction | None = None
+    ) -> Iterator[tuple[Frame, Mask]]:
         """Yield every frame with its mask, in order; frames are passed on as they came.
 
-        Frames before `begin`, a restart of `vidseg.matting.restarts`, are left out; they only tell where
-        shots end. At most 18 frames are held.
+        Frames before `begin`, a restart of `vidseg.matting.restarts`, are left out; they only tell
+        where shots end. At most 18 frames are held.
         """
         pace = _Pace(self._inference.batch_size)
         before: _SpanEnd | None = None
@@ -79,11 +85,13 @@ class Tracker:
                 yield frame, mask
             pace.calm = before.large and 0 < carried == count - (2 if span.fresh else 1)
 
-    def _span(self, span: Span, before: "_SpanEnd | None") -> "tuple[_SpanEnd, Iterator[tuple[Frame, Mask]]]":
+    def _span(
+        self, span: Span, before: "_SpanEnd | None"
+    ) -> "tuple[_SpanEnd, Iterator[tuple[Frame, Mask]]]":
         """Return the end of a span, and, to be made one by one, the masks of all of its frames.
 
-        `before`: the end of the span before, `None` where this one is to know nothing of it. Frames are
-        taken from the span, and let go of as they are handed on: one of 4K takes 12 MB.
+        `before`: the end of the span before, `None` where this one is to know nothing of it. Frames
+        are taken from the span, and let go of as they are handed on: one of 4K takes 12 MB.
         """
         frames = deque(span.frames)
         span.frames.clear()
@@ -92,8 +100,12 @@ class Tracker:
         if before is None:
             self._detector.forget()
         known = [] if before is None else before.known
-        whole = dict(zip(ends, self._detector.detect([frames[i] for i in ends], known), strict=True))
-        found = {i: one.people(LIKELY) or self._detector.search(frames[i]) for i, one in whole.items()}
+        whole = dict(
+            zip(ends, self._detector.detect([frames[i] for i in ends], known), strict=True)
+        )
+        found = {
+            i: one.people(LIKELY) or self._detector.search(frames[i]) for i, one in whole.items()
+        }
         first = found[ends[0]] if before is None else before.people
         missing = regions.missing(first, found[end])
         last = found[end] + self._detector.find_again(frames[end], missing)
@@ -142,8 +154,9 @@ class Tracker:
     ) -> "_Sources":
         """Return what the masks of a span are made of.
 
-        Between two observed frames masks are propagated. Where that fails for the frame in the middle,
-        it is observed, which makes two gaps; where it fails for another, just that one will be.
+        Between two observed frames masks are propagated. Where that fails for the frame in the
+        middle, it is observed, which makes two gaps; where it fails for another, just that one will
+        be.
         """
         observed = {one.place: one.observation for one in anchors if one.place >= 0}
         sources = _Sources(observed)

@@ -51,10 +51,10 @@ _LEAST_MOVIE_TIMESCALE = 48_000
 class Output:
     """The container of a result, with all that is copied or converted from the source beside its video.
 
-    Use as a context manager: `container` takes the video stream first, then `start`, `write`, `finish`.
-    Leaving the block without `finish` removes what was written; the name asked for never holds anything
-    but a finished file. Until then it is written in the folder `scratch`, by default beside the target.
-    `audio`: what becomes of it; `None` where another file has it.
+    Use as a context manager: `container` takes the video stream first, then `start`, `write`,
+    `finish`. Leaving the block without `finish` removes what was written; the name asked for never
+    holds anything but a finished file. Until then it is written in the folder `scratch`, by default
+    beside the target. `audio`: what becomes of it; `None` where another file has it.
     """
 
     def __init__(
@@ -92,7 +92,10 @@ class Output:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if not self._finished:
             self._abandon()
@@ -100,15 +103,17 @@ class Output:
     def start(self, video: Stream, cut: Cut) -> None:
         """Add the other streams, chapters and tags, and write the header.
 
-        `cut` is what is kept of the source. Raises `OutputError` where the container refuses a stream or
-        can't be written.
+        `cut` is what is kept of the source. Raises `OutputError` where the container refuses a
+        stream or can't be written.
         """
         self._cut = cut
         self._places = Places(self.format, self._info, cut)
         video_index = self._info.video_index if lists_streams(self._info.container) else None
         self._source = open_described(Path(self._info.path), unseen=video_index)
         container, source = self.container, self._source
-        container.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS})
+        container.metadata.update(
+            {k: v for k, v in source.metadata.items() if k.lower() not in _OWN_TAGS}
+        )
         copy_description(source.streams[self._info.video_index], video)
         self._move_timecode(video)
         for stream in source.streams:
@@ -147,7 +152,9 @@ class Output:
             self._source.close()
         with av_errors(OutputError, f"{self.target}: can't be put in place"):
             if self.target.exists() and not self._overwrite:
-                raise OutputError(f"{self.target}: appeared meanwhile; use --overwrite to replace it")
+                raise OutputError(
+                    f"{self.target}: appeared meanwhile; use --overwrite to replace it"
+                )
             self._temporary.replace(self.target)
         self._finished = True
 
@@ -194,10 +201,15 @@ class Output:
             ticks = self._info.time_base.denominator
             scale = ticks * -(-_LEAST_MOVIE_TIMESCALE // ticks)
             flags = "+faststart" + ("+use_metadata_tags" if self._has_quicktime_keys() else "")
-            options = {"movflags": flags, "movie_timescale": str(scale if scale < 2**31 else 90_000)}
+            options = {
+                "movflags": flags,
+                "movie_timescale": str(scale if scale < 2**31 else 90_000),
+            }
         try:
             with av_errors(OutputError, f"{self.target}: can't be written"):
-                return av.open(f"file:{self._temporary}", "w", format=self.format, container_options=options)
+                return av.open(
+                    f"file:{self._temporary}", "w", format=self.format, container_options=options
+                )
         except OutputError:
             self._temporary.unlink(missing_ok=True)
             raise
@@ -233,12 +245,16 @@ class Output:
         elif self._is_timecode(stream):
             self.fates.append((stream.index, "written anew as the video's timecode"))
         elif not _is_chapter_text(stream):
-            self._drop(stream, f"{name} ({stream.metadata.get('handler_name', 'unknown data')}) is dropped")
+            self._drop(
+                stream, f"{name} ({stream.metadata.get('handler_name', 'unknown data')}) is dropped"
+            )
 
     def _is_timecode(self, stream: Stream) -> bool:
         """Whether a data stream holds nothing but the timecode that the new video tells too."""
         video = stream.container.streams[self._info.video_index]
-        return stream.type == "data" and "timecode" in stream.metadata and "timecode" in video.metadata
+        return (
+            stream.type == "data" and "timecode" in stream.metadata and "timecode" in video.metadata
+        )
 
     def _keep(self, track: "Track | Dropped", name: str) -> None:
         if isinstance(track, Dropped):
@@ -266,11 +282,13 @@ class Output:
     def _attach(self, stream: Stream, name: str) -> None:
         if self.format != "matroska":
             self._drop(
-                stream, f"{name} ({stream.metadata.get('filename', 'attachment')}) is dropped; .mkv keeps it"
+                stream,
+                f"{name} ({stream.metadata.get('filename', 'attachment')}) is dropped; .mkv keeps it",
             )
             return
         mimetype = stream.mimetype or stream.metadata.get("mimetype", "application/octet-stream")  # type: ignore[attr-defined]
-        self.container.add_attachment(stream.metadata.get("filename", "attachment"), mimetype, stream.data)  # type: ignore[attr-defined]
+        name, data = stream.metadata.get("filename", "attachment"), stream.data  # type: ignore[attr-defined]
+        self.container.add_attachment(name, mimetype, data)
         self.fates.append((stream.index, "copied"))
 
     def _keep_cover(self, stream: Stream, name: str) -> None:
@@ -278,7 +296,9 @@ class Output:
         if self.format == "matroska":
             kind = stream.codec_context.name if stream.codec_context is not None else "jpeg"
             kind = {"mjpeg": "jpeg"}.get(kind, kind)
-            file_name = stream.metadata.get("filename", f"cover.{'jpg' if kind == 'jpeg' else kind}")
+            file_name = stream.metadata.get(
+                "filename", f"cover.{'jpg' if kind == 'jpeg' else kind}"
+            )
             if data := _first_packet(Path(self._info.path), stream.index):
                 self.container.add_attachment(
                     file_name, stream.metadata.get("mimetype", f"image/{kind}"), data
@@ -288,7 +308,9 @@ class Output:
         elif takes(self.format, stream):
             self._keep(CopiedCover(self.container, stream), name)
             return
-        self._drop(stream, f"{name} (cover art) is dropped: {self.target.suffix} files don't hold it")
+        self._drop(
+            stream, f"{name} (cover art) is dropped: {self.target.suffix} files don't hold it"
+        )
 
     def _chapters(self, source: InputContainer) -> list[dict[str, object]]:
         """Return the source's chapters moved to the output's clock and clipped to the cut."""
@@ -317,7 +339,9 @@ class Output:
                     errors = 0
                     if self._joints is not None:
                         self._joints.move(packet)
-                    track = self._tracks.get(packet.stream_index)  # ends of other streams come along
+                    track = self._tracks.get(
+                        packet.stream_index
+                    )  # ends of other streams come along
                     if track is not None and (packet.size or track.wants_end):
                         yield packet
                 return
@@ -338,7 +362,9 @@ class Output:
             time = packet.pts if packet.pts is not None else packet.dts
             if time is not None:
                 seconds = time * packet.time_base
-                self.copied_end = max(self.copied_end, seconds + (packet.duration or 0) * packet.time_base)
+                self.copied_end = max(
+                    self.copied_end, seconds + (packet.duration or 0) * packet.time_base
+                )
                 self._fed_until = max(seconds - self._cut.origin, self._fed_until or Fraction(-1))
                 if self._past_cut(seconds):
                     continue

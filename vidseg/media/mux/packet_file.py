@@ -1,7 +1,8 @@
 """Encoded packets in a file of their own, exactly as the encoder gave them, until they are joined.
 
-No container does this: Matroska rounds times to milliseconds, MP4 drops VP9's alpha, both shift times that
-begin below zero. A parcel is a row of records, each with a checksum, with an account as the last one.
+No container does this: Matroska rounds times to milliseconds, MP4 drops VP9's alpha, both shift
+times that begin below zero. A parcel is a row of records, each with a checksum, with an account as
+the last one.
 """
 
 import json
@@ -72,7 +73,13 @@ def _packed(packet: Packet) -> tuple[bytes, ...]:
     base = packet.time_base
     numbers = [_NONE if value is None else value for value in (packet.pts, packet.dts)]
     head = _RECORD.pack(
-        *numbers, packet.duration or 0, base.numerator, base.denominator, flags, len(sides), packet.size
+        *numbers,
+        packet.duration or 0,
+        base.numerator,
+        base.denominator,
+        flags,
+        len(sides),
+        packet.size,
     )
     pieces = [head]
     for side in sides:
@@ -142,7 +149,9 @@ def read_packets(path: Path) -> Iterator[Packet]:
             if not isinstance(item, dict):
                 yield item
     except (_DamagedError, OSError) as error:
-        raise OutputError(f"{path}: this part of the render is damaged; delete it and run again") from error
+        raise OutputError(
+            f"{path}: this part of the render is damaged; delete it and run again"
+        ) from error
 
 
 def _items(path: Path) -> Iterator["Packet | dict[str, Any]"]:
@@ -153,7 +162,9 @@ def _items(path: Path) -> Iterator["Packet | dict[str, Any]"]:
         reader = _Reader(file)
         while True:
             begin = file.tell()
-            pts, dts, duration, above, below, flags, sides, size = _RECORD.unpack(reader.take(_RECORD.size))
+            pts, dts, duration, above, below, flags, sides, size = _RECORD.unpack(
+                reader.take(_RECORD.size)
+            )
             if flags == _ACCOUNT:
                 account = _account(reader, size)
                 if reader.take(_FOOT.size) != _FOOT.pack(begin):

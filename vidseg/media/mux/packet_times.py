@@ -26,7 +26,11 @@ class Places:
 
     def place(self, packet: Packet, track: Track) -> bool:
         """Change a packet's times where they can't stay; whether it has a place at all."""
-        if track.source.type == "audio" and not self._edit_lists and not self._begins(packet, track):
+        if (
+            track.source.type == "audio"
+            and not self._edit_lists
+            and not self._begins(packet, track)
+        ):
             return False
         self._keep_rising(packet, track.source.index)
         return True
@@ -34,10 +38,10 @@ class Places:
     def _begins(self, packet: Packet, track: Track) -> bool:
         """Whether any sound of a packet is heard in a container that can't say "play from here".
 
-        Such a container would move everything else to make room for what lies before time 0. A packet that
-        reaches beyond begins there: heard a moment late, for as long as it lasts, rather than not at all.
-        Packets of Opus, and those of another Matroska file, stay: there it is stored how much of them is
-        priming.
+        Such a container would move everything else to make room for what lies before time 0. A
+        packet that reaches beyond begins there: heard a moment late, for as long as it lasts,
+        rather than not at all. Packets of Opus, and those of another Matroska file, stay: there it
+        is stored how much of them is priming.
         """
         times = times_of(packet)
         if times is None or packet.pts is None:
@@ -45,7 +49,9 @@ class Places:
         if isinstance(track, TranscodedAudio):  # whose priming is the new file's own
             return times[1] > 0
         context = track.source.codec_context
-        told = self._tells_priming or (self._whole and context is not None and context.name == "opus")
+        told = self._tells_priming or (
+            self._whole and context is not None and context.name == "opus"
+        )
         if times[0] >= self._floor or told:
             return True
         if times[1] <= self._floor:

@@ -19,8 +19,9 @@ def reordering(pts: Iterable[int]) -> int:
 def retimed(packets: Iterable[Packet], depth: int) -> Iterator[Packet]:
     """Yield packets with decoding times as one encoder that reorders by `depth` would give them.
 
-    Each is decoded when the picture `depth` places before it is shown; so decoding times rise, and none
-    comes after its own picture, also where segments meet. The first ones lie before the first picture.
+    Each is decoded when the picture `depth` places before it is shown; so decoding times rise, and
+    none comes after its own picture, also where segments meet. The first ones lie before the first
+    picture.
     """
     waiting: list[int] = []
     early: list[Packet] = []

@@ -24,10 +24,10 @@ Where packets are longer, it may be as much as one of them: the last one may hol
 class Account:
     """What a stream held in the cut, and what of that was written; for sound, to the packet or the sample.
 
-    `recoded`: whether the sound is decoded, so that seconds are compared; where packets are copied, each that
-    is heard in the cut has to be written. `refused` packets are those that the output's container didn't
-    take, `corrupt` those that the source's container itself called damaged. What an edit list cuts away
-    (packets to be discarded, samples to be skipped) is promised by nobody.
+    `recoded`: whether the sound is decoded, so that seconds are compared; where packets are copied,
+    each that is heard in the cut has to be written. `refused` packets are those that the output's
+    container didn't take, `corrupt` those that the source's container itself called damaged. What
+    an edit list cuts away (packets to be discarded, samples to be skipped) is promised by nobody.
     """
 
     stream: Stream
@@ -74,7 +74,9 @@ class Account:
     def undecoded_s(self) -> Fraction:
         """Return how many seconds of sound went into the decoder and never came to the output."""
         lost = self.due_s - self.written_s
-        return lost if self.recoded and lost > max(_LEAST_UNDECODED_S, self.longest_s) else Fraction(0)
+        return (
+            lost if self.recoded and lost > max(_LEAST_UNDECODED_S, self.longest_s) else Fraction(0)
+        )
 
     def truncated_s(self, cut: Cut) -> Fraction:
         """Return how many seconds before the end that its container claims the stream ends, in the cut."""
@@ -96,8 +98,8 @@ def _within(cut: Cut, begin: Fraction, end: Fraction) -> Fraction:
 def _claimed_end(stream: Stream) -> Fraction | None:
     """Return when a track of sound ends as its container's index claims, `None` where it has none.
 
-    Where the clock jumps, lengths are FFmpeg's estimates. MP4 counts a track's length from 0, also where it
-    begins with nothing.
+    Where the clock jumps, lengths are FFmpeg's estimates. MP4 counts a track's length from 0, also
+    where it begins with nothing.
     """
     if stream.type != "audio" or not stream.duration or stream.time_base is None:
         return None

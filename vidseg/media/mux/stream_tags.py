@@ -16,8 +16,13 @@ _QUICKTIME_LANGUAGES = {
 def copy_description(source: Stream, target: Stream) -> None:
     """Give the new stream the old one's tags and disposition, less what describes the old file's making."""
     kept = {k: v for k, v in source.metadata.items() if k.upper() not in _OF_THE_CODING}
-    kept = {k: v for k, v in kept.items() if not k.upper().startswith(("NUMBER_OF_", "_STATISTICS"))}
+    kept = {
+        k: v for k, v in kept.items() if not k.upper().startswith(("NUMBER_OF_", "_STATISTICS"))
+    }
     target.metadata.update(kept)
-    if target.container.format.name == "mov" and (language := kept.get("language")) in _QUICKTIME_LANGUAGES:
+    if (
+        target.container.format.name == "mov"
+        and (language := kept.get("language")) in _QUICKTIME_LANGUAGES
+    ):
         target.metadata["language"] = _QUICKTIME_LANGUAGES[language]
     target.disposition = source.disposition

@@ -26,7 +26,15 @@ _POORLY_PLAYED = {"mp4": ("pcm_", "vorbis")}
 
 _AUDIO_ENCODERS = {"mp4": "aac", "mov": "aac", "matroska": "libopus", "webm": "libopus"}
 _TEXT_SUBTITLES = {"mp4": "mov_text", "mov": "mov_text", "matroska": "srt", "webm": "webvtt"}
-_IMAGE_SUBTITLES = ("dvd_subtitle", "dvdsub", "dvb_subtitle", "dvbsub", "hdmv_pgs_subtitle", "pgssub", "xsub")
+_IMAGE_SUBTITLES = (
+    "dvd_subtitle",
+    "dvdsub",
+    "dvb_subtitle",
+    "dvbsub",
+    "hdmv_pgs_subtitle",
+    "pgssub",
+    "xsub",
+)
 
 _SUBTITLE_STYLE = b"""[Script Info]
 ScriptType: v4.00+
@@ -92,7 +100,9 @@ def takes(container_format: str, stream: Stream) -> bool:
     return True
 
 
-def audio_track(container: OutputContainer, stream: AudioStream, mode: AudioMode) -> Track | Dropped:
+def audio_track(
+    container: OutputContainer, stream: AudioStream, mode: AudioMode
+) -> Track | Dropped:
     """Add the output's stream for an audio stream: copied where the container takes it and `mode` allows."""
     if stream.codec_context is None:
         return Dropped(stream, "this FFmpeg doesn't know its codec")
@@ -158,8 +168,8 @@ class CopiedTrack:
     def _hold(self, packet: Packet, times: Times | None, cut: Cut) -> None:
         """Hold back what the source's edit list cuts away, where the output's may do the same.
 
-        That hides what lies before time 0, and nothing else. Later edits of the source bring sound of their
-        own to be cut away, with the times of what is heard before them.
+        That hides what lies before time 0, and nothing else. Later edits of the source bring sound
+        of their own to be cut away, with the times of what is heard before them.
         """
         if self._hides and not self._begun and times is not None and times[1] <= cut.origin:
             self._preroll.append(packet)

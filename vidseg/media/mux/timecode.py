@@ -7,8 +7,9 @@ from fractions import Fraction
 def moved_timecode(timecode: str, by: Fraction, rate: Fraction) -> str:
     """Return the ``HH:MM:SS:FF`` timecode `by` seconds later at `rate` frames per second.
 
-    A semicolon before the frames means drop-frame counting: at 29.97 and 59.94 frames per second the first
-    numbers of every minute are skipped, but not of every tenth. What is no timecode comes back as it is.
+    A semicolon before the frames means drop-frame counting: at 29.97 and 59.94 frames per second
+    the first numbers of every minute are skipped, but not of every tenth. What is no timecode comes
+    back as it is.
     """
     match = re.fullmatch(r"(\d+):(\d\d):(\d\d)([:;.])(\d+)", timecode.strip())
     if match is None:
@@ -17,7 +18,11 @@ def moved_timecode(timecode: str, by: Fraction, rate: Fraction) -> str:
     base = round(rate)
     skipped = base // 15 if match[4] in ";." and base % 30 == 0 else 0
     total_minutes = hours * 60 + minutes
-    number = (total_minutes * 60 + seconds) * base + frames - skipped * (total_minutes - total_minutes // 10)
+    number = (
+        (total_minutes * 60 + seconds) * base
+        + frames
+        - skipped * (total_minutes - total_minutes // 10)
+    )
     return _written(number + round(by * rate), base, skipped, match[4])
 
 

@@ -16,7 +16,14 @@ from vidseg.media.mux.kept_range import Cut
 from vidseg.media.mux.stream_tags import copy_description
 
 _HIGHEST_RATE = 48_000
-_LAYOUTS = {3: ("2.1", "3.0"), 4: ("4.0", "quad"), 5: ("5.0",), 6: ("5.1",), 7: ("6.1",), 8: ("7.1",)}
+_LAYOUTS = {
+    3: ("2.1", "3.0"),
+    4: ("4.0", "quad"),
+    5: ("5.0",),
+    6: ("5.1",),
+    7: ("6.1",),
+    8: ("7.1",),
+}
 """Layouts of more than two channels, FFmpeg's own choice for those that nobody gave a place first."""
 
 
@@ -36,7 +43,9 @@ def _layout(encoder: str, context: AudioCodecContext) -> str:
         return "mono"
     own, count = context.layout.name, context.layout.nb_channels
     names = (own, own.removesuffix("(side)"), *_LAYOUTS.get(count, ()))
-    named = (name for name in names if not name.endswith("channels"))  # which players know no places of
+    named = (
+        name for name in names if not name.endswith("channels")
+    )  # which players know no places of
     return next((name for name in named if _opens(encoder, name)), "stereo")
 
 
@@ -61,7 +70,10 @@ class TranscodedAudio:
         self.source = stream
         self.fate = f"transcoded from {stream.codec_context.name} to {encoder.removeprefix('lib')}"
         rate = _rate(encoder, stream.codec_context.sample_rate)
-        channels, layout = stream.codec_context.layout.nb_channels, _layout(encoder, stream.codec_context)
+        channels, layout = (
+            stream.codec_context.layout.nb_channels,
+            _layout(encoder, stream.codec_context),
+        )
         if channels > AudioLayout(layout).nb_channels:
             self.fate += f", its {channels} channels mixed down to {layout}"
         target = container.add_stream(encoder, rate=rate, layout=layout)
@@ -71,7 +83,9 @@ class TranscodedAudio:
         context.bit_rate = 96_000 * max(1, context.layout.nb_channels)
         context.open()
         self._target = target
-        self._resampler = AudioResampler(context.format, layout, rate, frame_size=context.frame_size or 1024)
+        self._resampler = AudioResampler(
+            context.format, layout, rate, frame_size=context.frame_size or 1024
+        )
         self.lost_packets = 0
         self._next: int | None = None
 
@@ -87,7 +101,10 @@ class TranscodedAudio:
             try:
                 if (kept := self._trimmed(frame, cut)) is not None:
                     packets += self._encoded(self._resampler.resample(kept))
-            except (av.FFmpegError, ValueError):  # samples that are no numbers, a layout that changes
+            except (
+                av.FFmpegError,
+                ValueError,
+            ):  # samples that are no numbers, a layout that changes
                 self.lost_packets += 1
         return packets
 

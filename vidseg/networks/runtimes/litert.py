@@ -75,8 +75,9 @@ class LiteRtRuntime:
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
     def _fill(self, frame: NDArray[np.uint8]) -> None:
-        # A look-up straight into the network's memory: 0.2 ms for 641x369, half of scaling in floats and
-        # copying. The view must be gone before the network runs, hence a function of its own.
+        # A look-up straight into the network's memory: 0.2 ms for 641x369, half of scaling in
+        # floats and copying. The view must be gone before the network runs, hence a function of its
+        # own.
         target = self._interpreter.tensor(self._input)()[0]
         cv2.LUT(frame, self._table, dst=target)
 
@@ -107,4 +108,7 @@ def _interpreter(path: Path, threads: int) -> Any:
 
 
 def _described(details: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{np.dtype(d['dtype']).name} {list(d['shape_signature'])}" for d in details) or "none"
+    return (
+        ", ".join(f"{np.dtype(d['dtype']).name} {list(d['shape_signature'])}" for d in details)
+        or "none"
+    )

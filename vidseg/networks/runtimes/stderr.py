@@ -20,8 +20,8 @@ _ALONE = threading.RLock()
 def quiet_start() -> Iterator[None]:
     """Drop log lines of LiteRT and TensorFlow that are written to file descriptor 2 meanwhile.
 
-    They are written before any log level can be set, so the descriptor itself is redirected. Everything
-    else that arrives is passed on at the end.
+    They are written before any log level can be set, so the descriptor itself is redirected.
+    Everything else that arrives is passed on at the end.
     """
     with _ALONE:
         try:

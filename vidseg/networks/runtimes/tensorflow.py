@@ -21,9 +21,9 @@ GPU_BATCH = 16
 class TensorFlowRuntime:
     """A SavedModel with one picture input.
 
-    Cast, scaling and network are one compiled function: bytes go to the device, scores come back. With
-    `gpu` `None` it runs on the CPU, which LiteRT does faster; only models that exist in no other form,
-    and tests, do that.
+    Cast, scaling and network are one compiled function: bytes go to the device, scores come back.
+    With `gpu` `None` it runs on the CPU, which LiteRT does faster; only models that exist in no
+    other form, and tests, do that.
     """
 
     def __init__(self, path: Path, scaling: Scaling, *, gpu: int | None) -> None:
@@ -76,7 +76,9 @@ class TensorFlowRuntime:
 def _kernel_missed(error: Exception) -> str:
     """Return TensorFlow's own words on what it has no kernel for, without the places in our code."""
     lines = [line.strip() for line in str(error).splitlines()]
-    said = next((line for line in lines if "support" in line and not line.startswith("File ")), lines[0])
+    said = next(
+        (line for line in lines if "support" in line and not line.startswith("File ")), lines[0]
+    )
     return said.partition(", received")[0][:200]
 
 
@@ -121,7 +123,10 @@ def node_names(path: Path) -> str:
         network, _ = _load(tf, path)
     graph = network.graph.as_graph_def()
     # What was saved as a function inside of a function shows its nodes in the library only.
-    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    nodes = [
+        *graph.node,
+        *(node for function in graph.library.function for node in function.node_def),
+    ]
     return " ".join(node.name for node in nodes).lower()
 
 
@@ -130,7 +135,9 @@ def _load(tf: Any, path: Path) -> tuple[Any, list[int | None]]:
     try:
         network = tf.saved_model.load(str(path)).signatures["serving_default"]
     except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
-        raise ModelError(f"{path}: TensorFlow can't load it ({str(error).splitlines()[0]})") from error
+        raise ModelError(
+            f"{path}: TensorFlow can't load it ({str(error).splitlines()[0]})"
+        ) from error
     specs = list(network.structured_input_signature[1].values())
     shape = specs[0].shape.as_list() if len(specs) == 1 and specs[0].shape.rank == 4 else []
     if len(shape) != 4 or shape[3] != 3 or specs[0].dtype != tf.float32:
