@@ -146,7 +146,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     from vidseg.media.mux import Cut, Output
     from vidseg.media.probe import probe
     from vidseg.networks import open_segmenter
-    from vidseg.settings import EncodeSettings, MatteSettings, SegmentSettings
+    from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings
 
     cv2.setNumThreads(int(threads))
     info = probe(Path(source))
@@ -163,7 +163,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     frames = timed(
         "decode", lambda: list(decode(info, Span(None, Fraction(4)), Damage())), time.process_time
     )
-    segmenter = open_segmenter(SegmentSettings(model=model))
+    segmenter = open_segmenter(ModelSettings(name=model))
     inner, network = segmenter.segment, [0.0]
 
     def counted(batch: Any) -> Any:
@@ -178,7 +178,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
         while (item := timed(name, lambda: next(source, None))) is not None:
             yield item
 
-    found = through("track", Tracker(segmenter, SegmentSettings(), info.orientation).follow(frames))
+    found = through("track", Tracker(segmenter, ModelSettings(), info.orientation).follow(frames))
     found = through("smooth", steady(found, MatteSettings().smooth))
     background = open_background(BACKGROUND, Canvas(info, frames[0].format, frames[0].colour))
     with tempfile.TemporaryDirectory() as folder:

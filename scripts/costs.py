@@ -43,7 +43,7 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
     from vidseg.media.decode import Damage, Span, decode
     from vidseg.media.probe import probe
     from vidseg.networks import open_segmenter
-    from vidseg.settings import MatteSettings, SegmentSettings
+    from vidseg.settings import MatteSettings, ModelSettings
 
     cv2.setNumThreads(1)
     info = probe(clip)
@@ -57,12 +57,12 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
         spent[name] = spent.get(name, 0.0) + 1000 * (time.process_time() - since) / len(frames)
         return result
 
-    segmenter = open_segmenter(SegmentSettings(model=model))
+    segmenter = open_segmenter(ModelSettings(name=model))
     segment = segmenter.segment
     segmenter.segment = lambda batch: timed("network", lambda: segment(batch))  # type: ignore[method-assign]
     found = timed(
         "track",
-        lambda: list(Tracker(segmenter, SegmentSettings(), info.orientation).follow(frames)),
+        lambda: list(Tracker(segmenter, ModelSettings(), info.orientation).follow(frames)),
     )
     spent["track"] -= spent["network"]
     found = timed("smooth", lambda: list(steady(found, matte.smooth)))

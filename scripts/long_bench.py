@@ -126,7 +126,7 @@ def on_ray(clip: Path, folder: Path, count: int, *, bind: bool) -> tuple[float, 
     from vidseg.jobs.batch import Clip, absolute, settings_for
     from vidseg.jobs.ray_workers import RayWorkers
     from vidseg.networks import open_segmenter
-    from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
+    from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         os.environ["VIDSEG_BENCH_CORES"] = scratch
@@ -137,7 +137,7 @@ def on_ray(clip: Path, folder: Path, count: int, *, bind: bool) -> tuple[float, 
         warming = [Clip(clip, Path(scratch, f"warm{number}.mp4")) for number in range(count)]
         opener = bound if bind else open_segmenter
         with closing(
-            RayWorkers("local", SegmentSettings(), count, opener=opener, cores=1)
+            RayWorkers("local", ModelSettings(), count, opener=opener, cores=1)
         ) as workers:
             few = replace(given, end=Fraction(1, 2))
             list(workers.run([settings_for(each, few) for each in warming], lambda *_: None))

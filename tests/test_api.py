@@ -20,7 +20,7 @@ from vidseg.networks.fake import FakeSegmenter
 SIZE = (96, 64)
 PUBLIC = {
     "BackgroundError", "DeviceError", "DownloadError", "EncodeSettings", "Frame", "InputError",
-    "MatteSettings", "ModelError", "OutputError", "RenderSettings", "Report", "SegmentSettings", "Segmenter",
+    "MatteSettings", "ModelError", "OutputError", "RenderSettings", "Report", "ModelSettings", "Segmenter",
     "SettingsError", "StalledError", "VideoInfo", "VidsegError", "__version__", "alpha_of", "look", "masks",
     "matte", "open_segmenter", "render", "rgb_of", "run",
 }  # fmt: skip
@@ -136,7 +136,7 @@ def test_paths_may_be_text_or_paths(tmp_path: Path) -> None:
         (vidseg.RenderSettings, {"fit": "zoom"}, "fit must be one of cover, contain, stretch"),
         (vidseg.RenderSettings, {"kind": "map"}, "kind must be one of picture, matte, parts"),
         (
-            vidseg.SegmentSettings,
+            vidseg.ModelSettings,
             {"parts": "face"},
             r"parts must be a tuple of names, such as \('face',\)",
         ),
@@ -236,7 +236,7 @@ from vidseg.errors import name_options, name_settings
 from vidseg.networks.fake import FakeSegmenter
 vidseg.render({clip!r}, {output!r}, "navy", end=0.1, segmenter=FakeSegmenter())
 try:
-    vidseg.open_segmenter(vidseg.SegmentSettings(model={model!r}, device="cpu"))
+    vidseg.open_segmenter(vidseg.ModelSettings(model={model!r}, device="cpu"))
 except vidseg.ModelError as error:
     print("TOLD", error)
 """

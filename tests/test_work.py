@@ -19,7 +19,7 @@ from vidseg.matting.refinement.refine import foreground, refine
 from vidseg.matting.tracking import inference, tracker
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.settings import MatteSettings, SegmentSettings
+from vidseg.settings import MatteSettings, ModelSettings
 
 WIDTH, HEIGHT = 1920, 1080
 PERSON = Box(700, 200, 1200, 1000)
@@ -78,7 +78,7 @@ def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.M
     network = FakeSegmenter(side=180, batch_size=batch)
     person = Box(100, 40, 160, 170)
     clip = (room([person], index=index) for index in range(FRAMES))
-    assert len(list(Tracker(network, SegmentSettings(), Orientation()).follow(clip))) == FRAMES
+    assert len(list(Tracker(network, ModelSettings(), Orientation()).follow(clip))) == FRAMES
     spans = -(-FRAMES // max(8, batch)) + 1  # those of the shot, and the first frame of its first
     assert network.frames <= 2 * spans
     assert network.calls <= 2 * spans
@@ -104,7 +104,7 @@ def test_calm_people_who_fill_the_frame_are_looked_at_less_often(
     """In an empty room whoever comes in would be followed too late."""
     network = FakeSegmenter(side=180)
     clip = (room([person] if person else [], index=index) for index in range(FRAMES))
-    list(Tracker(network, SegmentSettings(), Orientation()).follow(clip))
+    list(Tracker(network, ModelSettings(), Orientation()).follow(clip))
     assert network.frames == looks
 
 
@@ -122,7 +122,7 @@ def test_few_huge_frames_are_held(
             taken += 1
             yield room([Box(90, 20, 230, 180)], index=index)
 
-    pairs = Tracker(FakeSegmenter(side=180), SegmentSettings(), Orientation()).follow(clip())
+    pairs = Tracker(FakeSegmenter(side=180), ModelSettings(), Orientation()).follow(clip())
     most = max(taken - given for given, _ in enumerate(pairs))
     assert most == held
 
@@ -140,5 +140,5 @@ def test_pictures_are_made_once_for_gaps_that_share_a_frame(
 
     monkeypatch.setattr(grid, "picture", picture)
     clip = (room([Box(90, 20, 230, 180)], index=index) for index in range(FRAMES))
-    list(Tracker(FakeSegmenter(side=180), SegmentSettings(), Orientation()).follow(clip))
+    list(Tracker(FakeSegmenter(side=180), ModelSettings(), Orientation()).follow(clip))
     assert len(made) == FRAMES + 2  # at both ends of the first span it is asked who is there

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vidseg.media.video_info import VideoInfo
     from vidseg.networks import Segmenter, open_segmenter
     from vidseg.reports.run_report import Report
-    from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
+    from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
 
 __version__ = "0.1.0"
 
@@ -39,10 +39,10 @@ __all__ = [
     "InputError",
     "MatteSettings",
     "ModelError",
+    "ModelSettings",
     "OutputError",
     "RenderSettings",
     "Report",
-    "SegmentSettings",
     "Segmenter",
     "SettingsError",
     "StalledError",
@@ -66,7 +66,7 @@ _HOMES = {
     "media.video_info": ("VideoInfo",),
     "networks": ("Segmenter", "open_segmenter"),
     "reports.run_report": ("Report",),
-    "settings": ("EncodeSettings", "MatteSettings", "RenderSettings", "SegmentSettings"),
+    "settings": ("EncodeSettings", "MatteSettings", "RenderSettings", "ModelSettings"),
 }
 """Module → names that it is asked for; whatever else is public is an error."""
 

@@ -26,8 +26,8 @@ from vidseg.settings import (
     EncodeSettings,
     Fit,
     MatteSettings,
+    ModelSettings,
     RenderSettings,
-    SegmentSettings,
 )
 from vidseg.system.threads import prefetch
 
@@ -35,7 +35,7 @@ AnyPath: TypeAlias = str | PathLike[str]
 Seconds: TypeAlias = Fraction | float
 AlphaPlane: TypeAlias = NDArray[np.float32]
 
-_SEGMENT, _MATTE, _ENCODE = SegmentSettings(), MatteSettings(), EncodeSettings()
+_MODEL, _MATTE, _ENCODE = ModelSettings(), MatteSettings(), EncodeSettings()
 
 
 def render(
@@ -47,7 +47,7 @@ def render(
     start: Seconds | None = None,
     end: Seconds | None = None,
     overwrite: bool = False,
-    segment: SegmentSettings = _SEGMENT,
+    model: ModelSettings = _MODEL,
     matte: MatteSettings = _MATTE,
     encode: EncodeSettings = _ENCODE,
     segmenter: Segmenter | None = None,
@@ -57,7 +57,7 @@ def render(
 
     `background` is what ``vidseg render -b`` takes: a picture's or video's path, a colour,
     ``blur``, ``blur:20``, ``transparent``. `start` and `end` are seconds of the player's clock,
-    half-open. An opened `segmenter` stands in for the one that `segment` names and is left open.
+    half-open. An opened `segmenter` stands in for the one that `model` names and is left open.
     `progress` is called with (frames done, frames expected or `None`). Raises a `VidsegError` for
     what can't be done; no file is left under the output's name then. Whatever else can be set:
     `run`.
@@ -70,7 +70,7 @@ def render(
         start=_exact("start", start),
         end=_exact("end", end),
         overwrite=overwrite,
-        segment=segment,
+        model=model,
         matte=matte,
         encode=encode,
     )
@@ -85,7 +85,7 @@ def matte(
     start: Seconds | None = None,
     end: Seconds | None = None,
     overwrite: bool = False,
-    segment: SegmentSettings = _SEGMENT,
+    model: ModelSettings = _MODEL,
     matte: MatteSettings = _MATTE,
     encode: EncodeSettings = _ENCODE,
     segmenter: Segmenter | None = None,
@@ -100,7 +100,7 @@ def matte(
         start=_exact("start", start),
         end=_exact("end", end),
         overwrite=overwrite,
-        segment=segment,
+        model=model,
         matte=matte,
         encode=encode,
     )
@@ -132,7 +132,7 @@ def masks(
     end: Seconds | None = None,
     frame_rate: Seconds | None = None,
     max_pixels: int = MOST_PIXELS,
-    segment: SegmentSettings = _SEGMENT,
+    model: ModelSettings = _MODEL,
     matte: MatteSettings = _MATTE,
     segmenter: Segmenter | None = None,
 ) -> Generator[tuple[Frame, AlphaPlane], None, None]:
@@ -148,24 +148,24 @@ def masks(
     span_of = (_exact("start", start), _exact("end", end))
     info = look(Path(source), _exact("frame_rate", frame_rate), max_pixels)
     span = player_span(info, *span_of)
-    return _masks(info, span, segment, matte, segmenter)
+    return _masks(info, span, model, matte, segmenter)
 
 
 def _masks(
     info: VideoInfo,
     span: Span,
-    segment: SegmentSettings,
+    model: ModelSettings,
     matte: MatteSettings,
     segmenter: Segmenter | None,
 ) -> Generator[tuple[Frame, AlphaPlane], None, None]:
     with ExitStack() as stack:
         if segmenter is None:
-            segmenter = stack.enter_context(closing(open_segmenter(segment)))
+            segmenter = stack.enter_context(closing(open_segmenter(model)))
         decoded = frames_of(info, span, Damage(), settle=True)
         frames = stack.enter_context(
             closing(prefetch(decoded, pipeline.FRAMES_AHEAD, name="decode"))
         )
-        people = TrackedSource(segmenter, segment, matte, info.orientation)
+        people = TrackedSource(segmenter, model, matte, info.orientation)
         pairs = prefetch(people.follow(frames), pipeline.FRAMES_AHEAD, name="segmentation")
         for layer in refined(stack.enter_context(closing(pairs)), people):
             yield layer.frame, _unit(layer)
@@ -174,7 +174,7 @@ def _masks(
 def alpha_of(
     pictures: NDArray[np.uint8],
     *,
-    segment: SegmentSettings = _SEGMENT,
+    model: ModelSettings = _MODEL,
     matte: MatteSettings = _MATTE,
     segmenter: Segmenter | None = None,
 ) -> AlphaPlane:
@@ -193,19 +193,19 @@ def alpha_of(
         )
     with ExitStack() as stack:
         if segmenter is None:
-            segmenter = stack.enter_context(closing(open_segmenter(segment)))
+            segmenter = stack.enter_context(closing(open_segmenter(model)))
         if len(shape) == 3:
-            return _alpha_of_one(pictures, segment, matte, segmenter)
+            return _alpha_of_one(pictures, model, matte, segmenter)
         alphas = np.empty(shape[:3], np.float32)
         for alpha, picture in zip(alphas, pictures, strict=True):
-            alpha[:] = _alpha_of_one(picture, segment, matte, segmenter)
+            alpha[:] = _alpha_of_one(picture, model, matte, segmenter)
     return alphas
 
 
 def _alpha_of_one(
-    picture: NDArray[np.uint8], segment: SegmentSettings, matte: MatteSettings, segmenter: Segmenter
+    picture: NDArray[np.uint8], model: ModelSettings, matte: MatteSettings, segmenter: Segmenter
 ) -> AlphaPlane:
-    people = TrackedSource(segmenter, segment, matte)
+    people = TrackedSource(segmenter, model, matte)
     (layer,) = refined(people.follow([frame_of(picture)]), people)
     return _unit(layer)
 

@@ -48,10 +48,10 @@ def _check_pixels(most: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentSettings:
+class ModelSettings:
     """Which network finds the people, where it runs, and on what size of picture."""
 
-    model: str = DEFAULT_MODEL
+    name: str = DEFAULT_MODEL
     """A model's name, or a path to a TensorFlow.js folder or its json, a SavedModel, or a .tflite file."""
     device: str = "auto"
     """``auto``, ``cpu``, ``gpu`` or ``gpu:N``."""
@@ -178,7 +178,7 @@ class RenderSettings:
     report: Path | None = None
     timeline: Path | None = None
     """Where a timeline for editors goes; with it, `output` holds the people with their alpha."""
-    segment: SegmentSettings = field(default_factory=SegmentSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
     matte: MatteSettings = field(default_factory=MatteSettings)
     encode: EncodeSettings = field(default_factory=EncodeSettings)
 
@@ -190,7 +190,7 @@ class RenderSettings:
         _check_choice("--fit", self.fit, Fit)
         _check_choice("--size-change", self.size_change, SizeChange)
         if self.kind == "parts":
-            object.__setattr__(self, "segment", replace(self.segment, part_map=True))
+            object.__setattr__(self, "model", replace(self.model, part_map=True))
         if self.kind == "parts" and (self.invert or self.encode.range != "auto"):
             raise SettingsError("a map of body parts is in colour; leave out --invert and --range")
         if self.encode.range != "auto" and self.kind == "picture" and not self.pair:
@@ -279,7 +279,7 @@ class PreviewSettings:
     max_pixels: int = MOST_PIXELS
     """Width times height above which a source is refused, before memory is taken for it."""
     overwrite: bool = False
-    segment: SegmentSettings = field(default_factory=SegmentSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
     matte: MatteSettings = field(default_factory=MatteSettings)
 
     def __post_init__(self) -> None:

@@ -19,9 +19,9 @@ from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import (
     EncodeSettings,
     MatteSettings,
+    ModelSettings,
     PreviewSettings,
     RenderSettings,
-    SegmentSettings,
 )
 
 PACKAGE = Path(vidseg.__file__).parent
@@ -166,8 +166,8 @@ def test_an_option_is_a_setting_to_a_program(option: str, setting: str) -> None:
         (EncodeSettings, {"audio": "loud"}),
         (EncodeSettings, {"crf": 99}),
         (MatteSettings, {"threshold": 2}),
-        (SegmentSettings, {"batch_size": 0}),
-        (SegmentSettings, {"device": "tpu"}),
+        (ModelSettings, {"batch_size": 0}),
+        (ModelSettings, {"device": "tpu"}),
         (RenderSettings, {"max_pixels": 0}),
         (RenderSettings, {"frame_rate": 0}),
         (RenderSettings, {"premultiplied": True}),

@@ -12,7 +12,7 @@ from vidseg.frames.geometry import Box, Orientation
 from vidseg.matting.mask import Mask
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 WIDTH, HEIGHT = 640, 360
 
@@ -37,7 +37,7 @@ def overlaps(
 ) -> list[float]:
     """Return the overlap (IoU) of each frame's mask with the people in it; 1 where both are empty."""
     result = []
-    followed = Tracker(segmenter, SegmentSettings(), Orientation()).follow(clip(boxes, size))
+    followed = Tracker(segmenter, ModelSettings(), Orientation()).follow(clip(boxes, size))
     for people, (_, mask) in zip(boxes, followed, strict=True):
         true = np.zeros(size[::-1], bool)
         for box in people:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from vidseg.networks.base import Scores
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 
-def open_fake(_: SegmentSettings) -> FakeSegmenter:
+def open_fake(_: ModelSettings) -> FakeSegmenter:
     """Open the fake network."""
     return FakeSegmenter()
 
@@ -31,12 +31,12 @@ class Slow(FakeSegmenter):
         return super().segment(batch)
 
 
-def open_slow(_: SegmentSettings) -> FakeSegmenter:
+def open_slow(_: ModelSettings) -> FakeSegmenter:
     """Open the slow network."""
     return Slow()
 
 
-def open_never(_: SegmentSettings) -> FakeSegmenter:
+def open_never(_: ModelSettings) -> FakeSegmenter:
     """Die on the way."""
     os._exit(7)
 
@@ -54,7 +54,7 @@ class Deadly(FakeSegmenter):
         return super().segment(batch)
 
 
-def open_deadly(_: SegmentSettings) -> FakeSegmenter:
+def open_deadly(_: ModelSettings) -> FakeSegmenter:
     """Open the deadly network."""
     return Deadly()
 
@@ -75,13 +75,13 @@ def _wait_for(others: int) -> None:
         time.sleep(0.02)
 
 
-def open_telling(settings: SegmentSettings) -> FakeSegmenter:
+def open_telling(settings: ModelSettings) -> FakeSegmenter:
     """Open the fake network, and leave what this process sees of the machine in a folder."""
     _arrive(f"{settings.device} {os.environ.get('CUDA_VISIBLE_DEVICES', 'all')}")
     return open_fake(settings)
 
 
-def open_known(settings: SegmentSettings) -> FakeSegmenter:
+def open_known(settings: ModelSettings) -> FakeSegmenter:
     """Open the slow network once the whole crew has arrived."""
     _arrive()
     return open_slow(settings)
@@ -109,7 +109,7 @@ def _is_first(mark: Path) -> bool:
     return True
 
 
-def open_mortal(_: SegmentSettings) -> FakeSegmenter:
+def open_mortal(_: ModelSettings) -> FakeSegmenter:
     """Open the mortal network once the whole crew has arrived."""
     _arrive()
     return Mortal()

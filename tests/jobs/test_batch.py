@@ -20,7 +20,7 @@ from tests.helpers.workers import open_deadly, open_fake, open_never
 from vidseg.errors import ModelError, SettingsError
 from vidseg.jobs.batch import Clip, Outcome, cores, endings_for, find_clips, settings_for, table
 from vidseg.jobs.local_workers import LocalWorkers, default_jobs
-from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
+from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 
 
 def names(clips: list[Clip], folder: Path) -> list[str]:
@@ -232,10 +232,10 @@ def test_the_table_counts() -> None:
 
 def test_workers_leave_cores_to_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vidseg.jobs.local_workers.cores", lambda: 8)
-    assert default_jobs(SegmentSettings()) == 4
-    assert default_jobs(SegmentSettings(device="gpu")) == 1
+    assert default_jobs(ModelSettings()) == 4
+    assert default_jobs(ModelSettings(device="gpu")) == 1
     monkeypatch.setattr("vidseg.jobs.local_workers.cores", lambda: 1)
-    assert default_jobs(SegmentSettings()) == 1
+    assert default_jobs(ModelSettings()) == 1
 
 
 def test_a_quota_counts_as_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +312,7 @@ def test_a_clip_that_kills_its_worker_fails_alone(
         source = write_clip(tmp_path / f"{number}.mp4", frames=10)
         clips.append(Clip(source, tmp_path / f"out-{number}.mp4"))
     common = RenderSettings(source=bad, output=bad, encode=EncodeSettings(preset="ultrafast"))
-    with closing(LocalWorkers(SegmentSettings(), 2, open_deadly)) as crew:
+    with closing(LocalWorkers(ModelSettings(), 2, open_deadly)) as crew:
         outcomes = dict(crew.run([settings_for(clip, common) for clip in clips], lambda *_: None))
     assert [outcomes[number].state for number in (1, 2, 3)] == ["done"] * 3
     assert outcomes[0].state == ("done" if once else "failed")
@@ -328,7 +328,7 @@ def test_the_share_of_each_clip_that_is_done_is_told(tmp_path: Path) -> None:
         source=Path("x"), output=Path("y"), encode=EncodeSettings(preset="ultrafast")
     )
     told: list[tuple[int, float]] = []
-    with closing(LocalWorkers(SegmentSettings(), 1, open_fake)) as workers:
+    with closing(LocalWorkers(ModelSettings(), 1, open_fake)) as workers:
         jobs = [settings_for(clip, common) for clip in clips]
         outcomes = dict(workers.run(jobs, lambda number, share: told.append((number, share))))
     assert [outcome.state for outcome in outcomes.values()] == ["done", "done"]
@@ -340,7 +340,7 @@ def test_workers_that_die_at_once_end_a_batch(tmp_path: Path) -> None:
     """Where memory is short, say; no clip is to blame."""
     given = RenderSettings(source=tmp_path / "in.mp4", output=tmp_path / "out.mp4")
     with (
-        closing(LocalWorkers(SegmentSettings(), 1, open_never)) as workers,
+        closing(LocalWorkers(ModelSettings(), 1, open_never)) as workers,
         pytest.raises(
             ModelError, match="workers die before they have opened the network; try --jobs 1"
         ),
@@ -424,4 +424,4 @@ def test_an_unknown_model_ends_in_one_line(tmp_path: Path) -> None:
 
 def test_the_fake_is_what_workers_open() -> None:
     """Guards the tests above: they must not wait for real networks."""
-    assert open_fake(SegmentSettings()).name == "fake"
+    assert open_fake(ModelSettings()).name == "fake"

@@ -26,7 +26,7 @@ from vidseg.matting.restarts import SEGMENT_S
 from vidseg.media.ffmpeg import library_versions
 from vidseg.networks import open_segmenter
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
+from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 RATE = 3
@@ -123,7 +123,7 @@ class TestOnACluster:
         said: list[str] = []
         with closing(
             RayWorkers(
-                cluster.address, given.segment, 2, say=said.append, opener=open_mortal, cores=1
+                cluster.address, given.model, 2, say=said.append, opener=open_mortal, cores=1
             )
         ) as crew:
             report = resume.render(given, renderer=crew.render)
@@ -149,7 +149,7 @@ class TestOnACluster:
         )
         clips = [Clip(source, tmp_path / f"out-{source.stem}.mkv") for source in sources]
         with closing(
-            RayWorkers(cluster.address, SegmentSettings(), 2, opener=open_deadly, cores=1)
+            RayWorkers(cluster.address, ModelSettings(), 2, opener=open_deadly, cores=1)
         ) as crew:
             outcomes = dict(
                 crew.run([settings_for(clip, common) for clip in clips], lambda *_: None)
@@ -161,7 +161,7 @@ class TestOnACluster:
     def test_what_keeps_a_worker_from_starting_is_told(self, cluster: Any, tmp_path: Path) -> None:
         source = write_clip(tmp_path / "in.mp4", frames=10)
         given = lossless(source, tmp_path / "out.mkv")
-        nonsense = SegmentSettings(model="nonsense")
+        nonsense = ModelSettings(name="nonsense")
         with (
             closing(
                 RayWorkers(cluster.address, nonsense, 1, opener=open_segmenter, cores=1)
@@ -177,9 +177,7 @@ class TestOnACluster:
         other = {**library_versions(), "vidseg": "9.9"}
         monkeypatch.setattr(ray_workers, "library_versions", lambda: other)
         with (
-            closing(
-                RayWorkers(cluster.address, given.segment, 1, opener=open_fake, cores=1)
-            ) as crew,
+            closing(RayWorkers(cluster.address, given.model, 1, opener=open_fake, cores=1)) as crew,
             pytest.raises(
                 SettingsError,
                 match=r"has vidseg 0\..*, this machine 9\.9; install the same everywhere",
@@ -200,7 +198,7 @@ class TestOnACluster:
         monkeypatch.setattr(ray_workers, "_marker", elsewhere)
         monkeypatch.setattr("socket.gethostname", lambda: "the other machine")
         with closing(
-            RayWorkers(cluster.address, given.segment, 1, opener=open_fake, cores=1)
+            RayWorkers(cluster.address, given.model, 1, opener=open_fake, cores=1)
         ) as crew:
             ((_, outcome),) = crew.run([given], lambda *_: None)
             assert outcome.state == "failed"
@@ -224,7 +222,7 @@ class TestOnACluster:
         sources = [write_clip(tmp_path / f"{n}.mp4", frames=5) for n in range(7)]
         jobs = [lossless(source, tmp_path / f"out-{source.stem}.mkv") for source in sources]
         with closing(
-            RayWorkers(cluster.address, SegmentSettings(), 2, opener=open_fake, cores=1)
+            RayWorkers(cluster.address, ModelSettings(), 2, opener=open_fake, cores=1)
         ) as crew:
             outcomes = dict(crew.run(jobs, lambda *_: None))
         assert [outcome.state for outcome in outcomes.values()] == ["done"] * 7
@@ -239,7 +237,7 @@ class TestOnACluster:
         given = lossless(source, tmp_path / "out.mkv")
         with (
             closing(
-                RayWorkers(cluster.address, SegmentSettings(device="gpu"), opener=open_telling)
+                RayWorkers(cluster.address, ModelSettings(device="gpu"), opener=open_telling)
             ) as crew,
             pytest.raises(
                 DeviceError, match="--device gpu: the cluster has no GPU; use --device cpu"
@@ -249,9 +247,7 @@ class TestOnACluster:
         monkeypatch.setenv("VIDSEG_TEST_CREW", "2")
         node = cluster.add_node(num_cpus=4, num_gpus=2, object_store_memory=80_000_000)
         try:
-            with closing(
-                RayWorkers(cluster.address, SegmentSettings(), opener=open_telling)
-            ) as crew:
+            with closing(RayWorkers(cluster.address, ModelSettings(), opener=open_telling)) as crew:
                 resume.render(given, renderer=crew.render)
         finally:
             cluster.remove_node(node)
@@ -266,7 +262,7 @@ class TestOnACluster:
         given = lossless(source, tmp_path / "out.mkv")
         store = Store(given.output)
         with closing(
-            RayWorkers(cluster.address, given.segment, 3, opener=open_known, cores=1)
+            RayWorkers(cluster.address, given.model, 3, opener=open_known, cores=1)
         ) as crew:
             crew.connect()  # by the head, which stays: Ray ends a program whose own node dies
             node = cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
@@ -302,7 +298,7 @@ def test_without_ray_a_line_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SettingsError, match=r"pip install 'vidseg\[ray\]'"):
-        list(RayWorkers("auto", SegmentSettings()).run([], lambda *_: None))
+        list(RayWorkers("auto", ModelSettings()).run([], lambda *_: None))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from vidseg.matting.fake_source import FakeSource
 from vidseg.matting.mask_source import MaskSource, TrackedSource, refined
 from vidseg.matting.restarts import LEAD_S, SEGMENT_S
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.settings import MatteSettings, SegmentSettings
+from vidseg.settings import MatteSettings, ModelSettings
 
 PERSON = Box(100, 40, 160, 170)
 
@@ -23,7 +23,7 @@ Opener = Callable[[], MaskSource]
 
 def tracked() -> MaskSource:
     """People tracked with the network that ships for tests."""
-    return TrackedSource(FakeSegmenter(side=180), SegmentSettings(), MatteSettings())
+    return TrackedSource(FakeSegmenter(side=180), ModelSettings(), MatteSettings())
 
 
 @pytest.fixture(params=[tracked, FakeSource], ids=["tracked", "fake"])

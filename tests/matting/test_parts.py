@@ -29,7 +29,7 @@ from vidseg.networks.base import Scores
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import pipeline
 from vidseg.reports.run_report import Report
-from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
+from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT = 96, 64
@@ -86,7 +86,7 @@ def run(
     given = {
         "encode": LOSSLESS,
         "matte": MatteSettings(smooth=0, decontaminate=False),
-        "segment": SegmentSettings(parts=tuple(filter(None, parts.split(",")))),
+        "model": ModelSettings(parts=tuple(filter(None, parts.split(",")))),
         **given,
     }
     settings = RenderSettings(source=source, output=output, background=background, **given)
@@ -371,7 +371,7 @@ def test_a_network_without_parts_is_refused(tmp_path: Path) -> None:
     """Given as an object, it once showed the whole person in silence."""
     blunt = FakeSegmenter()
     blunt.traits = replace(blunt.traits, has_parts=False)
-    for given in ({"kind": "parts"}, {"segment": SegmentSettings(parts=("face",))}):
+    for given in ({"kind": "parts"}, {"model": ModelSettings(parts=("face",))}):
         settings = RenderSettings(
             source=clip(tmp_path),
             output=tmp_path / "out.mp4",
@@ -389,7 +389,7 @@ def test_what_a_map_cannot_be_is_refused(tmp_path: Path) -> None:
         done = vidseg("matte", source, "-o", tmp_path / "out.mkv", "--parts-map", *option)
         assert "a map of body parts is in colour" in one_line(done)
     with pytest.raises(SettingsError, match="unknown body part 'nose'"):
-        SegmentSettings(parts=("nose",))
+        ModelSettings(parts=("nose",))
 
 
 def test_all_parts_are_the_person() -> None:

@@ -30,9 +30,9 @@ from vidseg.rendering.preview import preview
 from vidseg.settings import (
     EncodeSettings,
     MatteSettings,
+    ModelSettings,
     PreviewSettings,
     RenderSettings,
-    SegmentSettings,
 )
 
 
@@ -299,7 +299,7 @@ def test_settings_are_taken_or_refused_in_a_line(data: st.DataObject) -> None:
         ),
         (EncodeSettings, {"crf": st.one_of(st.none(), NUMBERS)}),
         (
-            SegmentSettings,
+            ModelSettings,
             {
                 "device": st.one_of(WORDS, st.from_regex(r"gpu:\w*", fullmatch=True)),
                 "batch_size": st.one_of(st.none(), st.integers()),

@@ -23,7 +23,7 @@ from vidseg.errors import DownloadError, InputError, ModelError
 from vidseg.models import MODELS, find, locate, model_named, read_tfjs
 from vidseg.models.catalogue import BUCKET_URL
 from vidseg.rendering.pipeline import render
-from vidseg.settings import RenderSettings, SegmentSettings
+from vidseg.settings import ModelSettings, RenderSettings
 from vidseg.system import download
 
 NAME = "bodypix-050-s16"
@@ -325,7 +325,7 @@ def test_nothing_is_fetched_for_a_render_that_can_not_be(
         output=tmp_path / "b.mp4",
         background="red",
         start=Fraction(1000),
-        segment=SegmentSettings(model=MODEL.name, device="cpu"),
+        model=ModelSettings(name=MODEL.name, device="cpu"),
     )
     with pytest.raises(InputError, match="no frames after 1000 s"):
         render(settings)

@@ -25,7 +25,7 @@ from vidseg.models import (
 )
 from vidseg.models.converted import ConversionError
 from vidseg.networks import open_segmenter
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 from vidseg.system import checksums
 
 MODEL = MODELS["bodypix-050-s16"]
@@ -67,8 +67,8 @@ def test_a_json_that_cannot_be_converted_is_fetched_once_more(bucket: BucketServ
     """One bit of it, flipped on the way, was cached for good, and every run failed without a hint."""
     bucket.faults[JSON] = flipped(position(bucket, OUTPUT))
     said: list[str] = []
-    opened = open_segmenter(SegmentSettings(model=MODEL.name, device="cpu"), say=said.append)
-    assert opened.segment(np.zeros((1, 65, 97, 3), np.uint8)).person.shape == (1, 5, 7)
+    opened = open_segmenter(ModelSettings(name=MODEL.name, device="cpu"), say=said.append)
+    assert opened.model(np.zeros((1, 65, 97, 3), np.uint8)).person.shape == (1, 5, 7)
     assert asked(bucket, JSON) == 2
     assert any("can't be converted" in line and "damaged on the way" in line for line in said)
     assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(bucket.folder / MODEL.source).sha256()

@@ -27,7 +27,7 @@ from vidseg.networks.runtimes import litert
 from vidseg.networks.runtimes.litert import LiteRtRuntime
 from vidseg.networks.runtimes.tensorflow import TensorFlowRuntime
 from vidseg.networks.selfie import SCALING, Selfie, logits
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 Opener = Callable[[pytest.FixtureRequest], Segmenter]
 
@@ -72,7 +72,7 @@ def on_tensorflow(made: Converted, parts: bool = False) -> Segmenter:
 
 def open_selfie(name: str) -> Segmenter:
     """A selfie model, whose weights are there."""
-    return open_segmenter(SegmentSettings(model=name))
+    return open_segmenter(ModelSettings(name=name))
 
 
 def _selfie(name: str) -> Opener:
@@ -84,7 +84,7 @@ def _selfie(name: str) -> Opener:
 
 
 def _named(name: str, *parts: str) -> Opener:
-    return lambda _: open_segmenter(SegmentSettings(model=name, device="cpu", parts=parts))
+    return lambda _: open_segmenter(ModelSettings(name=name, device="cpu", parts=parts))
 
 
 def _on_tensorflow(_: pytest.FixtureRequest) -> Segmenter:
@@ -94,7 +94,7 @@ def _on_tensorflow(_: pytest.FixtureRequest) -> Segmenter:
 def _tiny(request: pytest.FixtureRequest) -> Segmenter:
     path = request.getfixturevalue("tiny")
     request.getfixturevalue("tiny_converted")
-    return open_segmenter(SegmentSettings(model=str(path), device="cpu", parts=("face",)))
+    return open_segmenter(ModelSettings(name=str(path), device="cpu", parts=("face",)))
 
 
 IMPLEMENTATIONS = [
@@ -295,7 +295,7 @@ def test_logits_equal_the_originals(
     frames = photos(weights, 2)
     theirs, _ = original_logits(locate(MODELS[name]), frames, stride, "mobilenet_v1")
     ours = _named(name)(None) if runtime == "litert" else on_tensorflow(named(name))  # type: ignore[arg-type]
-    np.testing.assert_allclose(ours.segment(frames).person, theirs, atol=1e-3)
+    np.testing.assert_allclose(ours.model(frames).person, theirs, atol=1e-3)
     assert theirs.max() > 0 > theirs.min()
     ours.close()
 
@@ -311,7 +311,7 @@ def test_part_logits_equal_the_originals(
     chosen_weights(weights, small_models, monkeypatch)
     frames = photos(weights, 1)
     person, parts = original_logits(locate(MODELS["bodypix-050-s16"]), frames, 16, "mobilenet_v1")
-    ours = open_segmenter(SegmentSettings(device="cpu", parts=("face",))).segment(frames)
+    ours = open_segmenter(ModelSettings(device="cpu", parts=("face",))).model(frames)
     assert ours.parts is not None
     np.testing.assert_allclose(ours.person, person, atol=1e-3)
     np.testing.assert_allclose(ours.parts, parts, atol=1e-3)
@@ -327,10 +327,10 @@ def test_resnet_is_scaled_as_the_original_does(
     frames = picture(129, 97, 2)
     person, parts = original_logits(tiny, frames, 32, "resnet50")
     if runtime == "litert":
-        ours = open_segmenter(SegmentSettings(model=str(tiny), device="cpu", parts=("face",)))
+        ours = open_segmenter(ModelSettings(name=str(tiny), device="cpu", parts=("face",)))
     else:
         ours = on_tensorflow(tiny_converted, parts=True)
-    scores = ours.segment(frames)
+    scores = ours.model(frames)
     np.testing.assert_allclose(scores.person, person, atol=1e-3)
     assert scores.parts is not None
     np.testing.assert_allclose(scores.parts, parts, atol=1e-3)
@@ -352,7 +352,7 @@ def test_quantised_weights(kind: str, tmp_path: Path) -> None:
         assert facts == {"stride": 16, "architecture": "mobilenet"}
         runtime = LiteRtRuntime(folder / "model.tflite", SCALINGS["mobilenet"])
         frames = person_picture(3, 193, 129)[None]
-        results.append(BodyPix("small", runtime, stride=16, parts=False).segment(frames).person)
+        results.append(BodyPix("small", runtime, stride=16, parts=False).model(frames).person)
     tolerance = 1.5 if kind == "uint8" else 1e-2
     np.testing.assert_allclose(results[1], results[0], atol=tolerance)
     assert np.ptp(results[0]) > 3 * tolerance
@@ -373,7 +373,7 @@ def test_selfie_logits_are_those_of_its_mask(name: str) -> None:
     bare.set_tensor(bare.get_input_details()[0]["index"], (batch / 255).astype(np.float32))
     bare.invoke()
     mask = bare.get_tensor(bare.get_output_details()[0]["index"])[..., 0]
-    person = ours.segment(batch).person
+    person = ours.model(batch).person
     np.testing.assert_allclose(1 / (1 + np.exp(-person)), np.clip(mask, 1e-4, 1 - 1e-4), atol=1e-5)
 
 
@@ -422,8 +422,8 @@ def test_converted_model_imports_no_tensorflow() -> None:
 import sys
 import numpy as np
 from vidseg.networks import open_segmenter
-from vidseg.settings import SegmentSettings
-segmenter = open_segmenter(SegmentSettings(device="cpu"), say=lambda line: sys.exit(line))
+from vidseg.settings import ModelSettings
+segmenter = open_segmenter(ModelSettings(device="cpu"), say=lambda line: sys.exit(line))
 segmenter.segment(np.zeros((2, 65, 65, 3), np.uint8))
 heavy = {"tensorflow", "tensorflowjs", "tfjs_graph_converter", "tf_bodypix", "requests", "pooch"}
 print(heavy & {name.partition(".")[0] for name in sys.modules})
@@ -447,8 +447,8 @@ sys.meta_path.insert(0, Watch())
 _SCORED = """
 import numpy as np
 from vidseg.networks import open_segmenter
-from vidseg.settings import SegmentSettings
-network = open_segmenter(SegmentSettings(model=sys.argv[1], device="cpu"))
+from vidseg.settings import ModelSettings
+network = open_segmenter(ModelSettings(model=sys.argv[1], device="cpu"))
 print(network.device, network.segment(np.zeros((1, 65, 97, 3), np.uint8)).person.shape)
 """
 
@@ -547,7 +547,7 @@ def test_absent_gpu_is_an_error(
     monkeypatch.delenv("VIDSEG_MODEL_DIR", raising=False)
     monkeypatch.setenv("VIDSEG_MODEL_URL", "http://127.0.0.1:9")
     with pytest.raises(DeviceError, match=message):
-        open_segmenter(SegmentSettings(model="bodypix-100-s8", device=device))
+        open_segmenter(ModelSettings(name="bodypix-100-s8", device=device))
 
 
 def test_no_driver_means_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -584,25 +584,25 @@ def test_gpu_that_tensorflow_cannot_use(
     monkeypatch.setattr(gpu, "gpu_count", lambda: 1)
     monkeypatch.setattr(gpu, "has_cuda_libraries", lambda: True)
     lines: list[str] = []
-    chosen = SegmentSettings(model=str(path), device="auto", parts=("face",))
+    chosen = ModelSettings(name=str(path), device="auto", parts=("face",))
     assert open_segmenter(chosen, say=lines.append).device == device
     assert lines[-1].startswith("running on the CPU: GPU 0")
     with pytest.raises(DeviceError, match=r"pip install 'vidseg\[gpu\]'"):
-        open_segmenter(SegmentSettings(model=str(path), device="gpu", parts=("face",)))
+        open_segmenter(ModelSettings(name=str(path), device="gpu", parts=("face",)))
 
 
 def test_selfie_runs_on_the_cpu_only_and_knows_no_parts() -> None:
     with pytest.raises(DeviceError, match="selfie runs on the CPU only"):
-        open_segmenter(SegmentSettings(model="selfie", device="gpu"))
+        open_segmenter(ModelSettings(name="selfie", device="gpu"))
     with pytest.raises(ModelError, match="selfie knows no body parts: use a bodypix model"):
-        open_segmenter(SegmentSettings(model="selfie", parts=("face",)))
+        open_segmenter(ModelSettings(name="selfie", parts=("face",)))
 
 
 @pytest.mark.usefixtures("selfie_weights")
 def test_resolution_of_a_fixed_input() -> None:
     """A setting without effect is not passed over in silence."""
     lines: list[str] = []
-    open_segmenter(SegmentSettings(model="selfie", resolution=480), say=lines.append)
+    open_segmenter(ModelSettings(name="selfie", resolution=480), say=lines.append)
     assert lines == ["--resolution 480 has no effect: selfie takes 256x256 only"]
 
 
@@ -620,10 +620,10 @@ def test_model_given_by_path(form: str, tiny: Path, tiny_converted: Converted) -
         "saved_model": tiny_converted.saved_model,
     }[form]
     frames = picture(129, 97)
-    expected = on_tensorflow(tiny_converted, parts=True).segment(frames)
-    opened = open_segmenter(SegmentSettings(model=str(path), parts=("hands",)))
+    expected = on_tensorflow(tiny_converted, parts=True).model(frames)
+    opened = open_segmenter(ModelSettings(name=str(path), parts=("hands",)))
     assert opened.input_size(1000, 1000, 320) == (321, 321)
-    scores = opened.segment(frames)
+    scores = opened.model(frames)
     np.testing.assert_allclose(scores.person, expected.person, atol=1e-4)
     assert scores.parts is not None
 
@@ -633,12 +633,12 @@ def test_model_given_by_path(form: str, tiny: Path, tiny_converted: Converted) -
 def test_selfie_given_by_path(name: str) -> None:
     """A mask as large as the input is a selfie model's."""
     known = open_selfie(name)
-    opened = open_segmenter(SegmentSettings(model=str(locate(MODELS[name]))))
+    opened = open_segmenter(ModelSettings(name=str(locate(MODELS[name]))))
     assert isinstance(opened, Selfie)
     batch = picture(*opened.input_size(1, 1, 1))
-    np.testing.assert_array_equal(opened.segment(batch).person, known.segment(batch).person)
+    np.testing.assert_array_equal(opened.model(batch).person, known.model(batch).person)
     with pytest.raises(ModelError, match="gives no body parts"):
-        open_segmenter(SegmentSettings(model=str(locate(MODELS[name])), parts=("face",)))
+        open_segmenter(ModelSettings(name=str(locate(MODELS[name])), parts=("face",)))
 
 
 @pytest.mark.parametrize(
@@ -659,7 +659,7 @@ def test_path_that_is_no_model(
     elif name.endswith("/"):
         path.mkdir()
     with pytest.raises(ModelError, match=message):
-        open_segmenter(SegmentSettings(model=str(path)))
+        open_segmenter(ModelSettings(name=str(path)))
 
 
 def test_tflite_file_and_gpu(tmp_path: Path) -> None:
@@ -667,19 +667,19 @@ def test_tflite_file_and_gpu(tmp_path: Path) -> None:
     with pytest.raises(
         DeviceError, match=r"mine\.tflite is a \.tflite file, which runs on the CPU only"
     ):
-        open_segmenter(SegmentSettings(model=str(tmp_path / "mine.tflite"), device="gpu"))
+        open_segmenter(ModelSettings(name=str(tmp_path / "mine.tflite"), device="gpu"))
 
 
 @pytest.mark.tensorflow
 def test_saved_model_that_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "saved_model.pb").write_bytes(b"damaged")
     with pytest.raises(ModelError, match="TensorFlow can't load it"):
-        open_segmenter(SegmentSettings(model=str(tmp_path), device="cpu"))
+        open_segmenter(ModelSettings(name=str(tmp_path), device="cpu"))
 
 
 def test_unknown_name() -> None:
     with pytest.raises(ModelError, match="unknown model 'selfy': did you mean selfie"):
-        open_segmenter(SegmentSettings(model="selfy"))
+        open_segmenter(ModelSettings(name="selfy"))
 
 
 def test_scaling_table_of_selfie() -> None:

@@ -21,7 +21,7 @@ from tests.helpers.clips import (
 from vidseg.models import ensure_converted, read_tfjs
 from vidseg.models.catalogue import MODELS
 from vidseg.rendering.pipeline import render
-from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings, SegmentSettings
+from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
 
 pytestmark = pytest.mark.tensorflow
 
@@ -54,9 +54,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings(clip: Path, output: Path, model: Path, **changes: object) -> RenderSettings:
     """Return settings of a render that is quick to write."""
-    chosen = SegmentSettings(model=str(model), device="cpu")
+    chosen = ModelSettings(name=str(model), device="cpu")
     quick = EncodeSettings(preset="ultrafast")
-    given = {"background": "#2040c0", "encode": quick, "segment": chosen, **changes}
+    given = {"background": "#2040c0", "encode": quick, "model": chosen, **changes}
     return RenderSettings(source=clip, output=output, **given)  # type: ignore[arg-type]
 
 

@@ -19,7 +19,7 @@ from vidseg.models import MODELS
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import file_checks, pipeline
 from vidseg.rendering.preview import preview
-from vidseg.settings import PreviewSettings, RenderSettings, SegmentSettings
+from vidseg.settings import ModelSettings, PreviewSettings, RenderSettings
 
 FRAMES = 4
 
@@ -112,7 +112,7 @@ def test_a_models_files_are_not_replaced(clip: Path, name: str, by_file: bool) -
     path.parent.mkdir(parents=True)
     path.touch()
     model = str(folder / "model.json" if by_file else folder)
-    given = settings(clip, clip.parent / "o.mp4", report=path, segment=SegmentSettings(model=model))
+    given = settings(clip, clip.parent / "o.mp4", report=path, model=ModelSettings(name=model))
     if by_file and path.parent != folder:
         file_checks.check(given)  # a model told by its json has no such files
         return
@@ -128,9 +128,7 @@ def test_a_model_that_was_fetched_is_not_replaced(
     path.parent.mkdir(parents=True)
     path.touch()
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(tmp_path / "models"))
-    given = settings(
-        clip, tmp_path / "o.mp4", report=path, segment=SegmentSettings(model=model.name)
-    )
+    given = settings(clip, tmp_path / "o.mp4", report=path, model=ModelSettings(name=model.name))
     with pytest.raises(OutputError, match="is also an input, the model"):
         file_checks.check(given)
 
@@ -140,7 +138,7 @@ def test_results_beside_a_model_may_be_replaced(clip: Path) -> None:
     for name in ("model.json", "out.mp4"):
         (clip.parent / name).touch()
     file_checks.check(
-        settings(clip, clip.parent / "out.mp4", segment=SegmentSettings(model=str(clip.parent)))
+        settings(clip, clip.parent / "out.mp4", model=ModelSettings(name=str(clip.parent)))
     )
 
 

@@ -15,7 +15,7 @@ from tests.helpers.renders import rendered
 from vidseg.frames.geometry import Orientation
 from vidseg.media.probe import probe
 from vidseg.rendering.pipeline import render
-from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
+from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 
 MediaFile = Callable[[str], Path]
 
@@ -179,7 +179,7 @@ def test_a_real_person_is_found_and_an_empty_wall_is_not(
         kind="matte",
         end=Fraction(1, 2),
         encode=EncodeSettings(codec="ffv1"),
-        segment=SegmentSettings(),
+        model=ModelSettings(),
     )
     render(settings)
     with av.open(str(tmp_path / "matte.mkv")) as out:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.helpers.folder import where_media_is
 from vidseg.frames.geometry import Box
 from vidseg.rendering.pipeline import render
-from vidseg.settings import EncodeSettings, RenderSettings, SegmentSettings
+from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 
 pytestmark = pytest.mark.weights
 
@@ -37,7 +37,7 @@ def mattes(
         end=Fraction(end),
         overwrite=True,
         encode=EncodeSettings(codec="ffv1", audio="none"),
-        segment=SegmentSettings(parts=parts),
+        model=ModelSettings(parts=parts),
     )
     render(settings)
     with av.open(str(target)) as out:

@@ -510,7 +510,7 @@ def test_a_span_without_frames_is_an_error_and_leaves_nothing(tmp_path: Path) ->
 
 def test_parts_with_blur_touch_only_the_parts(tmp_path: Path) -> None:
     """The fake network calls the upper half of the picture a face."""
-    from vidseg.settings import SegmentSettings
+    from vidseg.settings import ModelSettings
 
     source = write_clip(
         tmp_path / "in.mkv", frames=3, codec="ffv1", picture=lambda n: person_picture(n, 96, 64)
@@ -520,7 +520,7 @@ def test_parts_with_blur_touch_only_the_parts(tmp_path: Path) -> None:
         tmp_path / "out.mkv",
         "blur:100",
         encode=EncodeSettings(codec="ffv1"),
-        segment=SegmentSettings(parts=("face",)),
+        model=ModelSettings(parts=("face",)),
         matte=MatteSettings(smooth=0),
     )
     before, after = (

@@ -10,7 +10,7 @@ import pytest
 from samples.make import clip_frames, make_all, make_clip
 from tests.helpers.clips import audio_packets, read_frames, read_planes
 from vidseg.networks import open_segmenter
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 
 def test_the_clip_has_a_person_who_moves_and_a_sound(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_clip_is_the_same_each_time(tmp_path: Path) -> None:
 @pytest.mark.weights
 def test_bodypix_finds_her(model_dir: Path) -> None:
     """The default model's mask agrees with the truth, so that a demo shows what vidseg can do."""
-    segmenter = open_segmenter(SegmentSettings(device="cpu"))
+    segmenter = open_segmenter(ModelSettings(device="cpu"))
     width, height = segmenter.input_size(640, 360, segmenter.traits.whole_side)
     for picture, alpha in list(clip_frames(1, 640, 360, 4)):
         small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)

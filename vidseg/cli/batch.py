@@ -13,8 +13,8 @@ from vidseg.cli.options import (
     background_options,
     encode_options,
     matte_options,
+    model_options,
     run_options,
-    segment_options,
     settings_of,
 )
 from vidseg.cli.terminal import show, tell, tell_beside
@@ -54,7 +54,7 @@ under way goes on where it was.
 @click.option(
     "--jobs", type=click.IntRange(1, 256), help="Clips at a time.  [default: half the cores]"
 )
-@segment_options
+@model_options
 @matte_options
 @encode_options
 @run_options
@@ -137,16 +137,16 @@ def _outcomes(
 
     if not jobs:
         return
-    segment, count = jobs[0].segment, options["jobs"]
+    model, count = jobs[0].model, options["jobs"]
     workers: Workers
     if options["ray"] is not None:
         from vidseg.jobs.ray_workers import RayWorkers
 
-        workers = RayWorkers(options["ray"], segment, count, say=progress.say)
+        workers = RayWorkers(options["ray"], model, count, say=progress.say)
     else:
         from vidseg.jobs.local_workers import LocalWorkers, default_jobs
 
-        workers = LocalWorkers(segment, count or default_jobs(segment))
+        workers = LocalWorkers(model, count or default_jobs(model))
     try:
         yield from workers.run(jobs, progress.share)
     finally:

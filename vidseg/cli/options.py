@@ -14,8 +14,8 @@ from vidseg.settings import (
     MOST_PIXELS,
     EncodeSettings,
     MatteSettings,
+    ModelSettings,
     RenderSettings,
-    SegmentSettings,
 )
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -78,7 +78,7 @@ def with_default(
     return click.option(name, default=default, show_default=True, metavar=unit, help=meaning)
 
 
-segment_options = grouped(
+model_options = grouped(
     with_default("--model", DEFAULT_MODEL, "Network: a name of `vidseg models list`, or a path."),
     with_default("--device", "auto", "auto, cpu, gpu or gpu:N."),
     click.option(
@@ -157,7 +157,7 @@ addresses_option = click.option(
     help="Fetch what is named by http:// or https://, for this run only.",
 )
 render_options = grouped(
-    segment_options, matte_options, encode_options, _range_option, addresses_option, run_options
+    model_options, matte_options, encode_options, _range_option, addresses_option, run_options
 )
 size_change_option = click.option(
     "--size-change",
@@ -199,15 +199,15 @@ output_option = click.option(
 )
 
 
-def segment_of(options: dict[str, Any]) -> SegmentSettings:
-    """Return what `segment_options` say."""
+def model_of(options: dict[str, Any]) -> ModelSettings:
+    """Return what `model_options` say."""
     resolution = options["resolution"]
     if resolution != "auto" and not resolution.isdigit():
         raise click.BadParameter(
             f"{resolution!r} is neither auto nor a number of pixels", param_hint="--resolution"
         )
-    return SegmentSettings(
-        model=options["model"],
+    return ModelSettings(
+        name=options["model"],
         device=options["device"],
         batch_size=options["batch_size"],
         resolution=None if resolution == "auto" else int(resolution),
@@ -234,7 +234,7 @@ def settings_of(options: dict[str, Any], **given: Any) -> RenderSettings:
         report=options["report"],
         frame_rate=options["fps"],
         max_pixels=options["max_pixels"],
-        segment=segment_of(options),
+        model=model_of(options),
         fit=options.get("fit", "cover"),
         size_change=options.get("size_change", "box"),
         matte=matte_of(options),

@@ -15,9 +15,9 @@ from vidseg.cli.options import (
     matte_of,
     matte_options,
     max_pixels_option,
+    model_of,
+    model_options,
     output_option,
-    segment_of,
-    segment_options,
     source_argument,
     with_default,
 )
@@ -72,7 +72,7 @@ Examples:
     "--at", type=Times(), default=(), metavar="TIMES", help="These moments instead: 1.5,12,1:02:03."
 )
 @with_default("--width", _DEFAULTS.width, "Longer side of each picture.", "PIXELS")
-@segment_options
+@model_options
 @matte_options
 @fps_option
 @max_pixels_option
@@ -96,7 +96,7 @@ def preview(*, source: str, background: str, quiet: bool, verbose: bool, **optio
         settings = PreviewSettings(
             source=Path(source),
             background=background,
-            segment=segment_of(options),
+            model=model_of(options),
             matte=matte_of(options),
             frame_rate=options["fps"],
             **{name: options[name] for name in _SAME},

@@ -69,7 +69,7 @@ def open_painter(
             return cutout, (own,)
         painter, matte = _matte(settings, first, full_range[1])
         return PairPainter(cutout, painter), (own, matte)
-    hide = bool(settings.segment.parts) and settings.background.partition(":")[0] == "blur"
+    hide = bool(settings.model.parts) and settings.background.partition(":")[0] == "blur"
     background = open_background(settings.background, canvas, whole_blur=hide)
     own_colours = settings.matte.decontaminate and settings.background.partition(":")[0] != "blur"
     opacity = opacity_of(info, settings.background)

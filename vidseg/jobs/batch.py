@@ -235,15 +235,15 @@ def settings_for(clip: Clip, common: RenderSettings) -> RenderSettings:
 
 def absolute(settings: RenderSettings) -> RenderSettings:
     """Return the settings with paths that mean the same in any folder."""
-    background, model = settings.background, settings.segment.model
+    background, model = settings.background, settings.model.name
     behind = Path(background)
     return replace(
         settings,
         source=settings.source.absolute(),
         output=settings.output.absolute(),
         background=str(behind.absolute()) if behind.exists() or is_sequence(behind) else background,
-        segment=replace(
-            settings.segment, model=str(Path(model).absolute()) if Path(model).exists() else model
+        model=replace(
+            settings.model, name=str(Path(model).absolute()) if Path(model).exists() else model
         ),
     )
 

@@ -18,9 +18,9 @@ from vidseg.jobs.batch import Outcome, Tell, cores, render_clip
 from vidseg.jobs.dispatch import Answer, Died, Dispatcher, Event, Progress, Ready
 from vidseg.networks import open_segmenter
 from vidseg.networks.base import Segmenter
-from vidseg.settings import RenderSettings, SegmentSettings
+from vidseg.settings import ModelSettings, RenderSettings
 
-Opener: TypeAlias = Callable[[SegmentSettings], Segmenter]
+Opener: TypeAlias = Callable[[ModelSettings], Segmenter]
 
 CORES_PER_WORKER = 2
 """A render keeps two cores busy: one with the network, one with decoding, painting and encoding."""
@@ -32,7 +32,7 @@ _EXIT_TIMEOUT_S = 20.0
 _PROGRESS_EVERY_S = 0.2
 
 
-def default_jobs(settings: SegmentSettings) -> int:
+def default_jobs(settings: ModelSettings) -> int:
     """Return how many workers use this machine's cores without fighting over them; one where a GPU works."""
     return 1 if settings.device.startswith("gpu") else max(1, cores() // CORES_PER_WORKER)
 
@@ -47,7 +47,7 @@ class _Worker:
 class _Processes:
     """`vidseg.jobs.dispatch.Transport` of at most `count` processes, each at the other end of a pipe."""
 
-    segment: SegmentSettings
+    model: ModelSettings
     count: int
     opener: Opener
 
@@ -59,9 +59,7 @@ class _Processes:
         """Start a process that opens the network."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(
-            target=_work, args=(theirs, self.segment, self.opener), daemon=True
-        )
+        process = context.Process(target=_work, args=(theirs, self.model, self.opener), daemon=True)
         with _ignore_sigint():
             process.start()
         theirs.close()
@@ -103,14 +101,14 @@ class _Processes:
 class LocalWorkers:
     """`vidseg.jobs.batch.Workers`: `jobs` processes. `opener` opens the network in each of them."""
 
-    segment: SegmentSettings
+    model: ModelSettings
     jobs: int
     opener: Opener = open_segmenter
     _dispatcher: Dispatcher[_Worker, RenderSettings] = field(init=False)
 
     def __post_init__(self) -> None:
         self._dispatcher = Dispatcher(
-            _Processes(self.segment, self.jobs, self.opener),
+            _Processes(self.model, self.jobs, self.opener),
             deaths_per_piece=_MOST_DEATHS,
             early_deaths=_MOST_DEATHS * self.jobs,
         )
@@ -146,7 +144,7 @@ def _in_words(exitcode: int | None) -> str:
     return f"exit code {exitcode}"
 
 
-def _work(pipe: "Connection[Any, Any]", settings: SegmentSettings, opener: Opener) -> None:
+def _work(pipe: "Connection[Any, Any]", settings: ModelSettings, opener: Opener) -> None:
     """Be a worker's process, until the pipe is closed or the parent ends it."""
     with suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
         signal.signal(
@@ -158,7 +156,7 @@ def _work(pipe: "Connection[Any, Any]", settings: SegmentSettings, opener: Opene
     os._exit(0)  # nothing is left to do, and libraries' threads may hang at exit
 
 
-def _serve(pipe: "Connection[Any, Any]", settings: SegmentSettings, opener: Opener) -> None:
+def _serve(pipe: "Connection[Any, Any]", settings: ModelSettings, opener: Opener) -> None:
     """Open the network, then render what comes through the pipe."""
     try:
         segmenter = opener(settings)

@@ -27,7 +27,7 @@ from vidseg.media.ffmpeg import library_versions
 from vidseg.networks import open_segmenter
 from vidseg.rendering.pipeline import Progress
 from vidseg.reports.run_report import Report
-from vidseg.settings import RenderSettings, SegmentSettings
+from vidseg.settings import ModelSettings, RenderSettings
 
 _MOST_DEATHS = 3
 """How often a piece of work may lose its worker before it counts as failed."""
@@ -66,7 +66,7 @@ class _Renderer:
     """What runs in an actor's process: one network, used for piece after piece."""
 
     def __init__(
-        self, settings: SegmentSettings, opener: Opener, environment: dict[str, str]
+        self, settings: ModelSettings, opener: Opener, environment: dict[str, str]
     ) -> None:
         os.environ.update(environment)
         name_options()
@@ -148,7 +148,7 @@ class _Actors:
     """
 
     ray: Any
-    segment: SegmentSettings
+    model: ModelSettings
     count: int | None
     gpus: int
     cores: float
@@ -169,12 +169,12 @@ class _Actors:
         environment = {
             name: text for name, text in os.environ.items() if name.startswith("VIDSEG_")
         }
-        actor = kind.remote(self._on_worker(self.segment), self.opener, environment)
+        actor = kind.remote(self._on_worker(self.model), self.opener, environment)
         return _Worker(actor, actor.ready.remote())
 
     def send(self, worker: _Worker, piece: _Piece) -> None:
         """Send an actor a clip or a stretch."""
-        settings = replace(piece.settings, segment=self._on_worker(piece.settings.segment))
+        settings = replace(piece.settings, model=self._on_worker(piece.settings.model))
         worker.asked = worker.actor.render.remote(replace(piece, settings=settings))
         worker.source = settings.source
 
@@ -227,9 +227,9 @@ class _Actors:
             self.say(f"a worker died ({worker.source}); its work is given to another")
         return Died(worker, f"{_MOST_DEATHS} workers died of it", _opening_failure(error))
 
-    def _on_worker(self, segment: SegmentSettings) -> SegmentSettings:
+    def _on_worker(self, model: ModelSettings) -> ModelSettings:
         """Return the settings as an actor sees the machine: Ray shows it one GPU, or none."""
-        return replace(segment, device="gpu" if self.gpus else "cpu")
+        return replace(model, device="gpu" if self.gpus else "cpu")
 
 
 def _located(outcome: Outcome, host: str) -> Outcome:
@@ -259,7 +259,7 @@ class RayWorkers:
     """
 
     address: str
-    segment: SegmentSettings
+    model: ModelSettings
     count: int | None = None
     say: Say = lambda _: None
     opener: Opener = open_segmenter
@@ -310,24 +310,22 @@ class RayWorkers:
             self._ray = _joined(self.address)
             gpus = self._wanted_gpus()
             transport = _Actors(
-                self._ray, self.segment, self.count, gpus, self.cores, self.opener, self.say
+                self._ray, self.model, self.count, gpus, self.cores, self.opener, self.say
             )
             self._dispatcher = Dispatcher(transport, _MOST_DEATHS, _MOST_EARLY_DEATHS)
         return self._dispatcher
 
     def _wanted_gpus(self) -> int:
         there = self._ray.cluster_resources().get("GPU", 0)
-        if self.segment.device.startswith("gpu"):
+        if self.model.device.startswith("gpu"):
             if not there:
                 raise DeviceError(
-                    f"--device {self.segment.device}: the cluster has no GPU; use --device cpu"
+                    f"--device {self.model.device}: the cluster has no GPU; use --device cpu"
                 )
             return 1
         return (
             1
-            if self.segment.device == "auto"
-            and there
-            and not self.segment.model.startswith("selfie")
+            if self.model.device == "auto" and there and not self.model.name.startswith("selfie")
             else 0
         )
 
@@ -335,7 +333,7 @@ class RayWorkers:
 def render_on(address: str, settings: RenderSettings, *, progress: Progress, say: Say) -> Report:
     """Render one clip in pieces on a cluster; see `vidseg.jobs.resume.render`."""
     given = absolute(settings)
-    with closing(RayWorkers(address, given.segment, say=say)) as workers:
+    with closing(RayWorkers(address, given.model, say=say)) as workers:
         return resume.render(given, renderer=workers.render, progress=progress, say=say)
 
 

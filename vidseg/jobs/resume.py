@@ -192,7 +192,7 @@ class _Tally:
     def add(self, frames: int) -> None:
         """Count frames that were written."""
         if self._unknown is not None:  # by now the network is open, its weights fetched
-            weights = fingerprint(self._job.settings.segment.model)
+            weights = fingerprint(self._job.settings.model.name)
             self._job.store.amend({**self._unknown, "weights": weights})
             self._unknown = None
         self.done += frames
@@ -211,7 +211,7 @@ class _Local:
         with ExitStack() as stack:
             segmenter = self._segmenter
             if segmenter is None:
-                segmenter = open_segmenter(job.settings.segment, say=self._say)
+                segmenter = open_segmenter(job.settings.model, say=self._say)
                 stack.callback(segmenter.close)
             for stretch in stretches:
                 render_stretch(job, stretch, segmenter, add, watch=self._watch, say=self._say)
@@ -378,14 +378,14 @@ def identity(settings: RenderSettings, segmenter: Segmenter | None = None) -> di
     for name in ("output", "overwrite", "report", "source", "timeline"):
         del chosen[name]
     chosen["timeline"] = settings.timeline is not None
-    chosen["segment"]["network"] = settings.segment.model if segmenter is None else segmenter.name
+    chosen["model"]["network"] = settings.model.name if segmenter is None else segmenter.name
     background = Path(settings.background)
     there = background.is_file() or is_sequence(background)
     return {
         "source": _source_identity(settings.source),
         "background file": _source_identity(background) if there else None,
         "settings": chosen,
-        "weights": fingerprint(settings.segment.model),
+        "weights": fingerprint(settings.model.name),
         "versions": {**library_versions(), "numpy": np.__version__, "opencv": cv2.__version__},
         "container": settings.output.suffix.lower(),
     }

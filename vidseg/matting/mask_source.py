@@ -17,7 +17,7 @@ from vidseg.matting.refinement.refine import refine
 from vidseg.matting.smoothing import steady
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.base import Segmenter
-from vidseg.settings import MatteSettings, SegmentSettings
+from vidseg.settings import MatteSettings, ModelSettings
 
 
 class MaskSource(Protocol):
@@ -65,11 +65,11 @@ class TrackedSource:
     def __init__(
         self,
         segmenter: Segmenter,
-        segment: SegmentSettings,
+        model: ModelSettings,
         matte: MatteSettings,
         orientation: Orientation | None = None,
     ) -> None:
-        self._tracker = Tracker(segmenter, segment, orientation or Orientation())
+        self._tracker = Tracker(segmenter, model, orientation or Orientation())
         self._matte = matte
 
     def follow(

@@ -22,12 +22,12 @@ from vidseg.networks.gpu import choose_gpu
 from vidseg.networks.runtimes.litert import LiteRtRuntime
 from vidseg.networks.runtimes.tensorflow import GPU_BATCH, TensorFlowRuntime
 from vidseg.networks.selfie import SCALING, Selfie
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 __all__ = ["Scores", "Segmenter", "Traits", "open_segmenter"]
 
 
-def open_segmenter(settings: SegmentSettings, *, say: Say | None = None) -> Segmenter:
+def open_segmenter(settings: ModelSettings, *, say: Say | None = None) -> Segmenter:
     """Open the model that `settings` name, fetching and converting it first where that has not been done.
 
     On the CPU it runs on LiteRT, on a GPU on TensorFlow. `say` is told what will take time, a
@@ -43,10 +43,10 @@ def open_segmenter(settings: SegmentSettings, *, say: Say | None = None) -> Segm
     return opened
 
 
-def _open(settings: SegmentSettings, say: Say | None) -> Segmenter:
-    if settings.model not in MODELS and looks_like_path(settings.model):
-        return _open_path(Path(settings.model).expanduser(), settings, say)
-    model = model_named(settings.model)
+def _open(settings: ModelSettings, say: Say | None) -> Segmenter:
+    if settings.name not in MODELS and looks_like_path(settings.name):
+        return _open_path(Path(settings.name).expanduser(), settings, say)
+    model = model_named(settings.name)
     if not model.is_bodypix:
         return _open_selfie(model, settings, say)
     # The device first: an absent GPU should not be found out after a download.
@@ -55,7 +55,7 @@ def _open(settings: SegmentSettings, say: Say | None) -> Segmenter:
     return _open_converted(made, model.name, model.architecture, gpu, settings, say)
 
 
-def _open_selfie(model: Model, settings: SegmentSettings, say: Say | None) -> Segmenter:
+def _open_selfie(model: Model, settings: ModelSettings, say: Say | None) -> Segmenter:
     if settings.device.startswith("gpu"):
         raise DeviceError(
             f"--device {settings.device}: {model.name} runs on the CPU only: use --device cpu"
@@ -65,7 +65,7 @@ def _open_selfie(model: Model, settings: SegmentSettings, say: Say | None) -> Se
     return Selfie(model.name, LiteRtRuntime(locate(model, say=say), SCALING))
 
 
-def _open_path(path: Path, settings: SegmentSettings, say: Say | None) -> Segmenter:
+def _open_path(path: Path, settings: ModelSettings, say: Say | None) -> Segmenter:
     parts = settings.needs_parts
     source = tfjs_at(path)
     if source is not None:
@@ -83,7 +83,7 @@ def _open_converted(
     name: str,
     architecture: str,
     gpu: int | None,
-    settings: SegmentSettings,
+    settings: ModelSettings,
     say: Say | None,
 ) -> Segmenter:
     parts = settings.needs_parts

@@ -65,7 +65,7 @@ def render(
 ) -> Report:
     """Render a clip as `settings` say and return the account of it.
 
-    `segmenter` stands in for the one that `settings.segment` names, and is left open. `progress` is
+    `segmenter` stands in for the one that `settings.model` names, and is left open. `progress` is
     called with (frames done, frames expected or `None`) after every frame; `say` gets lines for the
     user. Raises a `VidsegError` for whatever can't be done; no file is left under the output's name
     then.
@@ -250,14 +250,14 @@ def _too_early(_: str) -> None:
 
 def _network(settings: RenderSettings) -> Begun[Segmenter]:
     """Return the opening of the network, which takes place beside that of all else."""
-    return Begun(lambda: open_segmenter(settings.segment, say=_too_early), name="network")
+    return Begun(lambda: open_segmenter(settings.model, say=_too_early), name="network")
 
 
 def _opened_network(begun: Begun[Segmenter], settings: RenderSettings, say: Say) -> Segmenter:
     try:
         return begun.result()
     except (_TooEarlyError, VidsegError):  # done, or told, in its turn
-        return open_segmenter(settings.segment, say=say)
+        return open_segmenter(settings.model, say=say)
 
 
 def conclude(
@@ -316,7 +316,7 @@ def _masked(
 ) -> Iterator[tuple[Frame, Mask]]:
     """Yield frames with their steadied masks; times segmentation less its waiting for frames."""
     arriving = watch.through("waiting for frames", frames)
-    people = TrackedSource(segmenter, settings.segment, settings.matte, info.orientation)
+    people = TrackedSource(segmenter, settings.model, settings.matte, info.orientation)
     yield from watch.through("segment", people.follow(arriving, begin))
 
 

@@ -48,7 +48,7 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     """Write the contact sheet that `settings` ask for and return a line about it.
 
     Only a short window of the source around each moment is decoded and segmented. `segmenter`
-    stands in for the one that `settings.segment` names, and is left open. Raises a `VidsegError`
+    stands in for the one that `settings.model` names, and is left open. Raises a `VidsegError`
     for what can't be done.
     """
     output = settings.output
@@ -61,7 +61,7 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     info = look(settings.source, settings.frame_rate, settings.max_pixels)
     with ExitStack() as stack:
         if segmenter is None:
-            segmenter = stack.enter_context(closing(open_segmenter(settings.segment)))
+            segmenter = stack.enter_context(closing(open_segmenter(settings.model)))
         rows = moments(settings, info, segmenter)
     described = f"{_described(info)} · {segmenter.name} on {segmenter.device}"
     columns = ("Original", "Mask", f"Result · {_name_of(settings.background)}")
@@ -137,7 +137,7 @@ def _moment(
     if not frames or frames[0].time > time:
         frames = _around(info, _shown_at(info, time), half)
     number = max((i for i, frame in enumerate(frames) if frame.time <= time), default=0)
-    people = TrackedSource(segmenter, settings.segment, settings.matte, info.orientation)
+    people = TrackedSource(segmenter, settings.model, settings.matte, info.orientation)
     frame, mask = next(itertools.islice(people.follow(frames), number, None))
     end = frame.time + frame.duration * frame.time_base
     if end <= time and settings.at:
@@ -174,7 +174,7 @@ def _result(
 ) -> Frame:
     """Return the frame over its new background, or a checkerboard."""
     blurred = settings.background.partition(":")[0] == "blur"
-    hide = blurred and bool(settings.segment.parts)
+    hide = blurred and bool(settings.model.parts)
     canvas = Canvas(info, frame.format, frame.colour, settings.fit, since=info.start)
     background = _background(settings, canvas, size, hide=hide)
     own_colours = settings.matte.decontaminate and not blurred

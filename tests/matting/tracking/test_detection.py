@@ -19,7 +19,7 @@ from vidseg.matting.tracking.roi_planner import RoiPlanner
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.base import Scores
 from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 WHOLE = Box(0, 0, 320, 180)
 LEFT, RIGHT = Box(40, 40, 80, 120), Box(200, 40, 240, 120)
@@ -42,7 +42,7 @@ class Scripted(Inference):
     """Sees some people in whole frames, and in closer regions others, each in a region about it alone."""
 
     def __init__(self, whole: list[Box], closer: list[Box]) -> None:
-        super().__init__(FakeSegmenter(), SegmentSettings(), Orientation())
+        super().__init__(FakeSegmenter(), ModelSettings(), Orientation())
         self.regions = 0
         self._whole, self._closer = whole, closer
 
@@ -109,7 +109,7 @@ def test_a_rock_in_an_empty_room_is_nobody() -> None:
     rgb = np.full((180, 320, 3), (120, 110, 130), np.float64)
     rgb[60:120, 200:250] = ROCK_RGB
     frames = [as_frame(rgb, index=i) for i in range(20)]
-    for _, mask in Tracker(Credulous(), SegmentSettings(), Orientation()).follow(iter(frames)):
+    for _, mask in Tracker(Credulous(), ModelSettings(), Orientation()).follow(iter(frames)):
         assert mask.person.max() < 0.1
 
 
@@ -118,7 +118,7 @@ def test_a_rock_beside_somebody_is_nobody_either() -> None:
     rgb[60:120, 220:270] = ROCK_RGB
     rgb[40:170, 60:110] = PERSON_RGB
     frames = [as_frame(rgb, index=i) for i in range(20)]
-    for _, mask in Tracker(Credulous(), SegmentSettings(), Orientation()).follow(iter(frames)):
+    for _, mask in Tracker(Credulous(), ModelSettings(), Orientation()).follow(iter(frames)):
         found = full_size(mask, 320, 180)
         assert found[50:160, 70:100].mean() > 0.9
         assert not found[:, 200:].any()
@@ -134,7 +134,7 @@ def test_what_stays_the_same_is_not_looked_at_again(drift: int, again: bool) -> 
         rgb[40:170, 60:110] = PERSON_RGB
         frames.append(as_frame(rgb, index=i))
     network = Credulous()
-    for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(iter(frames)):
+    for _, mask in Tracker(network, ModelSettings(), Orientation()).follow(iter(frames)):
         assert not full_size(mask, 320, 180)[:, 190:].any()
     spans = (
         48 // 8 + 1

@@ -14,7 +14,7 @@ from vidseg.matting.tracking import regions
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.base import Scores
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 
 class ShortSighted(FakeSegmenter):
@@ -49,7 +49,7 @@ def test_someone_far_away_is_not_lost_between_two_looks_at_the_whole_frame() -> 
     near = [[person(60, 100, 40, 100)] for _ in range(9)]
     far = [[person(60 + 9 * i, 100, 24, 50)] for i in range(48)]
     segmenter = ShortSighted(least=220)
-    alone = list(Tracker(segmenter, SegmentSettings(), Orientation()).follow(clip(far[:1])))
+    alone = list(Tracker(segmenter, ModelSettings(), Orientation()).follow(clip(far[:1])))
     assert not full_size(alone[0][1], WIDTH, HEIGHT).any(), "the whole frame should show nobody"
     assert min(overlaps(near + far, segmenter)) > 0.7
 
@@ -80,7 +80,7 @@ def test_a_cut_to_someone_elsewhere_starts_anew() -> None:
         )
         for i, f in enumerate(clip([[person(500)]] * 13))
     ]
-    out = list(Tracker(Threshold(), SegmentSettings(), Orientation()).follow(iter(first + second)))
+    out = list(Tracker(Threshold(), ModelSettings(), Orientation()).follow(iter(first + second)))
     assert [i for i, (_, mask) in enumerate(out) if mask.cut] == [0, 13]
     for number, left in ((12, 40), (13, 500), (25, 500)):
         found = full_size(out[number][1], WIDTH, HEIGHT)
@@ -129,7 +129,7 @@ def test_portrait_footage_is_seen_upright(turns: int, mirrored: bool) -> None:
             plane[where] = colour[where]
         frames.append(frame)
     segmenter = Upright()
-    for _, mask in Tracker(segmenter, SegmentSettings(), orientation).follow(iter(frames)):
+    for _, mask in Tracker(segmenter, ModelSettings(), orientation).follow(iter(frames)):
         found = full_size(mask, WIDTH, HEIGHT)
         assert np.count_nonzero(found & (coded > 0)) / np.count_nonzero(found | (coded > 0)) > 0.85
     assert seen[0] == segmenter.input_size(*shown.shape[::-1], segmenter.traits.whole_side)[::-1]

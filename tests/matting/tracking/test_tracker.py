@@ -11,7 +11,7 @@ from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box, Orientation
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 
 def frames_of(boxes: list[list[Box]]) -> Iterator[Frame]:
@@ -23,12 +23,12 @@ def frames_of(boxes: list[list[Box]]) -> Iterator[Frame]:
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 40])
 def test_frames_out_are_frames_in(count: int) -> None:
     clip = [room([Box(100, 40, 160, 170)], index=i) for i in range(count)]
-    out = list(Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(iter(clip)))
+    out = list(Tracker(FakeSegmenter(), ModelSettings(), Orientation()).follow(iter(clip)))
     assert [frame for frame, _ in out] == clip
 
 
 def test_an_empty_room_gives_an_empty_mask() -> None:
-    for _, mask in Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(
+    for _, mask in Tracker(FakeSegmenter(), ModelSettings(), Orientation()).follow(
         frames_of([[]] * 20)
     ):
         assert mask.person.max() < 0.1
@@ -40,7 +40,7 @@ def test_the_network_rests_where_nothing_changes() -> None:
     person = Box(100, 40, 160, 170)
     masks = [
         mask
-        for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(
+        for _, mask in Tracker(network, ModelSettings(), Orientation()).follow(
             frames_of([[person]] * 40)
         )
     ]
@@ -73,7 +73,7 @@ def test_somebody_who_jumps_in_between_is_seen() -> None:
     clip = [[] if i != 4 else [Box(100, 40, 160, 170)] for i in range(16)]
     found = [
         float(mask.person.max())
-        for _, mask in Tracker(FakeSegmenter(), SegmentSettings(), Orientation()).follow(
+        for _, mask in Tracker(FakeSegmenter(), ModelSettings(), Orientation()).follow(
             frames_of(clip)
         )
     ]
@@ -89,9 +89,7 @@ def test_a_networks_bias_is_made_good_in_masks() -> None:
     plain, biased = (
         [
             mask.person
-            for _, mask in Tracker(network, SegmentSettings(), Orientation()).follow(
-                frames_of(boxes)
-            )
+            for _, mask in Tracker(network, ModelSettings(), Orientation()).follow(frames_of(boxes))
         ]
         for network in (FakeSegmenter(), doubtful)
     )

@@ -11,7 +11,7 @@ from vidseg.frames.geometry import Box, Orientation
 from vidseg.frames.planes import small_rgb
 from vidseg.matting.tracking.predictions import Prediction, chosen
 from vidseg.networks.base import Segmenter
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 
 class Inference:
@@ -22,7 +22,7 @@ class Inference:
     """
 
     def __init__(
-        self, segmenter: Segmenter, settings: SegmentSettings, orientation: Orientation
+        self, segmenter: Segmenter, settings: ModelSettings, orientation: Orientation
     ) -> None:
         self._segmenter = segmenter
         self._settings = settings

@@ -18,7 +18,7 @@ from vidseg.matting.tracking import regions
 from vidseg.matting.tracking.observation import GridView, Observation
 from vidseg.matting.tracking.predictions import joined_labels
 from vidseg.matting.tracking.propagation import FlowView, Propagator
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 _WORTH_SHARING = 3
 """Masks propagated over one gap from which on colours are learnt from its ends, not from each."""
@@ -44,7 +44,7 @@ class MaskBuilder:
     `gain`: factor on logits that makes them honest probabilities.
     """
 
-    def __init__(self, gain: float, settings: SegmentSettings) -> None:
+    def __init__(self, gain: float, settings: ModelSettings) -> None:
         self._gain = gain
         self._settings = settings
         self._propagator = Propagator()

@@ -30,7 +30,7 @@ from vidseg.matting.tracking.predictions import CERTAIN
 from vidseg.matting.tracking.roi_planner import RoiPlanner
 from vidseg.matting.tracking.shots import Span, spans
 from vidseg.networks.base import Segmenter
-from vidseg.settings import SegmentSettings
+from vidseg.settings import ModelSettings
 
 _SPAN, _LONGEST_SPAN = 8, 16
 """Frames from one wholly seen to the next; a batch of the network's liking may make it longer."""
@@ -54,7 +54,7 @@ class Tracker:
     """
 
     def __init__(
-        self, segmenter: Segmenter, settings: SegmentSettings, orientation: Orientation
+        self, segmenter: Segmenter, settings: ModelSettings, orientation: Orientation
     ) -> None:
         traits = segmenter.traits
         if settings.needs_parts and not traits.has_parts:
