@@ -68,7 +68,7 @@ def test_a_json_that_cannot_be_converted_is_fetched_once_more(bucket: BucketServ
     bucket.faults[JSON] = flipped(position(bucket, OUTPUT))
     said: list[str] = []
     opened = open_segmenter(ModelSettings(name=MODEL.name, device="cpu"), say=said.append)
-    assert opened.model(np.zeros((1, 65, 97, 3), np.uint8)).person.shape == (1, 5, 7)
+    assert opened.segment(np.zeros((1, 65, 97, 3), np.uint8)).person.shape == (1, 5, 7)
     assert asked(bucket, JSON) == 2
     assert any("can't be converted" in line and "damaged on the way" in line for line in said)
     assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(bucket.folder / MODEL.source).sha256()

@@ -295,7 +295,7 @@ def test_logits_equal_the_originals(
     frames = photos(weights, 2)
     theirs, _ = original_logits(locate(MODELS[name]), frames, stride, "mobilenet_v1")
     ours = _named(name)(None) if runtime == "litert" else on_tensorflow(named(name))  # type: ignore[arg-type]
-    np.testing.assert_allclose(ours.model(frames).person, theirs, atol=1e-3)
+    np.testing.assert_allclose(ours.segment(frames).person, theirs, atol=1e-3)
     assert theirs.max() > 0 > theirs.min()
     ours.close()
 
@@ -311,7 +311,7 @@ def test_part_logits_equal_the_originals(
     chosen_weights(weights, small_models, monkeypatch)
     frames = photos(weights, 1)
     person, parts = original_logits(locate(MODELS["bodypix-050-s16"]), frames, 16, "mobilenet_v1")
-    ours = open_segmenter(ModelSettings(device="cpu", parts=("face",))).model(frames)
+    ours = open_segmenter(ModelSettings(device="cpu", parts=("face",))).segment(frames)
     assert ours.parts is not None
     np.testing.assert_allclose(ours.person, person, atol=1e-3)
     np.testing.assert_allclose(ours.parts, parts, atol=1e-3)
@@ -330,7 +330,7 @@ def test_resnet_is_scaled_as_the_original_does(
         ours = open_segmenter(ModelSettings(name=str(tiny), device="cpu", parts=("face",)))
     else:
         ours = on_tensorflow(tiny_converted, parts=True)
-    scores = ours.model(frames)
+    scores = ours.segment(frames)
     np.testing.assert_allclose(scores.person, person, atol=1e-3)
     assert scores.parts is not None
     np.testing.assert_allclose(scores.parts, parts, atol=1e-3)
@@ -352,7 +352,7 @@ def test_quantised_weights(kind: str, tmp_path: Path) -> None:
         assert facts == {"stride": 16, "architecture": "mobilenet"}
         runtime = LiteRtRuntime(folder / "model.tflite", SCALINGS["mobilenet"])
         frames = person_picture(3, 193, 129)[None]
-        results.append(BodyPix("small", runtime, stride=16, parts=False).model(frames).person)
+        results.append(BodyPix("small", runtime, stride=16, parts=False).segment(frames).person)
     tolerance = 1.5 if kind == "uint8" else 1e-2
     np.testing.assert_allclose(results[1], results[0], atol=tolerance)
     assert np.ptp(results[0]) > 3 * tolerance
@@ -373,7 +373,7 @@ def test_selfie_logits_are_those_of_its_mask(name: str) -> None:
     bare.set_tensor(bare.get_input_details()[0]["index"], (batch / 255).astype(np.float32))
     bare.invoke()
     mask = bare.get_tensor(bare.get_output_details()[0]["index"])[..., 0]
-    person = ours.model(batch).person
+    person = ours.segment(batch).person
     np.testing.assert_allclose(1 / (1 + np.exp(-person)), np.clip(mask, 1e-4, 1 - 1e-4), atol=1e-5)
 
 
@@ -620,10 +620,10 @@ def test_model_given_by_path(form: str, tiny: Path, tiny_converted: Converted) -
         "saved_model": tiny_converted.saved_model,
     }[form]
     frames = picture(129, 97)
-    expected = on_tensorflow(tiny_converted, parts=True).model(frames)
+    expected = on_tensorflow(tiny_converted, parts=True).segment(frames)
     opened = open_segmenter(ModelSettings(name=str(path), parts=("hands",)))
     assert opened.input_size(1000, 1000, 320) == (321, 321)
-    scores = opened.model(frames)
+    scores = opened.segment(frames)
     np.testing.assert_allclose(scores.person, expected.person, atol=1e-4)
     assert scores.parts is not None
 
@@ -636,7 +636,7 @@ def test_selfie_given_by_path(name: str) -> None:
     opened = open_segmenter(ModelSettings(name=str(locate(MODELS[name]))))
     assert isinstance(opened, Selfie)
     batch = picture(*opened.input_size(1, 1, 1))
-    np.testing.assert_array_equal(opened.model(batch).person, known.model(batch).person)
+    np.testing.assert_array_equal(opened.segment(batch).person, known.segment(batch).person)
     with pytest.raises(ModelError, match="gives no body parts"):
         open_segmenter(ModelSettings(name=str(locate(MODELS[name])), parts=("face",)))
 
