@@ -236,7 +236,7 @@ from vidseg.errors import name_options, name_settings
 from vidseg.networks.fake import FakeSegmenter
 vidseg.render({clip!r}, {output!r}, "navy", end=0.1, segmenter=FakeSegmenter())
 try:
-    vidseg.open_segmenter(vidseg.ModelSettings(model={model!r}, device="cpu"))
+    vidseg.open_segmenter(vidseg.ModelSettings(name={model!r}, device="cpu"))
 except vidseg.ModelError as error:
     print("TOLD", error)
 """

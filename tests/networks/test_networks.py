@@ -448,7 +448,7 @@ _SCORED = """
 import numpy as np
 from vidseg.networks import open_segmenter
 from vidseg.settings import ModelSettings
-network = open_segmenter(ModelSettings(model=sys.argv[1], device="cpu"))
+network = open_segmenter(ModelSettings(name=sys.argv[1], device="cpu"))
 print(network.device, network.segment(np.zeros((1, 65, 97, 3), np.uint8)).person.shape)
 """
 
