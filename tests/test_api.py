@@ -3,19 +3,26 @@
 import inspect
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import vidseg
 from tests.helpers.clips import person_mask, person_picture, read_frames, write_clip, write_picture
 from vidseg.errors import name_options, name_settings
+from vidseg.networks.base import Scores
 from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering import chain
+from vidseg.system.threads import prefetch
 
 SIZE = (96, 64)
 PUBLIC = {
@@ -252,3 +259,36 @@ def test_tensorflow_is_missed_only_by_a_model_that_needs_it(tmp_path: Path) -> N
     (line,) = done.stdout.splitlines()
     assert line.startswith("TOLD TensorFlow is not installed"), done.stdout
     assert "pip install" in line
+
+
+def test_a_network_that_hangs_ends_masks_in_the_error_of_a_render(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing what waited for the hanging thread raised another error in place of the stall."""
+    hanging = threading.Event()
+
+    class Hanging(FakeSegmenter):
+        def segment(self, batch: NDArray[np.uint8]) -> Scores:
+            hanging.wait(60)
+            return super().segment(batch)
+
+    monkeypatch.setattr(chain, "prefetch", partial(prefetch, stall_s=0.2))
+    clip = write_clip(tmp_path / "in.mp4", frames=12)
+    try:
+        with pytest.raises(vidseg.StalledError, match="segmentation stage gave nothing"):
+            list(vidseg.masks(clip, segmenter=Hanging()))
+    finally:
+        hanging.set()
+
+
+def test_masks_hold_opencv_to_one_thread_as_a_render_does(tmp_path: Path) -> None:
+    """Each stage has a thread; OpenCV divided the work of each once more, but for the library only."""
+    clip = write_clip(tmp_path / "in.mp4", frames=4)
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        seen = [cv2.getNumThreads() for _ in vidseg.masks(clip, segmenter=FakeSegmenter())]
+        assert seen == [1, 1, 1, 1]
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(threads)

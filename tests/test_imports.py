@@ -86,8 +86,8 @@ def test_render_loads_only_what_it_uses(tmp_path: Path) -> None:
     """Every library that a plain render has no use for made each one start some milliseconds later."""
     clip = write_clip(tmp_path / "a.mp4")
     faked = (
-        "from vidseg.rendering import pipeline\nfrom vidseg.networks.fake import FakeSegmenter\n"
-        "pipeline.open_segmenter = lambda *a, **k: FakeSegmenter()"
+        "from vidseg.rendering import chain\nfrom vidseg.networks.fake import FakeSegmenter\n"
+        "chain.open_segmenter = lambda *a, **k: FakeSegmenter()"
     )
     loaded = loaded_by(["render", str(clip), "-o", str(tmp_path / "b.mp4"), "-b", "#00b140"], faked)
     assert "vidseg.media.encode" in loaded

@@ -15,11 +15,13 @@ from vidseg.frames.frame import Frame
 from vidseg.frames.planes import small_rgb
 from vidseg.matting.mask_source import Layer, TrackedSource, refined
 from vidseg.media.decode import Damage, Span
-from vidseg.media.source import frame_of, frames_of, look
+from vidseg.media.source import frame_of, look
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks import Segmenter, open_segmenter
 from vidseg.rendering import pipeline, split
+from vidseg.rendering.chain import decoded, followed
 from vidseg.rendering.clip_start import player_span
+from vidseg.rendering.run import Progress
 from vidseg.reports.run_report import Report
 from vidseg.settings import (
     MOST_PIXELS,
@@ -29,7 +31,8 @@ from vidseg.settings import (
     ModelSettings,
     RenderSettings,
 )
-from vidseg.system.threads import prefetch
+from vidseg.system.threads import one_thread_each
+from vidseg.system.timing import Stopwatch
 
 AnyPath: TypeAlias = str | PathLike[str]
 Seconds: TypeAlias = Fraction | float
@@ -51,7 +54,7 @@ def render(
     matte: MatteSettings = _MATTE,
     encode: EncodeSettings = _ENCODE,
     segmenter: Segmenter | None = None,
-    progress: pipeline.Progress | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Put the people of a clip or a photo before a new background and return the account of it.
 
@@ -89,7 +92,7 @@ def matte(
     matte: MatteSettings = _MATTE,
     encode: EncodeSettings = _ENCODE,
     segmenter: Segmenter | None = None,
-    progress: pipeline.Progress | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Write the people's alpha as a grey video, or as pictures, white where they are; see `render`."""
     settings = RenderSettings(
@@ -111,7 +114,7 @@ def run(
     settings: RenderSettings,
     *,
     segmenter: Segmenter | None = None,
-    progress: pipeline.Progress | None = None,
+    progress: Progress | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Do what `settings` say, anything that the command line can; `say` gets lines for the user.
@@ -161,13 +164,11 @@ def _masks(
     with ExitStack() as stack:
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(model)))
-        decoded = frames_of(info, span, Damage(), settle=True)
-        frames = stack.enter_context(
-            closing(prefetch(decoded, pipeline.FRAMES_AHEAD, name="decode"))
-        )
+        stack.enter_context(one_thread_each())
+        watch = Stopwatch()
+        frames = decoded(stack, info, span, Damage(), watch)
         people = TrackedSource(segmenter, model, matte, info.orientation)
-        pairs = prefetch(people.follow(frames), pipeline.FRAMES_AHEAD, name="segmentation")
-        for layer in refined(stack.enter_context(closing(pairs)), people):
+        for layer in refined(followed(stack, frames, people, watch), people):
             yield layer.frame, _unit(layer)
 
 

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 FAKE = (
-    "from vidseg.cli import main as cli\nfrom vidseg.rendering import pipeline, preview\n"
+    "from vidseg.cli import main as cli\nfrom vidseg.rendering import chain, preview\n"
     "from vidseg.networks.fake import FakeSegmenter\n"
-    "pipeline.open_segmenter = preview.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
+    "chain.open_segmenter = preview.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
     "cli.main()\n"
 )
 

@@ -116,9 +116,9 @@ def test_a_bug_of_ours_is_one_line_too(tmp_path: Path, clip: Path) -> None:
     import sys
 
     code = (
-        "from vidseg.cli import main as cli\nfrom vidseg.rendering import pipeline\n"
+        "from vidseg.cli import main as cli\nfrom vidseg.rendering import chain\n"
         "def broken(*a, **k): raise RuntimeError('first\\nsecond')\n"
-        "pipeline.open_segmenter = broken\ncli.main()\n"
+        "chain.open_segmenter = broken\ncli.main()\n"
     )
     command = [
         sys.executable,

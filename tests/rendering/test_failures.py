@@ -21,7 +21,7 @@ from vidseg.matting.tracking.tracker import Tracker
 from vidseg.media import encode
 from vidseg.media.mux import Output
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.rendering import pipeline
+from vidseg.rendering import chain
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def _failing_stream(function: Any, after: int = 3) -> Any:
 
 
 STAGES: list[tuple[Any, str, Any]] = [
-    (pipeline, "frames_of", _failing_stream),
+    (chain, "frames_of", _failing_stream),
     (Tracker, "follow", _failing_stream),
     (mask_source, "steady", _failing_stream),
-    (painters, "refine", _fail_later),
+    (mask_source, "refine", _fail_later),
     (painters, "composite", _fail_later),
     (background.Still, "planes", _fail_later),
     (encode.Encoder, "encode", _fail_later),
@@ -102,14 +102,14 @@ def _endless_command(source: Path) -> list[str]:
     target = str(source.parent / "out.mp4")
     script = (
         "import time, sys\n"
-        "from vidseg.cli import main as cli\nfrom vidseg.rendering import pipeline\n"
+        "from vidseg.cli import main as cli\nfrom vidseg.rendering import chain\n"
         "from vidseg.networks.fake import FakeSegmenter\n"
         "class Slow(FakeSegmenter):\n"
         "    def segment(self, batch):\n"
         "        print('working', flush=True)\n"
         "        time.sleep(0.3)\n"
         "        return super().segment(batch)\n"
-        "pipeline.open_segmenter = lambda *a, **k: Slow(batch_size=1)\n"
+        "chain.open_segmenter = lambda *a, **k: Slow(batch_size=1)\n"
         f"sys.argv = ['vidseg', 'render', {str(source)!r}, '-b', 'red', '-o', {target!r}]\n"
         "cli.main()\n"
     )

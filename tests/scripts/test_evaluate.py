@@ -52,9 +52,7 @@ def test_mattes_are_scored_in_step_with_the_truth(
     numbers: range,
 ) -> None:
     """A frame too early or too late, or a pixel off, would cost more than these bounds allow."""
-    monkeypatch.setattr(
-        "vidseg.rendering.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter()
-    )
+    monkeypatch.setattr("vidseg.rendering.chain.open_segmenter", lambda *_, **__: FakeSegmenter())
     monkeypatch.setattr(script, "DATA", test_data)
     each = script.given_set(str(walk(tmp_path / "walk", numbers)))
     table = script.evaluate([each], ["fake"], False, lambda _: None)
@@ -88,9 +86,7 @@ def test_every_ablation_names_what_is_there(script: ModuleType) -> None:
 def test_costs_of_stages_stand_beside_what_they_bring(
     script: ModuleType, tmp_path: Path, test_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "vidseg.rendering.pipeline.open_segmenter", lambda *_, **__: FakeSegmenter()
-    )
+    monkeypatch.setattr("vidseg.rendering.chain.open_segmenter", lambda *_, **__: FakeSegmenter())
     monkeypatch.setattr("vidseg.networks.open_segmenter", lambda *_, **__: FakeSegmenter())
     monkeypatch.setattr(script, "DATA", test_data)
     monkeypatch.setattr(script, "HEIGHTS", (180,))

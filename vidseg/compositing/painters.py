@@ -1,4 +1,4 @@
-"""A frame and its mask → the planes of the output: people on a background, cut out, or their matte."""
+"""Painters: a frame and its alpha → the planes of the output, one for each kind of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from vidseg.frames.frame import Frame, PixelFormat, Planes, as_plane
 from vidseg.matting import part_map
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Floats
-from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.refine import foreground, refine, with_edge
+from vidseg.matting.mask_source import Layer
+from vidseg.matting.refinement.refine import foreground, with_edge
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
-from vidseg.settings import MatteSettings, RenderSettings
+from vidseg.settings import RenderSettings
 
 
 class Painter(Protocol):
@@ -28,8 +28,8 @@ class Painter(Protocol):
 
     notes: list[str]
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
-        """Fill `out`, writable planes in the layout that `open_painter` gave; return the people's alpha.
+    def paint(self, layer: Layer, out: Planes) -> Alpha:
+        """Fill `out`, writable planes in the layout that `open_painter` gave; return the alpha that shows.
 
         Alpha is the fourth plane of a cut-out. Where a render writes two outputs, the planes of the
         first are followed by those of the second.
@@ -60,11 +60,11 @@ def open_painter(
         painter, matte = _matte(settings, first, full_range[0])
         return painter, (matte,)
     if settings.kind == "parts":
-        return PartsPainter(settings.matte), (Surface(part_map.LAYOUT, part_map.COLOUR),)
+        return PartsPainter(), (Surface(part_map.LAYOUT, part_map.COLOUR),)
     canvas = Canvas(info, first.format, first.colour, settings.fit, first.time)
     if settings.cutout:
         black = open_background("black", canvas) if settings.premultiplied else None
-        cutout = CutoutPainter(settings.matte, black)
+        cutout = CutoutPainter(black, own_colours=settings.matte.decontaminate)
         if not settings.pair:
             return cutout, (own,)
         painter, matte = _matte(settings, first, full_range[1])
@@ -73,10 +73,8 @@ def open_painter(
     background = open_background(settings.background, canvas, whole_blur=hide)
     own_colours = settings.matte.decontaminate and settings.background.partition(":")[0] != "blur"
     opacity = opacity_of(info, settings.background)
-    painted = ScenePainter(
-        background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity
-    )
-    return painted, (own,)
+    scene = ScenePainter(background, hide=hide, own_colours=own_colours, opacity=opacity)
+    return scene, (own,)
 
 
 def opacity_of(info: VideoInfo, background: str) -> Floats | None:
@@ -92,7 +90,7 @@ def opacity_of(info: VideoInfo, background: str) -> Floats | None:
 def _matte(
     settings: RenderSettings, first: Frame, full_range: bool
 ) -> "tuple[MattePainter, Surface]":
-    painter = MattePainter(settings.matte, invert=settings.invert, full_range=full_range)
+    painter = MattePainter(invert=settings.invert, full_range=full_range)
     return painter, Surface(first.format, Colour(full_range=full_range))
 
 
@@ -102,7 +100,6 @@ class ScenePainter:
     def __init__(
         self,
         background: Background,
-        settings: MatteSettings,
         *,
         hide: bool,
         own_colours: bool,
@@ -110,14 +107,13 @@ class ScenePainter:
     ) -> None:
         self.notes = background.notes
         self._background = background
-        self._settings = settings
         self._hide = hide
         self._own_colours = own_colours
         self._opacity = opacity
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
-        """Composite the frame over its background; return the alpha of those who are kept, or hidden."""
-        shown = refine(frame, mask, self._settings)
+    def paint(self, layer: Layer, out: Planes) -> Alpha:
+        """Composite the frame over its background; return the alpha of those kept, or hidden."""
+        frame, shown = layer.frame, layer.alpha
         alpha = shown.complement if self._hide else shown
         people, edge = _people(frame, alpha, own_colours=self._own_colours)
         if self._opacity is not None:  # colours first: what is thin isn't mixed with the old room
@@ -140,21 +136,20 @@ class CutoutPainter:
     there, and nothing of the old room is left in the file.
     """
 
-    def __init__(self, settings: MatteSettings, black: Background | None) -> None:
+    def __init__(self, black: Background | None, *, own_colours: bool) -> None:
         self.notes: list[str] = []
-        self.settings = settings
+        self._own_colours = own_colours
         self._black = black
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+    def paint(self, layer: Layer, out: Planes) -> Alpha:
         """Write colours and, as the last plane, alpha."""
-        alpha = refine(frame, mask, self.settings)
-        self.paint_with(frame, alpha, out[:3])
-        out[3][:] = alpha.plane
-        return alpha
+        self.paint_with(layer.frame, layer.alpha, out[:3])
+        out[3][:] = layer.alpha.plane
+        return layer.alpha
 
     def paint_with(self, frame: Frame, alpha: Alpha, out: Planes) -> None:
         """Write the colours that belong to `alpha`."""
-        people, edge = _people(frame, alpha, own_colours=self.settings.decontaminate)
+        people, edge = _people(frame, alpha, own_colours=self._own_colours)
         if self._black is not None:
             composite(people, alpha, self._black.planes(frame, alpha.plane), out, edge)
             return
@@ -177,12 +172,11 @@ class PairPainter:
         self._cutout = cutout
         self._matte = matte
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+    def paint(self, layer: Layer, out: Planes) -> Alpha:
         """Write the first three planes with colours, the next with the matte."""
-        alpha = refine(frame, mask, self._cutout.settings)
-        self._cutout.paint_with(frame, alpha, out[:3])
-        self._matte.paint_with(frame, alpha, out[3:])
-        return alpha
+        self._cutout.paint_with(layer.frame, layer.alpha, out[:3])
+        self._matte.paint_with(layer.frame, layer.alpha, out[3:])
+        return layer.alpha
 
     def close(self) -> None:
         """Close both."""
@@ -193,17 +187,15 @@ class PairPainter:
 class MattePainter:
     """The alpha as luma, white for people, with neutral chroma."""
 
-    def __init__(self, settings: MatteSettings, *, invert: bool, full_range: bool) -> None:
+    def __init__(self, *, invert: bool, full_range: bool) -> None:
         self.notes: list[str] = []
-        self._settings = settings
         self._invert = invert
         self._full_range = full_range
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+    def paint(self, layer: Layer, out: Planes) -> Alpha:
         """Write the matte of the frame."""
-        alpha = refine(frame, mask, self._settings)
-        self.paint_with(frame, alpha, out)
-        return alpha
+        self.paint_with(layer.frame, layer.alpha, out)
+        return layer.alpha
 
     def paint_with(self, frame: Frame, alpha: Alpha, out: Planes) -> None:
         """Write `alpha`."""
@@ -224,15 +216,14 @@ class MattePainter:
 class PartsPainter:
     """The parts of people's bodies, each in its colour, on black."""
 
-    def __init__(self, settings: MatteSettings) -> None:
+    def __init__(self) -> None:
         self.notes: list[str] = []
-        self._settings = settings
 
-    def paint(self, frame: Frame, mask: Mask, out: Planes) -> Alpha:
+    def paint(self, layer: Layer, out: Planes) -> Alpha:
         """Write the map of the frame, in `vidseg.matting.part_map.LAYOUT`."""
+        mask, alpha = layer.mask, layer.alpha
         assert mask.parts is not None, "settings of this kind ask for parts"
-        alpha = refine(frame, mask, self._settings)
-        part_map.paint(mask.parts, mask, alpha.plane, frame.format.peak, out)
+        part_map.paint(mask.parts, mask, alpha.plane, layer.frame.format.peak, out)
         return alpha
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from vidseg.jobs.resume import Job, Stretch, open_job, remaining, render_stretch
 from vidseg.matting.restarts import SEGMENT_S
 from vidseg.media.ffmpeg import library_versions
 from vidseg.networks import open_segmenter
-from vidseg.rendering.pipeline import Progress
+from vidseg.rendering.run import Progress
 from vidseg.reports.run_report import Report
 from vidseg.settings import ModelSettings, RenderSettings
 

@@ -25,7 +25,6 @@ from vidseg.jobs.segment_sink import SegmentSink, add_up
 from vidseg.jobs.segment_store import Account, Store, missing
 from vidseg.matting.mask import Mask
 from vidseg.matting.restarts import MOST_SEGMENTS, border, restart_before, segment_at
-from vidseg.media.decode import Damage
 from vidseg.media.ffmpeg import Packet, check_target, library_versions
 from vidseg.media.image_sequence import is_numbered, is_sequence, name_of, numbers
 from vidseg.media.mux import FORMATS, read_packets, retimed
@@ -36,18 +35,11 @@ from vidseg.models import fingerprint
 from vidseg.networks import open_segmenter
 from vidseg.networks.base import Segmenter
 from vidseg.rendering import file_checks
+from vidseg.rendering.account import check_beside, conclude, new_report
+from vidseg.rendering.chain import choose_hwaccel, open_chain
 from vidseg.rendering.clip_start import Opening, expected_frames, find_opening, player_span
-from vidseg.rendering.pipeline import (
-    Progress,
-    Say,
-    check_beside,
-    choose_hwaccel,
-    conclude,
-    new_report,
-    open_chain,
-    painted,
-    write_one,
-)
+from vidseg.rendering.pipeline import painted, write_one
+from vidseg.rendering.run import Progress, Run, Say
 from vidseg.rendering.sinks import VideoSink
 from vidseg.reports.run_report import Report
 from vidseg.settings import RenderSettings
@@ -236,7 +228,7 @@ def render_stretch(
 ) -> None:
     """Render the segments of a stretch in one go; all of them, or those before a failure, are kept."""
     settings, info, (first, stop) = job.settings, job.info, stretch
-    watch, damage = watch or Stopwatch(), Damage()
+    run = Run(settings, info, say, watch or Stopwatch())
     begin = None if first == job.first else restart_before(first, settings.matte.smooth)
     with ExitStack() as stack:
         sinks = [
@@ -244,19 +236,15 @@ def render_stretch(
             for index, target in enumerate(settings.targets)
         ]
         for sink in sinks:
-            sink.begin(first, stop, damage, segmenter, opens=first == job.first)
-        hwaccel = choose_hwaccel(settings, [])
-        opened = open_chain(
-            stack, settings, info, sinks, damage, watch, hwaccel, segmenter, say,
-            opening=job.opening, begin=begin,
-        )  # fmt: skip
-        figures = SegmentFigures(job.store.folder, settings, info, opened.surfaces[0])
-        wanted = _within(stretch, job.first, opened.pairs, figures, sinks)
+            sink.begin(first, stop, run.damage, segmenter, opens=first == job.first)
+        chain = open_chain(stack, run, sinks, segmenter, opening=job.opening, begin=begin)
+        figures = SegmentFigures(job.store.folder, run, chain)
+        wanted = _within(stretch, job.first, chain.pairs, figures, sinks)
         measured = settings.report is not None
-        frames = painted(opened, wanted, sinks, watch, measured=measured)
+        frames = painted(run, chain, wanted, sinks, measured=measured)
         for one in stack.enter_context(closing(frames)):
             figures.turn(one.frame.time)
-            write_one(one, sinks, watch, figures.quality)
+            write_one(run, one, sinks, figures.quality)
             add(1)
         figures.finish()
         for sink in sinks:
@@ -286,7 +274,8 @@ def _within(
 def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
     """Write the outputs from the segments, and account for them."""
     settings, info = job.settings, job.info
-    since, damage = time.perf_counter(), Damage()
+    run = Run(settings, info, say, watch, begun=begun)
+    since = time.perf_counter()
     with ExitStack() as stack:
         with held_back():
             opened = (
@@ -306,10 +295,10 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
                 _packets(job, index, accounts), sum(account.captioned for account in accounts)
             )
             if index == 0:
-                report = new_report(settings, info, _Named.of(accounts), sinks)
+                report = new_report(run, _Named.of(accounts), sinks)
                 report.frames_out = sum(account.frames for account in accounts)
-                add_up(damage, accounts)
-                course = joined(account.course for account in accounts)
+                add_up(run.damage, accounts)
+                run.changes = joined(account.course for account in accounts)
                 figures = read_figures(job.store.folder, job.first, [a.frames for a in accounts])
         choose_hwaccel(settings, sinks[0].notes)
         if settings.report is not None and figures is None:
@@ -321,7 +310,7 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
             sink.finish()
     watch.add("join", since)
     figures = figures if settings.report else None
-    conclude(report, settings, info, sinks, damage, course, job.opening, watch, begun, say, figures)
+    conclude(run, report, sinks, job.opening, figures)
     return report
 
 

@@ -6,15 +6,13 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
-from vidseg.compositing.painters import Surface
 from vidseg.frames.frame import Frame
 from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.refine import refine
 from vidseg.matting.restarts import segment_at
-from vidseg.media.video_info import VideoInfo
+from vidseg.rendering.chain import Chain
+from vidseg.rendering.run import Run
 from vidseg.reports.mask_metrics import Meter, Quality
 from vidseg.reports.metrics import Collected, joined
-from vidseg.settings import RenderSettings
 
 
 class SegmentFigures:
@@ -24,10 +22,9 @@ class SegmentFigures:
     removed, so that a whole segment never has the figures of another.
     """
 
-    def __init__(
-        self, folder: Path, settings: RenderSettings, info: VideoInfo, surface: Surface
-    ) -> None:
-        self._folder, self._settings, self._info, self._surface = folder, settings, info, surface
+    def __init__(self, folder: Path, run: Run, chain: Chain) -> None:
+        self._folder, self._settings, self._info = folder, run.settings, run.info
+        self._surface, self._people = chain.surfaces[0], chain.people
         self._meter = Meter()
         self._number: int | None = None
         self._passed: tuple[Frame, Mask] | None = None
@@ -43,7 +40,7 @@ class SegmentFigures:
         """Get ready for the frame of that time, which may begin a segment."""
         if self._passed is not None:
             frame, mask = self._passed
-            self._meter.measure(frame, mask, refine(frame, mask, self._settings.matte))
+            self._meter.measure(frame, mask, self._people.refine(frame, mask))
             self._passed = None
         number = segment_at(time)
         if number != self._number:

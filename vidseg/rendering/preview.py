@@ -12,9 +12,7 @@ from vidseg.compositing.background import Background, Canvas, Still, open_backgr
 from vidseg.compositing.painters import ScenePainter, opacity_of
 from vidseg.errors import InputError, OutputError, SettingsError
 from vidseg.frames.frame import Frame, as_plane
-from vidseg.matting.mask import Mask
-from vidseg.matting.mask_source import TrackedSource
-from vidseg.matting.refinement.refine import refine
+from vidseg.matting.mask_source import Layer, TrackedSource
 from vidseg.media.decode import Damage, Span
 from vidseg.media.ffmpeg import av_errors, check_target
 from vidseg.media.source import frames_of, is_photo, look
@@ -113,8 +111,8 @@ def _decoded_end(info: VideoInfo) -> Fraction:
 
 
 def _row(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, time: Fraction) -> Row:
-    frame, mask = _moment(settings, info, segmenter, time + info.container_start)
-    alpha = refine(frame, mask, settings.matte).plane
+    layer = _moment(settings, info, segmenter, time + info.container_start)
+    frame, alpha = layer.frame, layer.alpha.plane
     size = fitted_size(info, settings.width, settings.width)
     shown = frame.time - info.container_start
     return Row(
@@ -123,15 +121,15 @@ def _row(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, time:
         pictures=(
             picture_of(frame, info, size),
             alpha_of(alpha, frame.format.peak, info, size),
-            picture_of(_result(settings, info, frame, mask, size), info, size),
+            picture_of(_result(settings, info, layer, size), info, size),
         ),
     )
 
 
 def _moment(
     settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, time: Fraction
-) -> tuple[Frame, Mask]:
-    """Return the frame shown at `time` of the source's clock, with its mask steadied by its neighbours."""
+) -> Layer:
+    """Return what is shown at `time` of the source's clock, its mask smoothed by its neighbours."""
     half = Fraction(settings.matte.smooth) / 2
     frames = _around(info, time, half)
     if not frames or frames[0].time > time:
@@ -145,7 +143,7 @@ def _moment(
         raise SettingsError(
             f"--at {asked:g}: {info.path} ends at {shown:.3f} s; name an earlier time"
         )
-    return frame, mask
+    return Layer(frame, mask, people.refine(frame, mask))
 
 
 def _around(info: VideoInfo, time: Fraction, half: Fraction) -> list[Frame]:
@@ -170,9 +168,10 @@ def _shown_at(info: VideoInfo, time: Fraction) -> Fraction:
 
 
 def _result(
-    settings: PreviewSettings, info: VideoInfo, frame: Frame, mask: Mask, size: tuple[int, int]
+    settings: PreviewSettings, info: VideoInfo, layer: Layer, size: tuple[int, int]
 ) -> Frame:
     """Return the frame over its new background, or a checkerboard."""
+    frame = layer.frame
     blurred = settings.background.partition(":")[0] == "blur"
     hide = blurred and bool(settings.model.parts)
     canvas = Canvas(info, frame.format, frame.colour, settings.fit, since=info.start)
@@ -180,11 +179,9 @@ def _result(
     own_colours = settings.matte.decontaminate and not blurred
     planes = tuple(as_plane(np.empty_like(plane)) for plane in frame.planes)
     opacity = opacity_of(info, settings.background)
-    painter = ScenePainter(
-        background, settings.matte, hide=hide, own_colours=own_colours, opacity=opacity
-    )
+    painter = ScenePainter(background, hide=hide, own_colours=own_colours, opacity=opacity)
     with closing(painter):
-        painter.paint(frame, mask, planes)
+        painter.paint(layer, planes)
     return Frame(planes, frame.pts, frame.time_base, frame.duration, frame.format, frame.colour)
 
 

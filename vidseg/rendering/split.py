@@ -8,6 +8,7 @@ from vidseg.media.image_sequence import is_numbered
 from vidseg.media.mux import FORMATS
 from vidseg.networks.base import Segmenter
 from vidseg.rendering import pipeline
+from vidseg.rendering.run import Progress, Say
 from vidseg.reports.run_report import Report
 from vidseg.settings import RenderSettings, named
 
@@ -18,8 +19,8 @@ def render(
     settings: RenderSettings,
     *,
     segmenter: Segmenter | None = None,
-    progress: pipeline.Progress | None = None,
-    say: pipeline.Say = lambda _: None,
+    progress: Progress | None = None,
+    say: Say = lambda _: None,
 ) -> Report:
     """Render like `pipeline.render`; where `settings` ask for it, to ``out.mp4``, ``out.2.mp4``, ….
 
@@ -73,7 +74,7 @@ def _numbered(settings: RenderSettings, number: int) -> RenderSettings:
     )
 
 
-def _after(before: list[Report], progress: pipeline.Progress | None) -> pipeline.Progress | None:
+def _after(before: list[Report], progress: Progress | None) -> Progress | None:
     """Return what tells `progress` of the next file's frames, those of the files before it counted too."""
     if progress is None:
         return None
