@@ -146,7 +146,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     from vidseg.media.mux import Cut, Output
     from vidseg.media.probe import probe
     from vidseg.networks import open_segmenter
-    from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings
+    from vidseg.settings import BackgroundSpec, EncodeSettings, MatteSettings, ModelSettings
 
     cv2.setNumThreads(int(threads))
     info = probe(Path(source))
@@ -180,7 +180,9 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
 
     found = through("track", Tracker(segmenter, ModelSettings(), info.orientation).follow(frames))
     found = through("smooth", steady(found, MatteSettings().smooth))
-    background = open_background(BACKGROUND, Canvas(info, frames[0].format, frames[0].colour))
+    background = open_background(
+        BackgroundSpec.parse(BACKGROUND), Canvas(info, frames[0].format, frames[0].colour)
+    )
     with tempfile.TemporaryDirectory() as folder:
         chosen = plan(info, EncodeSettings(preset="veryfast"), ".mp4")
         with Output(Path(folder) / "out.mp4", info, "none", overwrite=True) as output:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from vidseg.body_parts import part_indices
-from vidseg.errors import SettingsError
+from vidseg.errors import BackgroundError, SettingsError
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 Kind: TypeAlias = Literal["picture", "matte", "parts"]
@@ -21,6 +21,9 @@ TIMELINES = (".otio", ".fcpxml")
 """Endings of timelines that can be written."""
 
 DEFAULT_MODEL = "bodypix-050-s16"
+
+DEFAULT_BLUR = 12.0
+"""Strength of ``blur``, in thousandths of the picture's longer side."""
 
 MOST_PIXELS = 1 << 26
 """Pixels of the largest picture that is decoded unasked, twice 8K: some twenty frames are held at a time."""
@@ -37,9 +40,47 @@ def _check_choice(name: str, value: str, known: object) -> None:
         raise SettingsError(f"{name} must be one of {', '.join(get_args(known))}, got {value!r}")
 
 
-def _check_background(background: str) -> None:
-    if not background:
-        raise SettingsError("-b is empty; give a picture, a video, a colour, blur or transparent")
+@dataclass(frozen=True, slots=True)
+class BackgroundSpec:
+    """What goes behind the people, as a user names it.
+
+    `kind`: ``transparent``: nothing; ``blur``: their own surroundings, blurred with `strength` in
+    thousandths of the picture's longer side; ``named``: a colour or a file, which `text` names.
+    """
+
+    text: str
+    kind: Literal["transparent", "blur", "named"] = "named"
+    strength: float = DEFAULT_BLUR
+
+    @classmethod
+    def parse(cls, text: str) -> "BackgroundSpec":
+        """Return what ``-b`` says; raise `SettingsError` where it says nothing."""
+        if not text:
+            raise SettingsError(
+                "-b is empty; give a picture, a video, a colour, blur or transparent"
+            )
+        kind, _, strength = text.partition(":")
+        if kind == "blur":
+            return cls(text, "blur", _blur_strength(strength))
+        return cls(text, "transparent" if text == "transparent" else "named")
+
+    @property
+    def path(self) -> Path:
+        """The file, or the numbered pictures, should it name such."""
+        return Path(self.text)
+
+
+def _blur_strength(text: str) -> float:
+    """Return the strength that stands behind ``blur:``; raise `BackgroundError` for no strength."""
+    try:
+        strength = float(text) if text else DEFAULT_BLUR
+    except ValueError:
+        strength = -1.0
+    if not 0 < strength <= 200:
+        raise BackgroundError(
+            f"blur strength must lie in (0, 200] thousandths of the longer side, got {text!r}"
+        )
+    return strength
 
 
 def _check_pixels(most: int) -> None:
@@ -205,8 +246,8 @@ class RenderSettings:
         if self.timeline is not None:
             self._check_timeline(self.timeline)
         _check_pixels(self.max_pixels)
-        _check_background(self.background)
-        if self.pair and self.background != "transparent":
+        behind = self.behind
+        if self.pair and behind.kind != "transparent":
             raise SettingsError(
                 f"--pair writes people and matte without a background; leave out -b {self.background}"
             )
@@ -222,17 +263,22 @@ class RenderSettings:
             raise SettingsError("--otio lays one file over the clip; leave out --size-change split")
         if self.kind != "picture" or self.pair:
             raise SettingsError("--otio is for render with people in one file; leave out --pair")
-        if self.background.partition(":")[0] == "blur":
+        if self.behind.kind == "blur":
             raise SettingsError(
                 f"--otio: an editor can't be told of -b {self.background}; use -b transparent, and put the "
                 "clip below the people, blurred in the editor"
             )
 
     @property
+    def behind(self) -> BackgroundSpec:
+        """What goes behind the people. Raises `SettingsError` and `BackgroundError`."""
+        return BackgroundSpec.parse(self.background)
+
+    @property
     def cutout(self) -> bool:
         """Whether `output` gets the people with an alpha channel."""
         return self.kind == "picture" and (
-            self.background == "transparent" or self.timeline is not None
+            self.behind.kind == "transparent" or self.timeline is not None
         )
 
     @property
@@ -283,7 +329,7 @@ class PreviewSettings:
     matte: MatteSettings = field(default_factory=MatteSettings)
 
     def __post_init__(self) -> None:
-        _check_background(self.background)
+        BackgroundSpec.parse(self.background)  # which tells what is wrong with it
         _check_choice("--fit", self.fit, Fit)
         _check_range("rows", self.rows, 1, 100)
         _check_range("width", self.width, 64, 4096, " pixels")
@@ -292,3 +338,8 @@ class PreviewSettings:
             raise SettingsError(f"--at takes 100 times at most, got {len(self.at)}")
         if self.at and min(self.at) < 0:
             raise SettingsError(f"--at must not be negative, got {float(min(self.at)):g} s")
+
+    @property
+    def behind(self) -> BackgroundSpec:
+        """What goes behind the people."""
+        return BackgroundSpec.parse(self.background)

@@ -25,7 +25,7 @@ from vidseg.jobs.batch import absolute
 from vidseg.jobs.resume import identity
 from vidseg.media.decode import decode
 from vidseg.media.source import look
-from vidseg.settings import EncodeSettings, Fit, RenderSettings
+from vidseg.settings import BackgroundSpec, EncodeSettings, Fit, RenderSettings
 
 CLEAR = as_plane(np.zeros((48, 64), np.uint8))
 
@@ -49,7 +49,7 @@ def shown(spec: str | Path, canvas: Canvas, time: int = 0) -> np.ndarray:
     info = canvas.info
     black = np.zeros((info.height, info.width, 3), np.uint8)
     frame = frame_of(black, canvas.layout.name, colour=canvas.colour, pts=time)
-    with closing(open_background(str(spec), canvas)) as background:
+    with closing(open_background(BackgroundSpec.parse(str(spec)), canvas)) as background:
         planes = background.planes(frame, as_plane(np.zeros((info.height, info.width), np.uint8)))
     made = Frame(planes, 0, frame.time_base, 1, canvas.layout, canvas.colour)
     return small_rgb(made, Box(0, 0, info.width, info.height), info.width, info.height).astype(int)
@@ -137,7 +137,7 @@ def colours(tmp_path: Path, name: str, **options: object) -> Path:
 
 def greys(path: Path, canvas: Canvas, times: Iterable[int]) -> Iterator[int]:
     """Yield the background's grey at `times`, in thirtieths of a second."""
-    with closing(open_background(str(path), canvas)) as background:
+    with closing(open_background(BackgroundSpec.parse(str(path)), canvas)) as background:
         for number in times:
             frame = frame_of(np.zeros((48, 64, 3), np.uint8), pts=number)
             made = Frame(
@@ -199,7 +199,9 @@ def test_blur_keeps_the_person_out_of_the_surroundings() -> None:
     alpha = as_plane(np.zeros((120, 160), np.uint8))
     alpha[30:90, 50:110] = 255
     frame = frame_of(rgb)
-    with closing(open_background("blur:60", canvas_for(width=160, height=120))) as background:
+    with closing(
+        open_background(BackgroundSpec.parse("blur:60"), canvas_for(width=160, height=120))
+    ) as background:
         luma = background.planes(frame, alpha)[0]
     outside = luma[alpha == 0]
     wall = frame.planes[0][0, 0]
@@ -209,7 +211,9 @@ def test_blur_keeps_the_person_out_of_the_surroundings() -> None:
 def test_blur_is_strong_where_there_is_nobody() -> None:
     checker = np.indices((120, 160)).sum(axis=0) % 2 * 255
     frame = frame_of(np.repeat(checker[..., None], 3, axis=2).astype(np.uint8))
-    with closing(open_background("blur:30", canvas_for(width=160, height=120))) as background:
+    with closing(
+        open_background(BackgroundSpec.parse("blur:30"), canvas_for(width=160, height=120))
+    ) as background:
         luma = background.planes(frame, as_plane(np.zeros((120, 160), np.uint8)))[0]
     assert luma.std() < 3
 
@@ -227,14 +231,14 @@ def test_blur_is_strong_where_there_is_nobody() -> None:
 )
 def test_what_is_no_background_is_refused_in_a_sentence(spec: str, message: str) -> None:
     with pytest.raises(BackgroundError, match=message):
-        open_background(spec, canvas_for())
+        open_background(BackgroundSpec.parse(spec), canvas_for())
 
 
 def test_a_text_file_is_no_background(tmp_path: Path) -> None:
     path = tmp_path / "notes.mp4"
     path.write_text("hello")
     with pytest.raises(BackgroundError, match="not a media file"):
-        open_background(str(path), canvas_for())
+        open_background(BackgroundSpec.parse(str(path)), canvas_for())
 
 
 def test_a_truncated_photo_is_refused(tmp_path: Path) -> None:
@@ -242,7 +246,7 @@ def test_a_truncated_photo_is_refused(tmp_path: Path) -> None:
     Image.open(path).save(tmp_path / "p.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "p.jpg").read_bytes()[:2000])
     with pytest.raises(BackgroundError, match="can't be read"):
-        open_background(str(tmp_path / "cut.jpg"), canvas_for())
+        open_background(BackgroundSpec.parse(str(tmp_path / "cut.jpg")), canvas_for())
 
 
 WEIGHTS = {1: (0.2126, 0.0722), 6: (0.299, 0.114)}
@@ -304,13 +308,13 @@ def test_missing_numbered_pictures_are_told(tmp_path: Path) -> None:
     name = write_sequence(tmp_path / "bg")
     (tmp_path / "bg" / "010.png").unlink()
     with pytest.raises(BackgroundError, match="numbers 10 are missing between 8 and 12"):
-        open_background(str(name), canvas_for())
+        open_background(BackgroundSpec.parse(str(name)), canvas_for())
     with pytest.raises(BackgroundError, match=r"no such pictures, such as .*bg/s1\.png"):
-        open_background(str(tmp_path / "bg/s%d.png"), canvas_for())
+        open_background(BackgroundSpec.parse(str(tmp_path / "bg/s%d.png")), canvas_for())
     with pytest.raises(
         BackgroundError, match=r"is a folder, not a media file; name its pictures as .*%03d\.png"
     ):
-        open_background(str(tmp_path / "bg"), canvas_for())
+        open_background(BackgroundSpec.parse(str(tmp_path / "bg")), canvas_for())
 
 
 def test_a_render_in_segments_sees_that_numbered_pictures_changed(
@@ -346,9 +350,11 @@ def test_what_other_programs_have_to_export_is_told_so(
     """Cause: a drawing "couldn't be decoded"; a raw photo may pass for a TIFF, and be its thumbnail."""
     Image.new("RGB", (96, 64)).save(tmp_path / name, "TIFF")
     with pytest.raises(error, match=words):
-        (look if error is InputError else lambda path: open_background(str(path), canvas_for()))(
-            tmp_path / name
-        )
+        (
+            look
+            if error is InputError
+            else lambda path: open_background(BackgroundSpec.parse(str(path)), canvas_for())
+        )(tmp_path / name)
 
 
 def test_a_film_of_one_picture_is_read_once(

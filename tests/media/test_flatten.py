@@ -23,7 +23,7 @@ from vidseg.jobs import resume
 from vidseg.media.ffmpeg import planes_of
 from vidseg.media.flatten import Flattener
 from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
-from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
+from vidseg.settings import BackgroundSpec, EncodeSettings, MatteSettings, RenderSettings
 
 WIDTH, HEIGHT = 96, 64
 RGB = (200, 100, 50)
@@ -89,7 +89,7 @@ def shown(path: Path, colour: Colour) -> tuple[NDArray[np.int64], list[str]]:
     """Return the middle row of the background behind a clip of the same size, and what is said of it."""
     canvas = Canvas(info_of(WIDTH, HEIGHT), WORKING_FORMATS["yuv444p"], colour)
     frame = frame_of(np.zeros((HEIGHT, WIDTH, 3), np.uint8), "yuv444p", colour=colour)
-    with closing(open_background(str(path), canvas)) as background:
+    with closing(open_background(BackgroundSpec.parse(str(path)), canvas)) as background:
         planes = background.planes(frame, as_plane(np.zeros((HEIGHT, WIDTH), np.uint8)))
     made = Frame(planes, 0, frame.time_base, 1, canvas.layout, canvas.colour)
     rgb = small_rgb(made, Box(0, 0, WIDTH, HEIGHT), WIDTH, HEIGHT)
@@ -177,5 +177,5 @@ def test_a_transparent_colour_is_refused(spec: str) -> None:
     with pytest.raises(
         BackgroundError, match=r"is transparent.*write #00ff00, or -b transparent for none"
     ):
-        open_background(spec, canvas)
-    open_background("#00ff00ff", canvas)
+        open_background(BackgroundSpec.parse(spec), canvas)
+    open_background(BackgroundSpec.parse("#00ff00ff"), canvas)

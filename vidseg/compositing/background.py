@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.compositing.background_fit import fitting, placed
-from vidseg.compositing.blur import Blur, strength_of
+from vidseg.compositing.blur import Blur
 from vidseg.errors import BackgroundError
 from vidseg.frames.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.frames.frame import Frame, PixelFormat, Plane, Planes, as_plane
@@ -28,7 +28,7 @@ from vidseg.media.flatten import Flattener
 from vidseg.media.image_sequence import is_sequence
 from vidseg.media.probe import probe
 from vidseg.media.video_info import VideoInfo
-from vidseg.settings import Fit
+from vidseg.settings import BackgroundSpec, Fit
 from vidseg.system.threads import leave, prefetch
 
 _MOST_FRAMES_PER_S = 240
@@ -71,18 +71,20 @@ class Canvas:
         return (height, width) if self.info.orientation.swaps_axes else (width, height)
 
 
-def open_background(spec: str, canvas: Canvas, *, whole_blur: bool = False) -> Background:
-    """Open what the user named: a colour, ``blur[:STRENGTH]``, or the path of pictures or a video.
+def open_background(
+    spec: BackgroundSpec, canvas: Canvas, *, whole_blur: bool = False
+) -> Background:
+    """Open what the user named: a colour, a blur, or the path of pictures or a video.
 
     `whole_blur` blurs the people too, for hiding parts of them. Raises `BackgroundError` where
     `spec` is none of these or can't be read.
     """
-    if spec == "blur" or spec.startswith("blur:"):
-        return Blur(strength_of(spec), whole=whole_blur)
-    path = Path(spec)
+    if spec.kind == "blur":
+        return Blur(spec.strength, whole=whole_blur)
+    path = spec.path
     if is_sequence(path):
         return Movie(path, canvas)
-    if not path.exists() and (rgb := named_colour(spec)) is not None:
+    if not path.exists() and (rgb := named_colour(spec.text)) is not None:
         return Still.plain(rgb, canvas)
     from vidseg.media.images import read_flat
 

@@ -4,26 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.errors import BackgroundError
 from vidseg.frames.frame import Frame, Plane, Planes, as_plane
 from vidseg.frames.planes import reduced
-
-DEFAULT_BLUR = 12.0
-"""Default strength of ``blur``, in thousandths of the picture's longer side."""
-
-
-def strength_of(spec: str) -> float:
-    """Return the strength that ``blur[:STRENGTH]`` says. Raises `BackgroundError`."""
-    _, _, text = spec.partition(":")
-    try:
-        strength = float(text) if text else DEFAULT_BLUR
-    except ValueError:
-        strength = -1.0
-    if not 0 < strength <= 200:
-        raise BackgroundError(
-            f"blur strength must lie in (0, 200] thousandths of the longer side, got {text!r}"
-        )
-    return strength
 
 
 class Blur:

@@ -20,7 +20,7 @@ from vidseg.matting.mask_source import Layer
 from vidseg.matting.refinement.refine import foreground, with_edge
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
-from vidseg.settings import RenderSettings
+from vidseg.settings import BackgroundSpec, PreviewSettings, RenderSettings
 
 
 class Painter(Protocol):
@@ -63,23 +63,30 @@ def open_painter(
         return PartsPainter(), (Surface(part_map.LAYOUT, part_map.COLOUR),)
     canvas = Canvas(info, first.format, first.colour, settings.fit, first.time)
     if settings.cutout:
-        black = open_background("black", canvas) if settings.premultiplied else None
+        black = open_background(BackgroundSpec("black"), canvas) if settings.premultiplied else None
         cutout = CutoutPainter(black, own_colours=settings.matte.decontaminate)
         if not settings.pair:
             return cutout, (own,)
         painter, matte = _matte(settings, first, full_range[1])
         return PairPainter(cutout, painter), (own, matte)
-    hide = bool(settings.model.parts) and settings.background.partition(":")[0] == "blur"
-    background = open_background(settings.background, canvas, whole_blur=hide)
-    own_colours = settings.matte.decontaminate and settings.background.partition(":")[0] != "blur"
-    opacity = opacity_of(info, settings.background)
-    scene = ScenePainter(background, hide=hide, own_colours=own_colours, opacity=opacity)
-    return scene, (own,)
+    return open_scene(settings, canvas), (own,)
 
 
-def opacity_of(info: VideoInfo, background: str) -> Floats | None:
+def open_scene(settings: RenderSettings | PreviewSettings, canvas: Canvas) -> "ScenePainter":
+    """Return what paints people over a background, or, where parts are hidden, a blur over these."""
+    blurred = settings.behind.kind == "blur"
+    hide = blurred and bool(settings.model.parts)
+    return ScenePainter(
+        open_background(settings.behind, canvas, whole_blur=hide),
+        hide=hide,
+        own_colours=settings.matte.decontaminate and not blurred,
+        opacity=None if blurred else opacity_of(canvas.info),
+    )
+
+
+def opacity_of(info: VideoInfo) -> Floats | None:
     """Return how opaque a photo is before a new background, float32 [h, w] in [0, 1]; `None`: wholly."""
-    if not is_photo(info) or background.partition(":")[0] == "blur":
+    if not is_photo(info):
         return None
     from vidseg.media.images import read_opacity
 

@@ -130,7 +130,7 @@ def endings_for(settings: RenderSettings) -> tuple[str, ...]:
 
     Raises `SettingsError` where their codec has no alpha, and one is asked for.
     """
-    transparent = settings.kind == "picture" and settings.background == "transparent"
+    transparent = settings.kind == "picture" and settings.behind.kind == "transparent"
     codec = CODECS.get(settings.encode.codec)
     if codec is None:
         # The presets of .webm's codec are numbers, those of the others' mostly words.

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vidseg.compositing.background import Background, Canvas, Still, open_background
-from vidseg.compositing.painters import ScenePainter, opacity_of
+from vidseg.compositing.background import Canvas, Still
+from vidseg.compositing.painters import ScenePainter, opacity_of, open_scene
 from vidseg.errors import InputError, OutputError, SettingsError
 from vidseg.frames.frame import Frame, as_plane
 from vidseg.matting.mask_source import Layer, TrackedSource
@@ -172,27 +172,26 @@ def _result(
 ) -> Frame:
     """Return the frame over its new background, or a checkerboard."""
     frame = layer.frame
-    blurred = settings.background.partition(":")[0] == "blur"
-    hide = blurred and bool(settings.model.parts)
     canvas = Canvas(info, frame.format, frame.colour, settings.fit, since=info.start)
-    background = _background(settings, canvas, size, hide=hide)
-    own_colours = settings.matte.decontaminate and not blurred
     planes = tuple(as_plane(np.empty_like(plane)) for plane in frame.planes)
-    opacity = opacity_of(info, settings.background)
-    painter = ScenePainter(background, hide=hide, own_colours=own_colours, opacity=opacity)
+    painter = _painter(settings, canvas, size)
     with closing(painter):
         painter.paint(layer, planes)
     return Frame(planes, frame.pts, frame.time_base, frame.duration, frame.format, frame.colour)
 
 
-def _background(
-    settings: PreviewSettings, canvas: Canvas, size: tuple[int, int], *, hide: bool
-) -> Background:
-    if settings.background != "transparent":
-        return open_background(settings.background, canvas, whole_blur=hide)
+def _painter(settings: PreviewSettings, canvas: Canvas, size: tuple[int, int]) -> ScenePainter:
+    """Return what paints people over their background, or over a checkerboard for none."""
+    if settings.behind.kind != "transparent":
+        return open_scene(settings, canvas)
     width, height = canvas.info.shown_size
-    return Still.fitted(
-        checkerboard(width, height, max(1, round(_SQUARE * width / size[0]))), canvas
+    side = max(1, round(_SQUARE * width / size[0]))
+    squares = Still.fitted(checkerboard(width, height, side), canvas)
+    return ScenePainter(
+        squares,
+        hide=False,
+        own_colours=settings.matte.decontaminate,
+        opacity=opacity_of(canvas.info),
     )
 
 

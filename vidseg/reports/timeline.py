@@ -75,8 +75,8 @@ def check(settings: RenderSettings, info: VideoInfo) -> None:
         raise OutputError(
             f"{path}: a timeline is for clips, {info.path} is a photo; leave out --otio"
         )
-    if settings.background != "transparent":
-        background = Path(settings.background)
+    if settings.behind.kind != "transparent":
+        background = settings.behind.path
         if is_sequence(background):
             raise OutputError(
                 f"{path}: a timeline can't name numbered pictures as a background; make a video of them"
@@ -102,7 +102,7 @@ def _check_fcpxml(path: Path, settings: RenderSettings, info: VideoInfo) -> None
         raise OutputError(
             f"{path}: FCPXML can't name numbered pictures; write a video, or use .otio"
         )
-    if settings.background != "transparent" and not Path(settings.background).exists():
+    if settings.behind.kind != "transparent" and not settings.behind.path.exists():
         raise OutputError(
             f"{path}: FCPXML can't hold -b {settings.background}; give a picture, or use .otio"
         )
@@ -150,7 +150,7 @@ def rows_of(
     late = [Piece(span.first - begin)] if span.first > begin else []
     length = span.end - span.first
     behind = [Piece(length)]
-    if settings.background != "transparent":
+    if settings.behind.kind != "transparent":
         behind = list(_behind(settings.background, length))
     yield Row("Background", False, [*late, *behind])
     # A video's own clock, as players count it, begins with its earliest stream, which may be the
