@@ -5,7 +5,7 @@ import os
 import sys
 
 _FEW = 10_000
-"""Objects made between two looks for garbage: imports make many times as many, and all of them stay."""
+"""Objects made between two collections of garbage: imports make far more, which all stay."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What `vidseg` offers to programs: a clip rendered, its matte, its alphas one by one, pictures as arrays."""
+"""The library: clips rendered, their mattes, alphas frame by frame, and of pictures as arrays."""
 
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
@@ -94,7 +94,7 @@ def matte(
     segmenter: Segmenter | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Write the people's alpha as a grey video, or as pictures, white where they are; see `render`."""
+    """Write the people's alpha as a grey video, or pictures, white where they are; see `render`."""
     settings = RenderSettings(
         source=Path(source),
         output=Path(output),

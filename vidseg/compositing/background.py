@@ -1,4 +1,4 @@
-"""What comes behind the people: a colour, a picture, a looped video, or their own surroundings blurred.
+"""Backgrounds: a colour, a picture, a looped video, or the surroundings blurred.
 
 Every background is fitted to the picture as it is shown (upright, square pixels) and then brought
 to the coded orientation and the source's own colour description, so that it can be blended plane by
@@ -36,7 +36,7 @@ _MOST_FRAMES_PER_S = 240
 
 
 class Background(Protocol):
-    """Gives the planes that go behind a frame; `close` frees what it holds open. `notes` are for the user."""
+    """Gives the planes that go behind a frame; `notes` are for the user."""
 
     notes: list[str]
 
@@ -49,14 +49,14 @@ class Background(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What backgrounds are made for: the source's geometry, layout and colour, and how they fit it."""
+    """What backgrounds are made for: the source's geometry, layout, colour, and how to fit it."""
 
     info: VideoInfo
     layout: PixelFormat
     colour: Colour
     fit: Fit = "cover"
     since: Fraction | None = None
-    """When a video background begins, in seconds of the source's clock; `None`: with the first frame."""
+    """When a video background begins, in seconds of the source's clock; `None`: at once."""
 
     @property
     def rate(self) -> Fraction:
@@ -66,7 +66,7 @@ class Canvas:
 
     @property
     def upright_size(self) -> tuple[int, int]:
-        """(width, height) of the coded picture turned upright, with its own, maybe oblong, pixels."""
+        """(width, height) of the coded picture turned upright, its pixels as oblong as they are."""
         width, height = self.info.width, self.info.height
         return (height, width) if self.info.orientation.swaps_axes else (width, height)
 
@@ -121,8 +121,8 @@ def named_colour(spec: str) -> tuple[int, ...] | None:
         return None
     if alpha < 255:
         raise BackgroundError(
-            f"{spec}: is transparent, which a background can't be; write #{bytes(rgb).hex()}, or -b "
-            "transparent for none"
+            f"{spec}: is transparent, which a background can't be; write #{bytes(rgb).hex()}, "
+            "or -b transparent for none"
         )
     return tuple(rgb)
 
@@ -211,7 +211,7 @@ class Movie:
         self._play(Fraction(0))
 
     def planes(self, frame: Frame, alpha: Plane) -> Planes:
-        """Return the planes of the picture that plays at the frame's time, counted from the first frame."""
+        """Return the planes that play at the frame's time, counted from the first frame."""
         if self._origin is None:
             self._origin = frame.time
         elapsed = frame.time - self._origin
@@ -231,7 +231,7 @@ class Movie:
         self._coming = next(self._pictures)
 
     def _worth_skipping(self) -> Fraction:
-        """Return how far ahead, in seconds, a frame is got to sooner by starting anew than by playing on.
+        """Return how many seconds ahead a frame is found sooner by starting anew than by reading.
 
         So it is where a clip is entered late, or pauses: for days, where its clock is damaged.
         """
@@ -288,7 +288,7 @@ class Movie:
         return planes_from_rgb(rgb, canvas.colour, fine, canvas.info.height)
 
     def _fitted(self, planes: Planes, layout: PixelFormat, colour: Colour) -> Planes:
-        """Turn upright by the background's orientation, fit, and bring to the source's coded orientation."""
+        """Turn upright as the background is, fit, and turn as the source is coded."""
         info = self._canvas.info
         black = 0 if colour.full_range else 16 << (layout.bits - 8)
         fitted = []
@@ -317,7 +317,7 @@ def _same_code_values(picture: Frame, canvas: Canvas) -> bool:
 
 
 class _Loop:
-    """A video that is played again and again; its `length` in seconds is known once it has ended."""
+    """A video that is looped; its `length` in seconds is known once it has ended."""
 
     def __init__(self, info: VideoInfo) -> None:
         self._info = info
@@ -326,7 +326,7 @@ class _Loop:
         self.length: Fraction | None = None
 
     def pictures(self, elapsed: Fraction) -> Iterator[tuple[Fraction, Frame]]:
-        """Yield (time since the first beginning, picture) for ever, from what is shown at `elapsed` on."""
+        """Yield (time since the first beginning, picture) for ever, from `elapsed` on."""
         beginning = self._beginning(elapsed)
         while True:
             yield from self._once(beginning, elapsed)
@@ -336,7 +336,7 @@ class _Loop:
             beginning = max(beginning + self.length, self._beginning(elapsed))
 
     def _beginning(self, elapsed: Fraction) -> Fraction:
-        """Return when the run begins that `elapsed` falls into, the first where that can't be known yet."""
+        """Return when the loop begins that `elapsed` falls into, 0 where that isn't known yet."""
         return Fraction(0) if self.length is None else elapsed // self.length * self.length
 
     def _once(self, beginning: Fraction, elapsed: Fraction) -> Iterator[tuple[Fraction, Frame]]:
@@ -366,7 +366,7 @@ class _Loop:
         raise BackgroundError(f"{self._info.path}: none of its video could be decoded")
 
     def _starts(self, within: Fraction) -> Iterator[Fraction | None]:
-        """Yield from where to read what is shown `within` s of the beginning: near, then all of it."""
+        """Yield from where to read what is shown `within` s of the beginning: near it, then all."""
         if self._origin is not None and within > _WORTH_SKIPPING_S:
             end = within if self._info.duration is None else min(within, self._info.duration)
             yield self._origin + end - _WORTH_SKIPPING_S

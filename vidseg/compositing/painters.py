@@ -24,12 +24,12 @@ from vidseg.settings import BackgroundSpec, PreviewSettings, RenderSettings
 
 
 class Painter(Protocol):
-    """Fills the planes of one output frame after another. `notes` on what it was given are for the user."""
+    """Fills the planes of one output frame after another; `notes` are for the user."""
 
     notes: list[str]
 
     def paint(self, layer: Layer, out: Planes) -> Alpha:
-        """Fill `out`, writable planes in the layout that `open_painter` gave; return the alpha that shows.
+        """Fill `out`, writable planes of `open_painter`'s layout; return the alpha that shows.
 
         Alpha is the fourth plane of a cut-out. Where a render writes two outputs, the planes of the
         first are followed by those of the second.
@@ -50,7 +50,7 @@ class Surface:
 def open_painter(
     settings: RenderSettings, info: VideoInfo, first: Frame, full_range: Sequence[bool]
 ) -> tuple[Painter, tuple[Surface, ...]]:
-    """Return what paints the outputs that `settings` ask for, and what each output's planes are like.
+    """Return what paints the outputs that `settings` ask for, and what the planes of each are like.
 
     `first` tells the layout and colours that frames come in; `full_range`, for each output, whether
     a matte in it uses all code values. Raises `BackgroundError`.
@@ -73,7 +73,7 @@ def open_painter(
 
 
 def open_scene(settings: RenderSettings | PreviewSettings, canvas: Canvas) -> "ScenePainter":
-    """Return what paints people over a background, or, where parts are hidden, a blur over these."""
+    """Return what paints people over a background, or a blur over parts that are hidden."""
     blurred = settings.behind.kind == "blur"
     hide = blurred and bool(settings.model.parts)
     return ScenePainter(
@@ -85,7 +85,7 @@ def open_scene(settings: RenderSettings | PreviewSettings, canvas: Canvas) -> "S
 
 
 def opacity_of(info: VideoInfo) -> Floats | None:
-    """Return how opaque a photo is before a new background, float32 [h, w] in [0, 1]; `None`: wholly."""
+    """Return a photo's own opacity, float32 [h, w] in [0, 1], `None` where it is opaque."""
     if not is_photo(info):
         return None
     from vidseg.media.images import read_opacity
@@ -102,7 +102,7 @@ def _matte(
 
 
 class ScenePainter:
-    """People over a background; with `hide` the background over the people, for covering parts of them."""
+    """People over a background; with `hide`, the background over the people, to cover parts."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class ScenePainter:
 
 
 class CutoutPainter:
-    """People with an alpha plane beside; straight, or, with a black background, multiplied by alpha.
+    """People with an alpha plane; straight, or, with a black background, multiplied by alpha.
 
     Where nothing of a person is, straight colours go on as the person's own
     (`vidseg.compositing.foreground`): filters that reach across the edge find the right colour

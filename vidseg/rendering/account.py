@@ -1,4 +1,4 @@
-"""The account of a run: what of it goes into the report, what is told, and what is written beside it."""
+"""The account of a run: what goes into its report, what is told, what is written beside."""
 
 import time
 from collections.abc import Sequence
@@ -38,7 +38,8 @@ class Network(Protocol):
 def check_beside(settings: RenderSettings, info: VideoInfo) -> None:
     """Raise a `VidsegError` where a timeline or a report that is asked for can't be written.
 
-    What writes these is imported where they are asked for, since it takes as long as a frame or two.
+    What writes these is imported where they are asked for, since it takes as long as a frame or
+    two.
     """
     if settings.timeline is not None:
         from vidseg.reports import timeline

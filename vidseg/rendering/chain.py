@@ -1,4 +1,4 @@
-"""The chain from a source to refined frames: decode → segment → smooth → refine, in threads of their own.
+"""The chain from a source to refined frames, in threads: decode → segment → smooth → refine.
 
 Renders, segments of renders and the library share it.
 """
@@ -34,8 +34,8 @@ _FRAMES_AHEAD = 1
 class Chain:
     """An opened chain.
 
-    `pairs` gives every frame with its mask, `people` refines these, `painter` makes planes of what is
-    refined, on `surfaces`, one for each sink.
+    `pairs` gives every frame with its mask, `people` refines these, `painter` makes planes of what
+    is refined, on `surfaces`, one for each sink.
     """
 
     pairs: Iterator[tuple[Frame, Mask]]
@@ -57,9 +57,9 @@ def open_chain(
 ) -> Chain:
     """Open everything between the source and the sinks, start those, leave its closing to `stack`.
 
-    `segmenter` stands in for the network that the settings name. With an `opening`, found before, the
-    clip may be entered at `begin`, a restart of `vidseg.matting.restarts`: its frames and masks from
-    there on are those of a chain that began with the clip.
+    `segmenter` stands in for the network that the settings name. With an `opening`, found before,
+    the clip may be entered at `begin`, a restart of `vidseg.matting.restarts`: its frames and masks
+    from there on are those of a chain that began with the clip.
     """
     settings, info, span = run.settings, run.info, run.span
     stack.enter_context(one_thread_each())
@@ -116,7 +116,8 @@ def followed(
 ) -> Iterator[tuple[Frame, Mask]]:
     """Return frames with their masks, found in a thread, whose end is left to `stack`.
 
-    A stall of that thread or of the decoder's ends in `StalledError`. `begin`: see `MaskSource.follow`.
+    A stall of that thread or of the decoder's ends in `StalledError`. `begin`: see
+    `MaskSource.follow`.
     """
     arriving = watch.through("waiting for frames", frames)
     pairs = watch.through("segment", people.follow(arriving, begin))
@@ -124,7 +125,7 @@ def followed(
 
 
 def choose_hwaccel(settings: RenderSettings, notes: list[str]) -> str | None:
-    """Return the hardware decoder to use, `None` with a note where what was asked for doesn't work."""
+    """Return the hardware decoder to use, `None` with a note where it doesn't work."""
     if settings.hwaccel is None:
         return None
     trouble = hardware_trouble(settings.source, settings.hwaccel)

@@ -1,4 +1,4 @@
-"""What the beginning of a clip settles for a render: its first frame, where it is cut, how much will come."""
+"""The start of a clip, for a render: its first frame, the range that is kept, its length."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ _LEAST_MISSING_S = Fraction(1, 4)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opening:
-    """What the beginning of a clip settles for all of it: its first frame and the cut that it makes.
+    """What the start of a clip settles for all of it: its first frame, and the range that is kept.
 
     `info`: what is known of the source, with the size, shape and colour that all frames are brought
     to.
@@ -69,7 +69,7 @@ def _settled(info: VideoInfo, first: Frame) -> VideoInfo:
 
 
 def player_span(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Span:
-    """Return `start` and `end` of the player's clock, which begins with the earliest stream, as a span."""
+    """Return `start` and `end` of the player's clock, which begins with the first stream."""
     offset = info.container_start
     begin, finish = start + offset if start else None, end + offset if end is not None else None
     return Span(begin, finish, on_screen=True, sharp=True)

@@ -30,7 +30,7 @@ def check(settings: Settings) -> None:
 def check_batch(
     runs: Sequence[RenderSettings], report: Path | None, named: Sequence[Path] = ()
 ) -> None:
-    """Raise `OutputError` where a run of a batch, or its report, would replace what any of them reads.
+    """Raise `OutputError` where a run of a batch, or its report, would replace what any reads.
 
     `named` are files that were asked for by name, also those that are taken for the result of
     another.
@@ -94,7 +94,7 @@ def _model_files(folder: Path) -> Iterable[Path]:
 
 
 def _check_once(written: Sequence[Path]) -> None:
-    """Raise `OutputError` where two of the names are one, or one is a picture of another's sequence."""
+    """Raise `OutputError` where two names are one, or one is in another's sequence of pictures."""
     for number, path in enumerate(written):
         for other in written[:number]:
             if _same(path, other) or (is_numbered(other) and holds(other, path)):
@@ -102,7 +102,7 @@ def _check_once(written: Sequence[Path]) -> None:
 
 
 def _check_kept(written: Sequence[Path], read: Callable[[], Iterable[tuple[str, Path]]]) -> None:
-    """Raise `OutputError` where a name leads to a file that is read. Looks at these only where it must."""
+    """Raise `OutputError` where a name leads to a file that is read; reads nothing otherwise."""
     there: dict[_Identity, tuple[Path, Path]] = {}
     for path in written:
         for each in _present(path):

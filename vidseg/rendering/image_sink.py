@@ -96,7 +96,8 @@ class PictureSink:
         self._layout, self._colour, self._info = layout, colour, info
         if (ratio := info.sample_aspect_ratio) != 1:
             self.notes.append(
-                f"the source's pixels are {ratio.numerator}:{ratio.denominator} oblong, which pictures can't "
+                f"the source's pixels are {ratio.numerator}:{ratio.denominator} oblong, which "
+                "pictures can't "
                 "tell; say so where they are imported"
             )
         by_number = self._info.container == "image2"
@@ -151,7 +152,8 @@ class PictureSink:
         self.notes += lost_captions(self._captioned, self.codec, kept=False, content=self._content)
         if self._sequence and max(self._durations) - min(self._durations) > 1:
             self.notes.append(
-                "the frame rate varies, which numbered pictures can't tell; a video file keeps the times"
+                "the frame rate varies, which numbered pictures can't tell; "
+                "a video file keeps the times"
             )
         try:
             if self._sequence and not self._path.parent.exists():
@@ -193,7 +195,8 @@ class PictureSink:
             )
         if not self._overwrite and (there := self._present()):
             raise OutputError(
-                f"{self._path}: {there[0].name} exists already; use --overwrite to replace the sequence"
+                f"{self._path}: {there[0].name} exists already; "
+                "use --overwrite to replace the sequence"
             )
 
     def _temporary_folder(self) -> Path:

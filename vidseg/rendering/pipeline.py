@@ -133,8 +133,8 @@ def painted(
 ) -> Generator[Painted, None, None]:
     """Yield what was painted of every frame for each sink, refined and painted in a thread.
 
-    `pairs`: those of the chain, or some of them. `measured`: whether what is yielded will be, so that
-    it comes with its layer.
+    `pairs`: those of the chain, or some of them. `measured`: whether what is yielded will be, so
+    that it comes with its layer.
     """
 
     def paint() -> Iterator[Painted]:

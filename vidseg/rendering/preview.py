@@ -1,4 +1,4 @@
-"""A contact sheet of a clip: what it shows, the mask, the result; a few moments of it, nothing between."""
+"""Preview: a contact sheet of a few moments of a clip: what it shows, the mask, the result."""
 
 import itertools
 from contextlib import ExitStack, closing
@@ -68,7 +68,7 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
 
 
 def moments(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter) -> list[Row]:
-    """Return the moments of `info`'s clip that `settings` ask for, in order: original, mask and result.
+    """Return the moments of a clip that `settings` ask for, in order: original, mask, result.
 
     Each once; where the clip turns out to end before its header says, they are spread over what is
     there.
@@ -147,13 +147,13 @@ def _moment(
 
 
 def _around(info: VideoInfo, time: Fraction, half: Fraction) -> list[Frame]:
-    """Return the frames that tracking and smoothing want to see around `time`, `half` a window each way."""
+    """Return the frames that tracking and smoothing need around `time`, by `half` a window."""
     span = Span(time - half - _LEAD_S, time + half + info.time_base)
     return list(itertools.islice(frames_of(info, span, Damage()), _MOST_FRAMES))
 
 
 def _shown_at(info: VideoInfo, time: Fraction) -> Fraction:
-    """Return the time of the frame that is shown at `time`: the last that begins by then, or the first."""
+    """Return when the frame begins that is shown at `time`: the last by then, or the first."""
     for reach in _REACHES_S:
         start = None if reach is None else time - reach
         shown = None

@@ -1,4 +1,4 @@
-"""A run: what a render was asked for, what is known of its source, and the accounts that are kept of it."""
+"""A run: the settings of a render, what is known of its source, and what is counted on the way."""
 
 import time
 from collections.abc import Callable
@@ -27,8 +27,8 @@ def silent(_: str) -> None:
 class Run:
     """A render under way.
 
-    `watch`: seconds that stages were busy; `damage`: what could not be read; `changes`: what was done
-    to pictures where they change; `begun`: when the run began, as `time.perf_counter` tells.
+    `watch`: seconds that stages were busy; `damage`: what could not be read; `changes`: what was
+    done to pictures where they change; `begun`: when the run began, as `time.perf_counter` tells.
     """
 
     settings: RenderSettings

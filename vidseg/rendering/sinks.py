@@ -1,4 +1,4 @@
-"""Where painted frames go: a video file with everything that stays beside its picture, or pictures."""
+"""Sinks: where painted frames are written, a video file with its sound, or pictures."""
 
 import time
 from collections.abc import Iterable
@@ -90,7 +90,8 @@ def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink
         if not (is_numbered(path) or is_photo(info)):
             numbered = path.with_suffix("") / f"%05d{path.suffix}"
             raise OutputError(
-                f"{path}: one picture can't hold a clip; write {numbered}, or look at `vidseg preview`"
+                f"{path}: one picture can't hold a clip; write {numbered}, "
+                "or look at `vidseg preview`"
             )
         from vidseg.rendering.image_sink import PictureSink
 
@@ -99,7 +100,8 @@ def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink
         )
     if path.suffix.lower() not in CONTAINERS:
         raise OutputError(
-            f"{path}: can't tell from its ending what to write; use {', '.join(CONTAINERS)}, or for pictures "
+            f"{path}: can't tell from its ending what to write; use {', '.join(CONTAINERS)}, "
+            "or for pictures "
             f"{', '.join(FORMATS)}"
         )
     return VideoSink(target, settings, info)

@@ -1,4 +1,4 @@
-"""A render divided into files: a new one wherever the picture changes its size or the shape of pixels."""
+"""A render split into files: a new one where the size or the shape of pixels changes."""
 
 import re
 from dataclasses import replace
@@ -42,13 +42,14 @@ def render(
         part = None if stop is None else replace(_numbered(settings, len(reports) + 1), start=stop)
         if part is not None and stop is not None:
             say(
-                f"{report.output}: ends at {float(stop):.3f} s, where the picture changes; see {part.output}"
+                f"{report.output}: ends at {float(stop):.3f} s, where the picture changes; "
+                f"see {part.output}"
             )
     return _joined(reports)
 
 
 def _check(settings: RenderSettings) -> None:
-    """Raise a `VidsegError` where the render can't be divided, or a file that it may come to is there."""
+    """Raise a `VidsegError` where the render can't be split, or one of its files may be there."""
     if settings.output.suffix.lower() not in FORMATS or is_numbered(settings.output):
         endings = ", ".join(FORMATS)
         raise SettingsError(
@@ -75,7 +76,7 @@ def _numbered(settings: RenderSettings, number: int) -> RenderSettings:
 
 
 def _after(before: list[Report], progress: Progress | None) -> Progress | None:
-    """Return what tells `progress` of the next file's frames, those of the files before it counted too."""
+    """Return what tells `progress` of a file's frames, with those of the files before it."""
     if progress is None:
         return None
     done = sum(report.frames_out for report in before)
