@@ -2,11 +2,13 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.bucket import BucketServer, serving
+from tests.helpers.converter import ResidentConverter
 from tests.helpers.folder import HINT, published_models, test_data_folder
 from tests.helpers.sharing import alone, common_folder
 from tests.helpers.tfjs import write_bodypix
@@ -101,6 +103,21 @@ def _isolation(common: Path, model_dir: Path) -> Iterator[None]:
         patch.delenv(
             "PYTHONUNBUFFERED", raising=False
         )  # programs of the tests run as those of users do
+        yield
+
+
+@pytest.fixture(scope="session")
+def _resident_converter() -> Iterator[ResidentConverter]:
+    """The converter's process, started where it is first needed."""
+    with closing(ResidentConverter()) as converter:
+        yield converter
+
+
+@pytest.fixture(scope="module")
+def quick_conversions(_resident_converter: ResidentConverter) -> Iterator[None]:
+    """Have one process convert the models of a module's tests; `test_transit` has one process each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vidseg.models.converter.subprocess", _resident_converter)
         yield
 
 

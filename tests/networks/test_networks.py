@@ -29,6 +29,8 @@ from vidseg.networks.runtimes.tensorflow import TensorFlowRuntime
 from vidseg.networks.selfie import SCALING, Selfie, logits
 from vidseg.settings import ModelSettings
 
+pytestmark = pytest.mark.usefixtures("quick_conversions")
+
 Opener = Callable[[pytest.FixtureRequest], Segmenter]
 
 
