@@ -65,20 +65,23 @@ class Detector:
         found: list[Box] = []
         for prediction in self._inference.predict([frame] * len(tiles), tiles, scale):
             found += self.verified(frame, prediction, []).people(LIKELY)
-        return found
+        return regions.largest(found)
 
-    def find_again(self, frame: Frame, missing: Iterable[Box]) -> list[Box]:
+    def find_again(self, frame: Frame, missing: list[Box]) -> list[Box]:
         """Return boxes around people whom a prediction of the whole frame missed, found near by.
 
         Someone small and far away is seen well in a region, hardly in the whole frame; going by the
         latter alone, the region would stay where it is, and the person would walk out of it.
+
+        Only the largest are looked for and returned (see `regions.largest`): whoever is found is
+        missing in turn one span later, and in noise each one brought ten more.
         """
         found: list[Box] = []
-        for person in missing:
+        for person in regions.largest(missing):
             box = regions.around(person, frame.whole)
             scale = self._planner.closer(box, person, frame.whole)
             found += self._inference.predict([frame], [box], scale)[0].people(CERTAIN)
-        return found
+        return regions.largest(found)
 
     def verified(self, frame: Frame, prediction: Prediction, known: Sequence[Box]) -> Prediction:
         """Return a prediction without the blobs that a closer one doesn't confirm."""

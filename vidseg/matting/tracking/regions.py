@@ -15,11 +15,19 @@ _SMALLEST_SHARE = 0.0004
 _HARDLY_MORE = 1.2
 """Two regions become one that has at most this many times their pixels."""
 
+MOST_PEOPLE = 32
+"""Blobs of one prediction that are taken for people, the largest: noise shows hundreds.
+
+Each costs a closer prediction, so that the bound keeps a frame below some 30 of these. A crowd
+loses nothing: people close together are one blob, and all share the few regions of a span.
+"""
+
 
 def people(logits: NDArray[np.float32], box: Box, *, likely: float, certain: float) -> list[Box]:
-    """Return a box in the picture's pixels around each blob of [h, w] logits that lie over `box`.
+    """Return boxes in the picture's pixels around the largest blobs of [h, w] logits over `box`.
 
     A blob is connected above `likely`, and counts where it reaches `certain` and is no mere speck.
+    There are `MOST_PEOPLE` at most.
     """
     height, width = logits.shape
     _, labels, stats, _ = cv2.connectedComponentsWithStats((logits > likely).astype(np.uint8))
@@ -36,7 +44,15 @@ def people(logits: NDArray[np.float32], box: Box, *, likely: float, certain: flo
                     box.top + int(np.ceil((top + rows) * scale_y)),
                 )
             )
-    return found
+    return largest(found)
+
+
+def largest(boxes: list[Box]) -> list[Box]:
+    """Return the `MOST_PEOPLE` largest of `boxes`, in their order; of equal ones the first."""
+    if len(boxes) <= MOST_PEOPLE:
+        return boxes
+    ranked = sorted(range(len(boxes)), key=lambda i: -area(boxes[i]))
+    return [boxes[i] for i in sorted(ranked[:MOST_PEOPLE])]
 
 
 def union(boxes: Sequence[Box]) -> Box:
@@ -96,23 +112,25 @@ _MOST_TILES = 40
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """People near each other: their boxes in the first and in the last frame of a span, one may be empty."""
+    """People near each other: their boxes in the first and in the last frame of a span.
+
+    One of the two may be empty. `reach`: the box around all of them; `longest`: their longest side.
+    """
 
     first: tuple[Box, ...]
     last: tuple[Box, ...]
+    reach: Box
+    longest: int
 
-    @property
-    def everyone(self) -> tuple[Box, ...]:
-        """All boxes."""
-        return self.first + self.last
-
-    @property
-    def reach(self) -> Box:
-        """What all boxes take up."""
-        return union(self.everyone)
+    @classmethod
+    def of(cls, *, first: Box | None = None, last: Box | None = None) -> "Group":
+        """Return the group of a person in the first frame, or of one in the last."""
+        begins, ends = (() if box is None else (box,) for box in (first, last))
+        return cls(begins, ends, union(begins + ends), longest_side(begins + ends))
 
     def __add__(self, other: "Group") -> "Group":
-        return Group(self.first + other.first, self.last + other.last)
+        reach, longest = union([self.reach, other.reach]), max(self.longest, other.longest)
+        return Group(self.first + other.first, self.last + other.last, reach, longest)
 
 
 def groups(first: Sequence[Box], last: Sequence[Box], *, margin: float, most: int) -> list[Group]:
@@ -122,7 +140,7 @@ def groups(first: Sequence[Box], last: Sequence[Box], *, margin: float, most: in
     one region costs hardly more than two. Whoever is at one end only may have moved far, so those
     who came and those who went form one group.
     """
-    found = [Group((box,), ()) for box in first] + [Group((), (box,)) for box in last]
+    found = [Group.of(first=box) for box in first] + [Group.of(last=box) for box in last]
     found = _joined(found, lambda one, other: _near(one, other, margin))
     lonely = [group for group in found if not (group.first and group.last)]
     if any(group.first for group in lonely) and any(group.last for group in lonely):
@@ -135,9 +153,7 @@ def groups(first: Sequence[Box], last: Sequence[Box], *, margin: float, most: in
 
 
 def _near(one: Group, other: Group, margin: float) -> bool:
-    widened = [
-        grown(group.reach, round(margin * longest_side(group.everyone))) for group in (one, other)
-    ]
+    widened = (grown(group.reach, round(margin * group.longest)) for group in (one, other))
     return overlap(*widened)
 
 
@@ -197,7 +213,7 @@ def tiles(frame: Box) -> list[Box]:
 
 def glide(group: Group, count: int) -> list[Box]:
     """Return `count` boxes of one size that follow the group from the first frame of a span to the last."""
-    first, last = (union(boxes or group.everyone) for boxes in (group.first, group.last))
+    first, last = (union(boxes) if boxes else group.reach for boxes in (group.first, group.last))
     if not overlap(first, last):
         first = last = group.reach
     return between(first, last, count)

@@ -62,10 +62,7 @@ class RoiPlanner:
             return []
         if any(self._is_large(person, whole) for person in first + last):
             return []
-        wanted = [
-            self._traits.person_side / regions.longest_side(group.everyone) for group in found
-        ]
-        wanted = [min(scale, _MOST_ENLARGED) for scale in wanted]
+        wanted = [min(self._traits.person_side / group.longest, _MOST_ENLARGED) for group in found]
         least = self.whole_scale(whole)
         pixels = sum(regions.area(each[0]) * s**2 for each, s in zip(boxes, wanted, strict=True))
         shrink = min(1.0, least * float(np.sqrt(regions.area(whole) / pixels)))
@@ -102,7 +99,7 @@ class RoiPlanner:
 
     def _boxes(self, group: regions.Group, whole: Box, count: int) -> list[Box]:
         gliding = regions.glide(group, count)
-        margin = 2 * round(self._traits.margin * regions.longest_side(group.everyone))
+        margin = 2 * round(self._traits.margin * group.longest)
         width, height = self._proportioned(gliding[0].width + margin, gliding[0].height + margin)
         return [regions.placed(box, width, height, whole) for box in gliding]
 
