@@ -1,0 +1,113 @@
+"""Joining of segments: the outputs of a clip written from its segments, and its report."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+
+from vidseg.compositing.painters import open_painter
+from vidseg.errors import OutputError
+from vidseg.jobs.job import Job
+from vidseg.jobs.segment_metrics import read_figures
+from vidseg.jobs.segment_sink import add_up
+from vidseg.jobs.segment_store import Account
+from vidseg.matting.restarts import border
+from vidseg.media.decode import Damage
+from vidseg.media.ffmpeg import Packet
+from vidseg.media.mux import read_packets, retimed
+from vidseg.media.picture_changes import joined
+from vidseg.rendering.pipeline import Say, choose_hwaccel, conclude, new_report
+from vidseg.rendering.sinks import VideoSink
+from vidseg.reports.run_report import Report
+from vidseg.system.signals import held_back
+from vidseg.system.timing import Stopwatch
+
+
+def join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
+    """Write the outputs from the segments, and account for them."""
+    settings, info = job.settings, job.info
+    since, damage = time.perf_counter(), Damage()
+    with ExitStack() as stack:
+        with held_back():
+            opened = (
+                VideoSink(target, settings, info, job.store.folder) for target in settings.targets
+            )
+            sinks = [stack.enter_context(sink) for sink in opened]
+        painter, surfaces = open_painter(
+            settings, info, job.opening.first, [s.full_range for s in sinks]
+        )
+        painter.close()
+        sinks[0].notes += painter.notes
+        for index, (sink, surface) in enumerate(zip(sinks, surfaces, strict=True)):
+            sink.start(surface.layout, surface.colour, job.opening.cut, info)
+            accounts = _accounts(job, index)
+            _check_headers(sink, accounts, job)
+            sink.copy(
+                _packets(job, index, accounts), sum(account.captioned for account in accounts)
+            )
+            if index == 0:
+                report = new_report(settings, info, _Named.of(accounts), sinks)
+                report.frames_out = sum(account.frames for account in accounts)
+                add_up(damage, accounts)
+                course = joined(account.course for account in accounts)
+                figures = read_figures(job.store.folder, job.first, [a.frames for a in accounts])
+        choose_hwaccel(settings, sinks[0].notes)
+        if settings.report is not None and figures is None:
+            sinks[0].notes.append(
+                "no figures on what is written: parts were rendered without --report"
+            )
+        job.store.joining()
+        for sink in sinks:
+            sink.finish()
+    watch.add("join", since)
+    figures = figures if settings.report else None
+    conclude(report, settings, info, sinks, damage, course, job.opening, watch, begun, say, figures)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Names of the networks that rendered, and what they ran on; nearly always one."""
+
+    name: str
+    device: str
+
+    @classmethod
+    def of(cls, accounts: list[Account]) -> "_Named":
+        """Return who rendered the segments."""
+        names = dict.fromkeys(account.model for account in accounts)
+        devices = dict.fromkeys(account.device for account in accounts)
+        return cls(", ".join(names), ", ".join(devices))
+
+
+def _accounts(job: Job, target: int) -> list[Account]:
+    """Return the accounts of all segments of a target, to the last one."""
+    accounts: list[Account] = []
+    while not accounts or not accounts[-1].last:
+        number = job.first + len(accounts)
+        account = job.store.account(number, target, checked=False)
+        if account is None:
+            raise OutputError(
+                f"{job.store.path(number, target)}: this part of the render is gone; run again"
+            )
+        accounts.append(account)
+    return accounts
+
+
+def _packets(job: Job, target: int, accounts: list[Account]) -> Iterator[Packet]:
+    paths = (job.store.path(job.first + number, target) for number in range(len(accounts)))
+    return retimed(
+        chain.from_iterable(map(read_packets, paths)), max(each.reorder for each in accounts)
+    )
+
+
+def _check_headers(sink: VideoSink, accounts: list[Account], job: Job) -> None:
+    """Refuse to join what one header can't describe, such as parts encoded on unlike machines."""
+    for number, account in enumerate(accounts, job.first):
+        if account.header != sink.header:
+            job.store.path(number, 0).unlink(missing_ok=True)
+            raise OutputError(
+                f"{sink.codec} wrote another header for the part at {float(border(number)):g} s, which "
+                "can't be joined; run again, on machines with the same encoder"
+            )
