@@ -13,6 +13,7 @@ from vidseg.errors import OutputError
 from vidseg.media.ffmpeg import av_errors
 from vidseg.media.mux import account_of, last_words
 from vidseg.system import hidden_names
+from vidseg.system.files import written_whole
 
 _MANIFEST = "manifest.json"
 _JOINING = "joining.json"
@@ -119,7 +120,8 @@ class Store:
         """
         before, now = self.identity(), _plain(identity)
         self._write(_JOINING, [_number(path) for path in outputs if self.made(path, identity)])
-        for leftover in (self.folder / _DONE, *self.folder.glob(".*.part.*")):
+        leftovers = [*self.folder.glob(".*.part.*"), *self.folder.glob(".*.new")]
+        for leftover in (self.folder / _DONE, *leftovers):
             leftover.unlink(missing_ok=True)
         if before == now:
             return None
@@ -176,10 +178,11 @@ class Store:
 
     def _write(self, name: str, content: Any) -> None:
         path = self.folder / name
-        temporary = path.with_suffix(".new")
-        with av_errors(OutputError, f"{path}: can't be written"):
+        with (
+            av_errors(OutputError, f"{path}: can't be written"),
+            written_whole(path, ending=".new") as temporary,
+        ):
             temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", "utf-8")
-            temporary.replace(path)
 
     def path(self, segment: int, target: int) -> Path:
         """Return the name of a segment's file for the render's `target`-th output."""
