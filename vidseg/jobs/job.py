@@ -62,6 +62,6 @@ def open_job(settings: RenderSettings) -> Job:
 def remaining(job: Job, stretch: Stretch) -> list[Stretch]:
     """Return what of a stretch isn't finished yet."""
     begin, stop = stretch
-    whole = job.store.accounts(begin, len(job.settings.targets), stop)
+    whole = job.store.records(begin, len(job.settings.targets), stop)
     parts = [(low, stop if high is None else high) for low, high in missing(whole, begin)]
     return [(low, high) for low, high in parts if high is None or low < high]

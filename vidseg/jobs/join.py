@@ -11,7 +11,7 @@ from vidseg.errors import OutputError
 from vidseg.jobs.job import Job
 from vidseg.jobs.segment_metrics import read_figures
 from vidseg.jobs.segment_sink import add_up
-from vidseg.jobs.segment_store import Account
+from vidseg.jobs.segment_store import SegmentRecord
 from vidseg.matting.restarts import border
 from vidseg.media.decode import Damage
 from vidseg.media.ffmpeg import Packet
@@ -25,7 +25,7 @@ from vidseg.system.timing import Stopwatch
 
 
 def join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
-    """Write the outputs from the segments, and account for them."""
+    """Write the outputs from the segments, and report on them."""
     settings, info = job.settings, job.info
     since, damage = time.perf_counter(), Damage()
     with ExitStack() as stack:
@@ -41,17 +41,15 @@ def join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
         sinks[0].notes += painter.notes
         for index, (sink, surface) in enumerate(zip(sinks, surfaces, strict=True)):
             sink.start(surface.layout, surface.colour, job.opening.cut, info)
-            accounts = _accounts(job, index)
-            _check_headers(sink, accounts, job)
-            sink.copy(
-                _packets(job, index, accounts), sum(account.captioned for account in accounts)
-            )
+            records = _records(job, index)
+            _check_headers(sink, records, job)
+            sink.copy(_packets(job, index, records), sum(record.captioned for record in records))
             if index == 0:
-                report = new_report(settings, info, _Named.of(accounts), sinks)
-                report.frames_out = sum(account.frames for account in accounts)
-                add_up(damage, accounts)
-                course = joined(account.course for account in accounts)
-                figures = read_figures(job.store.folder, job.first, [a.frames for a in accounts])
+                report = new_report(settings, info, _RenderedBy.of(records), sinks)
+                report.frames_out = sum(record.frames for record in records)
+                add_up(damage, records)
+                course = joined(record.course for record in records)
+                figures = read_figures(job.store.folder, job.first, [a.frames for a in records])
         choose_hwaccel(settings, sinks[0].notes)
         if settings.report is not None and figures is None:
             sinks[0].notes.append(
@@ -67,45 +65,45 @@ def join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
+class _RenderedBy:
     """Names of the networks that rendered, and what they ran on; nearly always one."""
 
     name: str
     device: str
 
     @classmethod
-    def of(cls, accounts: list[Account]) -> "_Named":
+    def of(cls, records: list[SegmentRecord]) -> "_RenderedBy":
         """Return who rendered the segments."""
-        names = dict.fromkeys(account.model for account in accounts)
-        devices = dict.fromkeys(account.device for account in accounts)
+        names = dict.fromkeys(record.model for record in records)
+        devices = dict.fromkeys(record.device for record in records)
         return cls(", ".join(names), ", ".join(devices))
 
 
-def _accounts(job: Job, target: int) -> list[Account]:
-    """Return the accounts of all segments of a target, to the last one."""
-    accounts: list[Account] = []
-    while not accounts or not accounts[-1].last:
-        number = job.first + len(accounts)
-        account = job.store.account(number, target, checked=False)
-        if account is None:
+def _records(job: Job, target: int) -> list[SegmentRecord]:
+    """Return the records of all segments of a target, to the last one."""
+    records: list[SegmentRecord] = []
+    while not records or not records[-1].last:
+        number = job.first + len(records)
+        record = job.store.record(number, target, checked=False)
+        if record is None:
             raise OutputError(
                 f"{job.store.path(number, target)}: this part of the render is gone; run again"
             )
-        accounts.append(account)
-    return accounts
+        records.append(record)
+    return records
 
 
-def _packets(job: Job, target: int, accounts: list[Account]) -> Iterator[Packet]:
-    paths = (job.store.path(job.first + number, target) for number in range(len(accounts)))
+def _packets(job: Job, target: int, records: list[SegmentRecord]) -> Iterator[Packet]:
+    paths = (job.store.path(job.first + number, target) for number in range(len(records)))
     return retimed(
-        chain.from_iterable(map(read_packets, paths)), max(each.reorder for each in accounts)
+        chain.from_iterable(map(read_packets, paths)), max(each.reorder for each in records)
     )
 
 
-def _check_headers(sink: VideoSink, accounts: list[Account], job: Job) -> None:
+def _check_headers(sink: VideoSink, records: list[SegmentRecord], job: Job) -> None:
     """Refuse to join what one header can't describe, such as parts encoded on unlike machines."""
-    for number, account in enumerate(accounts, job.first):
-        if account.header != sink.header:
+    for number, record in enumerate(records, job.first):
+        if record.header != sink.header:
             job.store.path(number, 0).unlink(missing_ok=True)
             raise OutputError(
                 f"{sink.codec} wrote another header for the part at {float(border(number)):g} s, which "

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from vidseg.jobs.identity import identity
 from vidseg.jobs.job import Job, Stretch, open_job
 from vidseg.jobs.join import join
-from vidseg.jobs.segment_store import Account, missing
+from vidseg.jobs.segment_store import SegmentRecord, missing
 from vidseg.jobs.stretch import render_stretch
 from vidseg.media.ffmpeg import check_target
 from vidseg.models import fingerprint
@@ -55,9 +55,9 @@ def render(
     job.store.claim()
     try:
         job = _admitted(job, who)
-        if (account := job.store.finished(who, outputs)) is not None:
+        if (noted := job.store.finished(who, outputs)) is not None:
             job.store.remove()
-            return Report(**account)
+            return Report(**noted)
         stretches, tally = _left(job, who, progress, say)
         if stretches:
             (renderer or _Local(segmenter, watch, say))(job, stretches, tally.add)
@@ -89,7 +89,7 @@ def _left(
     why = job.store.settle(who, outputs)
     if why is not None:
         say(f"{job.settings.output}: starting anew, since {why}")
-    whole = job.store.accounts(job.first, len(outputs))
+    whole = job.store.records(job.first, len(outputs))
     tally = _Tally(job, whole, progress, who)
     if tally.done:
         say(f"{job.settings.output}: going on, {tally.done} frames are there already")
@@ -102,11 +102,11 @@ class _Tally:
     def __init__(
         self,
         job: Job,
-        whole: dict[int, list[Account]],
+        whole: dict[int, list[SegmentRecord]],
         progress: Progress | None,
         who: dict[str, Any],
     ) -> None:
-        self.done = sum(accounts[0].frames for accounts in whole.values())
+        self.done = sum(records[0].frames for records in whole.values())
         span = player_span(job.info, job.settings.start, job.settings.end)
         self._expected = expected_frames(job.info, span)
         self._progress = progress
