@@ -22,7 +22,7 @@ from vidseg.frames.geometry import Box, Orientation
 from vidseg.frames.hdr import sdr_to
 from vidseg.frames.planes import small_rgb
 from vidseg.jobs.batch import absolute
-from vidseg.jobs.resume import identity
+from vidseg.jobs.identity import identity
 from vidseg.media.decode import decode
 from vidseg.media.source import look
 from vidseg.settings import BackgroundSpec, EncodeSettings, Fit, RenderSettings

@@ -286,7 +286,7 @@ def monkeypatched_join() -> Iterator[None]:
         raise OutputError("no room")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resume, "_join", fail)
+        patch.setattr(resume, "join", fail)
         yield
 
 

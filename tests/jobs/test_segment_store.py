@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vidseg.errors import OutputError
-from vidseg.jobs.segment_store import Account, Store, missing
+from vidseg.jobs.segment_store import SegmentRecord, Store, missing
 from vidseg.matting.restarts import LEAD_S, SEGMENT_S, restart_before, stretch_at
 from vidseg.media.ffmpeg import Packet
 from vidseg.media.mux import ParcelWriter, account_of, last_words, read_packets, reordering, retimed
@@ -25,8 +25,8 @@ def test_restarts_leave_room_for_the_window() -> None:
         assert (segment * SEGMENT_S - restart) % SEGMENT_S == LEAD_S
 
 
-def _account(last: bool = False) -> list[Account]:
-    return [Account(frames=1, reorder=0, last=last, header="", damage={})]
+def _record(last: bool = False) -> list[SegmentRecord]:
+    return [SegmentRecord(frames=1, reorder=0, last=last, header="", damage={})]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def _account(last: bool = False) -> list[Account]:
     ],
 )
 def test_what_is_missing(there: dict[int, bool], expected: list[tuple[int, int | None]]) -> None:
-    whole = {number: _account(last) for number, last in there.items()}
+    whole = {number: _record(last) for number, last in there.items()}
     assert missing(whole, 2) == expected
 
 
@@ -92,7 +92,7 @@ def test_decoding_times_rise_across_joints() -> None:
     assert [packet.pts for packet in packets] == parts[0] + parts[1]
 
 
-def test_the_account_is_read_without_the_rest(tmp_path: Path) -> None:
+def test_the_record_is_read_without_the_rest(tmp_path: Path) -> None:
     path = tmp_path / "a.part"
     writer = ParcelWriter(path)
     writer.write([_packet(0, 0, b"some bytes")])
@@ -209,7 +209,7 @@ def test_what_was_put_in_place_is_known_again(tmp_path: Path) -> None:
     assert not store.made(output)
 
 
-def test_an_account_of_all_is_kept_until_all_else_is_deleted(tmp_path: Path) -> None:
+def test_the_report_is_kept_until_all_else_is_deleted(tmp_path: Path) -> None:
     output, store = tmp_path / "out.mp4", Store(tmp_path / "out.mp4")
     store.claim()
     store.settle({"a": 1})

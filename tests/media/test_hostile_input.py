@@ -22,6 +22,7 @@ from tests.helpers.tfjs import write_bodypix
 from vidseg.errors import BackgroundError, InputError, ModelError, OutputError, SettingsError
 from vidseg.jobs import resume
 from vidseg.jobs.batch import find_clips
+from vidseg.jobs.job import open_job
 from vidseg.media.probe import probe
 from vidseg.models.tfjs import read_tfjs
 from vidseg.networks.fake import FakeSegmenter
@@ -211,7 +212,7 @@ def test_what_a_header_claims_of_length_costs_nothing(tmp_path: Path, ending: st
         assert (report.damage["missing_s"] > 10**8) == (
             ending == "mkv"
         )  # the tracks of .mp4 tell their own
-    assert resume.open_job(settings).estimated_stop in (None, 1)
+    assert open_job(settings).estimated_stop in (None, 1)
     sheet = PreviewSettings(source=source, output=tmp_path / "out.png")
     assert "6 moments" in preview(sheet, segmenter=FakeSegmenter())
 

@@ -96,13 +96,13 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
         for line in table(clips, ended, folder).splitlines():
             show(line)
     if options["report"] is not None:
-        from vidseg.reports.run_report import write_whole
+        from vidseg.system.files import write_text
 
         rows = [{**asdict(c), **asdict(o)} for c, o in zip(clips, ended, strict=True)]
         with av_errors(
             OutputError, f"{options['report']}: the report can't be written, the batch is done"
         ):
-            write_whole(options["report"], as_json(rows) + "\n")
+            write_text(options["report"], as_json(rows) + "\n")
     states = {outcome.state for outcome in ended}
     if states & {"failed", "damaged"}:
         sys.exit(EXIT_SOME_FAILED if "failed" in states else EXIT_DAMAGED)

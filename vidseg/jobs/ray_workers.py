@@ -20,8 +20,9 @@ from vidseg.errors import DeviceError, OutputError, SettingsError, VidsegError, 
 from vidseg.jobs import resume
 from vidseg.jobs.batch import Outcome, Tell, absolute, render_clip
 from vidseg.jobs.dispatch import Answer, Died, Dispatcher, Event, Ready
+from vidseg.jobs.job import Job, Stretch, open_job, remaining
 from vidseg.jobs.local_workers import CORES_PER_WORKER, Opener
-from vidseg.jobs.resume import Job, Stretch, open_job, remaining, render_stretch
+from vidseg.jobs.stretch import render_stretch
 from vidseg.matting.restarts import SEGMENT_S
 from vidseg.media.ffmpeg import library_versions
 from vidseg.networks import open_segmenter

@@ -13,6 +13,7 @@ from vidseg.rendering.chain import Chain
 from vidseg.rendering.run import Run
 from vidseg.reports.mask_metrics import Meter, Quality
 from vidseg.reports.metrics import Collected, joined
+from vidseg.system.files import written_whole
 
 
 class SegmentFigures:
@@ -56,9 +57,8 @@ class SegmentFigures:
         if self.quality is None or self._number is None:
             return
         path = _path(self._folder, self._number)
-        temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps(self.quality.collected().as_json()), "utf-8")
-        temporary.replace(path)
+        with written_whole(path, ending=".new") as temporary:
+            temporary.write_text(json.dumps(self.quality.collected().as_json()), "utf-8")
 
 
 def read_figures(folder: Path, first: int, frames: Sequence[int]) -> Collected | None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from vidseg.errors import InputError
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Blank, Frame, PixelFormat
-from vidseg.jobs.segment_store import Account, Store
+from vidseg.jobs.segment_store import SegmentRecord, Store
 from vidseg.matting.restarts import MOST_SEGMENTS, SEGMENT_S, segment_at
 from vidseg.media.codecs import Plan, plan
 from vidseg.media.decode import Damage
@@ -145,7 +145,7 @@ class SegmentSink:
             self._put(self._encoder.flush())
         counts = _counts(self._damage)
         end = self._damage.video_end
-        account = Account(
+        record = SegmentRecord(
             frames=self._frames,
             reorder=reordering(self._pts),
             last=last,
@@ -161,7 +161,7 @@ class SegmentSink:
         self._first = False
         self._seen = counts
         assert self._writer is not None
-        self._writer.finish(asdict(account))
+        self._writer.finish(asdict(record))
         self._writer = None
         self._container.close()
 
@@ -214,14 +214,14 @@ def _counts(damage: Damage) -> dict[str, int]:
     }
 
 
-def add_up(damage: Damage, accounts: Sequence[Account]) -> None:
+def add_up(damage: Damage, records: Sequence[SegmentRecord]) -> None:
     """Add what was damaged in all segments of a clip."""
-    for account in accounts:
-        damage.packets += account.damage["packets"]
-        damage.corrupt_frames += account.damage["corrupt_frames"]
-        damage.made_up_times += account.damage["made_up_times"]
-        damage.unread += account.damage["unread"]
-        damage.late_streams = max(damage.late_streams, account.damage["late_streams"])
-    damage.losing = lambda: [Fraction(time) for account in accounts for time in account.lost]
-    if accounts[-1].video_end is not None:
-        damage.video_end = Fraction(accounts[-1].video_end)
+    for record in records:
+        damage.packets += record.damage["packets"]
+        damage.corrupt_frames += record.damage["corrupt_frames"]
+        damage.made_up_times += record.damage["made_up_times"]
+        damage.unread += record.damage["unread"]
+        damage.late_streams = max(damage.late_streams, record.damage["late_streams"])
+    damage.losing = lambda: [Fraction(time) for record in records for time in record.lost]
+    if records[-1].video_end is not None:
+        damage.video_end = Fraction(records[-1].video_end)

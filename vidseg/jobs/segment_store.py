@@ -13,6 +13,7 @@ from vidseg.errors import OutputError
 from vidseg.media.ffmpeg import av_errors
 from vidseg.media.mux import account_of, last_words
 from vidseg.system import hidden_names
+from vidseg.system.files import written_whole
 
 _MANIFEST = "manifest.json"
 _JOINING = "joining.json"
@@ -22,7 +23,7 @@ _MOST_TRIES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SegmentRecord:
     """What is known of a segment: its frames, how far its packets are reordered, what was damaged or lost.
 
     `course`: what is in a `vidseg.media.picture_changes.Course`.
@@ -119,7 +120,8 @@ class Store:
         """
         before, now = self.identity(), _plain(identity)
         self._write(_JOINING, [_number(path) for path in outputs if self.made(path, identity)])
-        for leftover in (self.folder / _DONE, *self.folder.glob(".*.part.*")):
+        leftovers = [*self.folder.glob(".*.part.*"), *self.folder.glob(".*.new")]
+        for leftover in (self.folder / _DONE, *leftovers):
             leftover.unlink(missing_ok=True)
         if before == now:
             return None
@@ -152,19 +154,19 @@ class Store:
         return known and output.exists() and _number(output) in done["outputs"]
 
     def finish(
-        self, identity: dict[str, Any], outputs: Sequence[Path], account: dict[str, Any]
+        self, identity: dict[str, Any], outputs: Sequence[Path], report: dict[str, Any]
     ) -> None:
-        """Note that all is done, with the account of it, so that only tidying up is left."""
+        """Note that all is done, with the report of it, so that only tidying up is left."""
         numbers = [_number(path) for path in outputs]
-        self._write(_DONE, {"identity": _plain(identity), "outputs": numbers, "account": account})
+        self._write(_DONE, {"identity": _plain(identity), "outputs": numbers, "report": report})
 
     def finished(self, identity: dict[str, Any], outputs: Sequence[Path]) -> dict[str, Any] | None:
-        """Return the account that `finish` noted, where the outputs are still those that it was told of."""
+        """Return the report that `finish` noted, where the outputs are still those it was told of."""
         done = self._read(_DONE)
         if done is None or not all(self.made(output, identity) for output in outputs):
             return None
-        account: dict[str, Any] = done["account"]
-        return account
+        report: dict[str, Any] = done["report"]
+        return report
 
     def _joined(self) -> list[list[int]]:
         return self._read(_JOINING) or []
@@ -176,19 +178,20 @@ class Store:
 
     def _write(self, name: str, content: Any) -> None:
         path = self.folder / name
-        temporary = path.with_suffix(".new")
-        with av_errors(OutputError, f"{path}: can't be written"):
+        with (
+            av_errors(OutputError, f"{path}: can't be written"),
+            written_whole(path, ending=".new") as temporary,
+        ):
             temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", "utf-8")
-            temporary.replace(path)
 
     def path(self, segment: int, target: int) -> Path:
         """Return the name of a segment's file for the render's `target`-th output."""
         return self.folder / f"{segment:+07d}-{target}.part"
 
-    def accounts(
+    def records(
         self, first: int, targets: int, stop: int | None = None
-    ) -> dict[int, list[Account]]:
-        """Return the accounts, one per target, of the segments in [first, stop) that are whole for each."""
+    ) -> dict[int, list[SegmentRecord]]:
+        """Return the records, one per target, of the segments in [first, stop) that are whole for each."""
         numbers = sorted(
             {int(path.name.partition("-0.")[0]) for path in self.folder.glob("*-0.part")}
         )
@@ -196,18 +199,18 @@ class Store:
         for number in numbers:
             if number < first or (stop is not None and number >= stop):
                 continue
-            found = [self.account(number, target) for target in range(targets)]
+            found = [self.record(number, target) for target in range(targets)]
             if all(found):
-                whole[number] = [account for account in found if account is not None]
+                whole[number] = [record for record in found if record is not None]
         return whole
 
-    def account(self, segment: int, target: int, *, checked: bool = True) -> Account | None:
-        """Return the account of one file, `None` where it isn't whole; not `checked`: by its end alone."""
+    def record(self, segment: int, target: int, *, checked: bool = True) -> SegmentRecord | None:
+        """Return the record of one file, `None` where it isn't whole; not `checked`: by its end alone."""
         read = (account_of if checked else last_words)(self.path(segment, target))
-        return None if read is None else Account(**read)
+        return None if read is None else SegmentRecord(**read)
 
 
-def missing(whole: dict[int, list[Account]], first: int) -> list[tuple[int, int | None]]:
+def missing(whole: dict[int, list[SegmentRecord]], first: int) -> list[tuple[int, int | None]]:
     """Return the stretches [begin, stop) of segments still to be made; the end of the last may be unknown."""
     found: list[tuple[int, int | None]] = []
     number = begin = first

@@ -15,8 +15,9 @@ from vidseg.media.ffmpeg import av_errors, check_target
 from vidseg.reports.contact_sheet import clock
 from vidseg.reports.mask_metrics import PAGES
 from vidseg.reports.metrics import Moment
-from vidseg.reports.run_report import Report, write_whole
+from vidseg.reports.run_report import Report
 from vidseg.settings import RenderSettings
+from vidseg.system.files import write_text
 from vidseg.system.text import printable
 
 _STAGES = {
@@ -68,7 +69,7 @@ def write(report: Report, path: Path, moments: Sequence[Moment] = ()) -> None:
     """
     with av_errors(OutputError, f"{path}: the report can't be written, the render is done"):
         if path.suffix.lower() in PAGES:
-            write_whole(path, page(report, moments))
+            write_text(path, page(report, moments))
         else:
             report.write(path)
 

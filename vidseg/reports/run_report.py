@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from vidseg.system import hidden_names, text
+from vidseg.system import files, text
 
 
 @dataclass(slots=True)
@@ -47,21 +47,4 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, UTF-8, indented."""
-        write_whole(path, text.as_json(asdict(self)) + "\n")
-
-
-def write_whole(path: Path, content: str) -> None:
-    """Write a text file that appears under its name when it is whole, or not at all.
-
-    It is UTF-8, see `vidseg.system.text.encoded`.
-    """
-    if path.exists() and not path.is_file():  # a device, which a rename would replace
-        path.write_bytes(text.encoded(content))
-        return
-    path = path.resolve()  # a link stays one, /dev/stdout among them
-    temporary = hidden_names.temporary(path)
-    try:
-        temporary.write_bytes(text.encoded(content))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        files.write_text(path, text.as_json(asdict(self)) + "\n")

@@ -21,8 +21,8 @@ from vidseg.media.images import read_picture
 from vidseg.media.probe import probe
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
-from vidseg.reports.run_report import write_whole
 from vidseg.settings import RenderSettings
+from vidseg.system.files import write_text
 from vidseg.system.text import printable
 
 _FCPXML_RATES = (24, 25, 30, 50, 60)
@@ -131,7 +131,7 @@ def write(settings: RenderSettings, info: VideoInfo, span: Span, frames: int) ->
         text = otio.adapters.write_to_string(made, adapter)  # to a file, it takes no name but UTF-8
         if frame_based:
             _verify(otio, text, adapter, made)
-        write_whole(path, text)
+        write_text(path, text)
     except OutputError as error:
         raise OutputError(f"{path}: {error}; the render is done, use .otio") from error
     except Exception as error:  # adapters raise whatever they like
