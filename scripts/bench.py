@@ -144,12 +144,12 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     from vidseg.media.decode import Damage, Span, decode
     from vidseg.media.encode import Encoder
     from vidseg.media.mux import Cut, Output
-    from vidseg.media.probe import probe
+    from vidseg.media.probe import probe_video
     from vidseg.networks import open_segmenter
     from vidseg.settings import BackgroundSpec, EncodeSettings, MatteSettings, ModelSettings
 
     cv2.setNumThreads(int(threads))
-    info = probe(Path(source))
+    info = probe_video(Path(source))
     spent: dict[str, float] = {}
 
     def timed(

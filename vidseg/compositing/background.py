@@ -26,7 +26,7 @@ from vidseg.frames.planes import at_chroma_size
 from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.flatten import Flattener
 from vidseg.media.image_sequence import is_sequence
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import BackgroundSpec, Fit
 from vidseg.system.threads import leave, prefetch
@@ -199,7 +199,7 @@ class Movie:
 
     def __init__(self, path: Path, canvas: Canvas) -> None:
         self._canvas = canvas
-        self._info = probe(path, BackgroundError, rate=canvas.rate)
+        self._info = probe_video(path, BackgroundError, rate=canvas.rate)
         self.notes = [
             f"{path}: where the background is transparent it lies on black"
         ] * self._info.alpha

@@ -29,7 +29,7 @@ from vidseg.media.ffmpeg import Packet, check_target, library_versions
 from vidseg.media.image_sequence import is_numbered, is_sequence, name_of, numbers
 from vidseg.media.mux import FORMATS, read_packets, retimed
 from vidseg.media.picture_changes import joined
-from vidseg.media.source import is_photo, look
+from vidseg.media.source import is_photo, probe
 from vidseg.media.video_info import VideoInfo
 from vidseg.models import fingerprint
 from vidseg.networks import open_segmenter
@@ -89,7 +89,7 @@ def open_job(settings: RenderSettings) -> Job:
             raise SettingsError(
                 f"{target.path}: only videos are rendered in segments; use {endings}"
             )
-    info = look(settings.source, settings.frame_rate, settings.max_pixels)
+    info = probe(settings.source, settings.frame_rate, settings.max_pixels)
     if is_photo(info):
         raise SettingsError(
             f"{settings.source}: is a photo; `vidseg render` makes one of it, without --resumable and --ray"

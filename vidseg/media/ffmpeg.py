@@ -88,12 +88,12 @@ def open_source(
     hwaccel: str | None = None,
     rate: Fraction | None = None,
     unseen: int | None = None,
-    look: dict[str, str] | None = None,
+    probe_options: dict[str, str] | None = None,
 ) -> InputContainer:
     """Open a local media file for reading. The caller closes it, in the thread that opened it.
 
     Of the stream `unseen`, a video whose packets are not wanted, FFmpeg decodes no picture to
-    describe it. `look`: FFmpeg's options that say how much of the file to look at for that.
+    describe it. `probe_options`: FFmpeg's options that say how much of the file to look at for that.
 
     A numbered name (``frames/%05d.png``) opens a sequence of pictures, shown at `rate` per second.
     Only the file itself is read: playlists and protocol names inside it can't reach further. Raises
@@ -110,7 +110,7 @@ def open_source(
             options={
                 "protocol_whitelist": "file",
                 "format_whitelist": _self_contained(),
-                **(look or {}),
+                **(probe_options or {}),
             },
             stream_options=_passing_over(unseen),
             metadata_errors="replace",

@@ -40,7 +40,7 @@ _SUSPICIOUS_RATE = 1000
 _PACKETS_FOR_A_RATE = 60
 
 
-def probe(
+def probe_video(
     path: Path,
     kind: type[VidsegError] = InputError,
     *,

@@ -67,7 +67,7 @@ def render_alike(
     """
     begun = time.perf_counter()
     file_checks.check(settings)
-    info = look(settings.source, settings.frame_rate, settings.max_pixels)
+    info = probe(settings.source, settings.frame_rate, settings.max_pixels)
     check_beside(settings, info)
     run = Run(settings, info, say, begun=begun)
     with ExitStack() as stack:

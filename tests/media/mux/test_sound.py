@@ -15,7 +15,7 @@ from vidseg.media.ffmpeg import Packet
 from vidseg.media.mux import Cut
 from vidseg.media.mux.streams import CopiedTrack
 from vidseg.media.mux.transcode import TranscodedAudio
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.reports.run_report import Report
 from vidseg.settings import AudioMode, EncodeSettings
 
@@ -209,7 +209,7 @@ def test_a_picture_that_begins_late_is_described(tmp_path: Path) -> None:
     source = tmp_path / "in.ts"
     pts = [8 * 5 + n for n in range(10)]
     write_clip(source, pts=pts, time_base=Fraction(1, 5), rate=5, audio=[Audio(seconds=10)])
-    assert "96x64" in next(s.detail for s in probe(source).streams if s.kind == "video")
+    assert "96x64" in next(s.detail for s in probe_video(source).streams if s.kind == "video")
     assert sounded(source, tmp_path / "out.mp4").frames_out == 10
 
 
