@@ -15,7 +15,7 @@ from vidseg.frames.frame import Frame
 from vidseg.frames.planes import small_rgb
 from vidseg.matting.mask_source import Layer, TrackedSource, refined
 from vidseg.media.decode import Damage, Span
-from vidseg.media.source import frame_of, look
+from vidseg.media.source import frame_of, probe
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks import Segmenter, open_segmenter
 from vidseg.rendering import pipeline, split

@@ -77,4 +77,4 @@ def serve() -> None:
         sys.argv[1:] = words
         with redirect_stdout(io.StringIO()) as said:
             main()
-        print(said.getvalue().splitlines()[-1], file=answers, flush=True)  # noqa: T201
+        print(said.getvalue().splitlines()[-1], file=answers, flush=True)

@@ -30,7 +30,7 @@ from tests.helpers.segments import QUICK, RATE, StoppedError, in_segments, setti
 from vidseg.errors import OutputError, SettingsError
 from vidseg.jobs import resume
 from vidseg.jobs.segment_store import Store
-from vidseg.media.mux import Output, ParcelWriter
+from vidseg.media.mux import Output, PacketFileWriter
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import pipeline
 from vidseg.rendering.image_sink import PictureSink
@@ -550,7 +550,7 @@ def test_ctrl_c_while_a_segment_is_opened_leaves_no_hidden_file(
     given = settings(clip, tmp_path / "out.mkv")
     with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(45))
-    monkeypatch.setattr(ParcelWriter, "__init__", interrupted_after(ParcelWriter.__init__))
+    monkeypatch.setattr(PacketFileWriter, "__init__", interrupted_after(PacketFileWriter.__init__))
     with pytest.raises(KeyboardInterrupt):
         in_segments(given)
     assert list(Store(given.output).folder.glob("*.part"))

@@ -14,7 +14,7 @@ from tests.helpers.renders import QUICK, rendered
 from vidseg.frames.colour import Colour
 from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.probe import probe_video
-from vidseg.media.timestamps import Joints
+from vidseg.media.timestamps import ContinuousClock
 from vidseg.settings import EncodeSettings
 
 
@@ -45,9 +45,9 @@ class _Packet:
 
 
 def moved(*packets: _Packet) -> list[int | None]:
-    joints = Joints()
+    clock = ContinuousClock()
     for packet in packets:
-        joints.move(packet)
+        clock.move(packet)
     return [packet.pts for packet in packets]
 
 

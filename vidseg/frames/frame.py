@@ -142,8 +142,8 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Blank:
-    """Something fresh to paint on: `planes` are writable, as large as the source's picture.
+class OutputBuffer:
+    """Memory to paint an output into: `planes` are writable, as large as the source's picture.
 
     `owner` is the library's frame whose memory they are, where that is to be encoded. Where the
     output has an alpha channel, the last of `planes` is alpha, [H, W] in the layout's sample type;

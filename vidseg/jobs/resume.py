@@ -43,7 +43,7 @@ from vidseg.rendering.run import Progress, Run, Say
 from vidseg.rendering.sinks import VideoSink
 from vidseg.reports.run_report import Report
 from vidseg.settings import RenderSettings
-from vidseg.system.signals import held_back
+from vidseg.system.signals import deferred_signals
 from vidseg.system.timing import Stopwatch
 
 _EDGE_BYTES = 1 << 20
@@ -277,7 +277,7 @@ def _join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
     run = Run(settings, info, say, watch, begun=begun)
     since = time.perf_counter()
     with ExitStack() as stack:
-        with held_back():
+        with deferred_signals():
             opened = (
                 VideoSink(target, settings, info, job.store.folder) for target in settings.targets
             )

@@ -199,7 +199,7 @@ ALPHA_OUTPUTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EncodePlan:
     """How the video will be written, settled before any work is done."""
 
     name: str
@@ -215,14 +215,14 @@ class Plan:
     """Whether closed captions that frames carry go along."""
 
     @property
-    def alpha_beside(self) -> bool:
+    def separate_alpha(self) -> bool:
         """Whether alpha is coded as a stream of its own (see `vidseg.media.vp9_alpha`)."""
         return self.name == "vp9" and self.pix_fmt == "yuva420p"
 
 
 def plan(
     info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content = "picture"
-) -> Plan:
+) -> EncodePlan:
     """Choose codec, pixel format and options for an output whose name ends in `suffix`.
 
     Raises `OutputError` where the codec is unknown, not held by the container, or lacks the format,
@@ -256,7 +256,7 @@ def plan(
     tag = "hvc1" if name == "x265" and suffix != ".mkv" else None
     sized_as = plan(info, settings, suffix, "matte").pix_fmt if content == "foreground" else pix_fmt
     captions = codec.captions and content in ("picture", "foreground")
-    return Plan(name, codec.library, pix_fmt, options, tag, full_range, sized_as, captions)
+    return EncodePlan(name, codec.library, pix_fmt, options, tag, full_range, sized_as, captions)
 
 
 def _check_quality(name: str, crf: float | None) -> None:

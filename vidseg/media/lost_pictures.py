@@ -10,7 +10,9 @@ from vidseg.media.video_info import VideoInfo
 _MOST_SHOWN = 5
 
 
-def told(info: VideoInfo, lost: Sequence[Fraction], unread: int, missing_bytes: int) -> str | None:
+def loss_note(
+    info: VideoInfo, lost: Sequence[Fraction], unread: int, missing_bytes: int
+) -> str | None:
     """Return the sentence on what of a source is lost, `None` where nothing is.
 
     `lost`: when pictures should have been shown, in seconds of the source's clock, rising;

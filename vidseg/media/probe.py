@@ -23,11 +23,11 @@ from vidseg.media.ffmpeg import (
 from vidseg.media.late_streams import open_described
 from vidseg.media.linear_light import DEEP_TIFF, is_linear
 from vidseg.media.side_data import (
-    alpha_is_beside,
     content_light_level,
     display_matrix,
     dynamic_hdr,
     has_alpha,
+    has_separate_alpha,
     mastering_display,
     orientation_of,
 )
@@ -147,7 +147,7 @@ def _describe(
         chapters=len(container.chapters()),
         interlaced=first.interlaced_frame or context.field_order not in (0, 1),
         free_clock=clock_jumps(container),
-        alpha=has_alpha(first.format) or alpha_is_beside(stream),
+        alpha=has_alpha(first.format) or has_separate_alpha(stream),
         chroma_location=header.chroma_location,
     )
 

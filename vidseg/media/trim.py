@@ -7,7 +7,7 @@ from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Lasting:
+class TimedPicture:
     """What is shown from `pts` on, for `duration` ticks of `time_base` seconds."""
 
     pts: int
@@ -20,7 +20,7 @@ class Lasting:
         return self.pts * self.time_base
 
 
-Shown = TypeVar("Shown", bound=Lasting)
+Shown = TypeVar("Shown", bound=TimedPicture)
 
 
 def within(

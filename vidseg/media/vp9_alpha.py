@@ -33,7 +33,7 @@ _ADDITION = (1).to_bytes(8, "big")
 """Which addition to a block alpha is (WebM's VP8 alpha side stream, 2012), before its bytes."""
 
 
-class AlphaBeside:
+class Vp9AlphaEncoder:
     """Takes the alpha of every frame, and puts it on the packet in which the frame's colours come.
 
     A key frame of the alpha stands on every key frame of the colours, so that a player can begin

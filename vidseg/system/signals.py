@@ -10,7 +10,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Let interrupts wait until the block is done; the first that came is raised then.
 
     For short blocks: what opens a file and hands it to the one who closes it, or renames several

@@ -12,7 +12,7 @@ from tests.helpers.edits import PAUSE, set_edits
 from tests.helpers.renders import rendered
 from vidseg.media import late_streams
 from vidseg.media.ffmpeg import Packet
-from vidseg.media.mux import Cut
+from vidseg.media.mux import KeptRange
 from vidseg.media.mux.streams import CopiedTrack
 from vidseg.media.mux.transcode import TranscodedAudio
 from vidseg.media.probe import probe_video
@@ -270,7 +270,7 @@ def test_sound_that_is_written_by_nobody_is_counted(
     source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio()])
     feed = CopiedTrack.feed
 
-    def losing(track: CopiedTrack, packet: Packet, cut: Cut) -> list[Packet]:
+    def losing(track: CopiedTrack, packet: Packet, cut: KeptRange) -> list[Packet]:
         return [] if packet.pts == 10 * 1024 else feed(track, packet, cut)
 
     monkeypatch.setattr(CopiedTrack, "feed", losing)
@@ -283,7 +283,7 @@ def test_sound_that_its_decoder_swallows_is_missing(
     source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio()])
     feed = TranscodedAudio.feed
 
-    def losing(track: TranscodedAudio, packet: Packet, cut: Cut) -> list[Packet]:
+    def losing(track: TranscodedAudio, packet: Packet, cut: KeptRange) -> list[Packet]:
         return [] if 10 * 1024 <= (packet.pts or 0) < 20 * 1024 else feed(track, packet, cut)
 
     monkeypatch.setattr(TranscodedAudio, "feed", losing)

@@ -11,7 +11,7 @@ Times: TypeAlias = tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class KeptRange:
     """The stretch of the source that is kept, in seconds of its clock; `origin` becomes time 0."""
 
     start: Fraction | None
@@ -33,7 +33,7 @@ def times_of(packet: Packet) -> Times | None:
     return time * packet.time_base, (time + (packet.duration or 0)) * packet.time_base
 
 
-def move(packet: Packet, cut: Cut) -> None:
+def move(packet: Packet, cut: KeptRange) -> None:
     """Change a packet's times from the source's clock to the output's."""
     shift = round(cut.origin / packet.time_base)
     if packet.pts is not None:

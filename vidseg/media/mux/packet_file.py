@@ -1,8 +1,8 @@
 """Encoded packets in a file of their own, exactly as the encoder gave them, until they are joined.
 
 No container does this: Matroska rounds times to milliseconds, MP4 drops VP9's alpha, both shift
-times that begin below zero. A parcel is a row of records, each with a checksum, with an account as
-the last one.
+times that begin below zero. A packet file is a row of records, each with a checksum, with an
+account as the last one.
 """
 
 import json
@@ -31,7 +31,7 @@ _NONE = -(2**63)
 _KEY, _ACCOUNT = 1, 128
 
 
-class ParcelWriter:
+class PacketFileWriter:
     """Writes packets under a temporary name; `finish` gives the file its own."""
 
     def __init__(self, path: Path) -> None:
@@ -96,7 +96,7 @@ def _put(file: BinaryIO, *pieces: bytes) -> None:
 
 
 class _DamagedError(Exception):
-    """A parcel ends early or holds what was not written."""
+    """A packet file ends early or holds what was not written."""
 
 
 class _Reader:
@@ -120,7 +120,7 @@ class _Reader:
 
 
 def account_of(path: Path) -> dict[str, Any] | None:
-    """Return the account of a parcel, `None` where there is none or the file isn't whole and undamaged."""
+    """Return a packet file's account, `None` where the file isn't whole and undamaged."""
     with suppress(_DamagedError, OSError):
         for item in _items(path):
             if isinstance(item, dict):
@@ -129,7 +129,7 @@ def account_of(path: Path) -> dict[str, Any] | None:
 
 
 def last_words(path: Path) -> dict[str, Any] | None:
-    """Return the account of a parcel without reading what comes before it, `None` where there is none."""
+    """Return a packet file's account, read from its end alone; `None` where there is none."""
     with suppress(_DamagedError, OSError), path.open("rb") as file:
         file.seek(-_FOOT.size - _CHECK.size, os.SEEK_END)
         reader = _Reader(file)
@@ -143,7 +143,7 @@ def last_words(path: Path) -> dict[str, Any] | None:
 
 
 def read_packets(path: Path) -> Iterator[Packet]:
-    """Yield the packets of a parcel. Raises `OutputError` where it is damaged or can't be read."""
+    """Yield a file's packets. Raises `OutputError` where it is damaged or can't be read."""
     try:
         for item in _items(path):
             if not isinstance(item, dict):
@@ -155,7 +155,7 @@ def read_packets(path: Path) -> Iterator[Packet]:
 
 
 def _items(path: Path) -> Iterator["Packet | dict[str, Any]"]:
-    """Yield a parcel's packets, and at its end its account."""
+    """Yield a packet file's packets, and at its end its account."""
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise _DamagedError
