@@ -140,9 +140,9 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     from vidseg.matting.refinement.refine import foreground, refine
     from vidseg.matting.smoothing import steady
     from vidseg.matting.tracking.tracker import Tracker
-    from vidseg.media.codecs import plan
     from vidseg.media.decode import Damage, Span, decode
     from vidseg.media.encode import Encoder
+    from vidseg.media.encode_plan import plan
     from vidseg.media.mux import KeptRange, Output
     from vidseg.media.probe import probe_video
     from vidseg.networks import open_segmenter

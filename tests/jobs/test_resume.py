@@ -532,9 +532,7 @@ def test_ctrl_c_while_an_output_is_opened_leaves_nothing(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     """Between the making of a hidden file and the note of who removes it, an interruption left the file."""
-    kind, make = (
-        (Output, "_temporary_name") if target == "out.mkv" else (PictureSink, "_temporary_folder")
-    )
+    kind, make = (Output, "_begun") if target == "out.mkv" else (PictureSink, "_temporary_folder")
     monkeypatch.setattr(kind, make, interrupted_after(getattr(kind, make)))
     with pytest.raises(KeyboardInterrupt):
         pipeline.render(

@@ -14,7 +14,8 @@ from tests.helpers.planes import info_of
 from tests.helpers.renders import rendered
 from vidseg.errors import OutputError
 from vidseg.frames.colour import Colour
-from vidseg.media.codecs import CODECS, formats_of, plan
+from vidseg.media.codecs import CODECS, formats_of
+from vidseg.media.encode_plan import plan
 from vidseg.media.output_notes import caveats
 from vidseg.media.probe import probe_video
 from vidseg.media.side_data import as_ratios

@@ -15,9 +15,9 @@ from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Frame, OutputBuffer, PixelFormat
 from vidseg.jobs.segment_store import Account, Store
 from vidseg.matting.restarts import MOST_SEGMENTS, SEGMENT_S, segment_at
-from vidseg.media.codecs import EncodePlan, plan
 from vidseg.media.decode import Damage
 from vidseg.media.encode import Encoder
+from vidseg.media.encode_plan import EncodePlan, plan
 from vidseg.media.mux import KeptRange, PacketFileWriter, reordering, scratch_container
 from vidseg.media.picture_changes import PictureChanges
 from vidseg.media.video_info import VideoInfo

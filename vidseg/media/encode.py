@@ -1,4 +1,4 @@
-"""Painted frames → packets of one video stream."""
+"""Encoding of painted frames into packets of one video stream."""
 
 import hashlib
 import os
@@ -19,16 +19,10 @@ from vidseg.frames.colour import Colour
 from vidseg.frames.frame import OutputBuffer, PixelFormat, Plane, Planes, as_plane
 from vidseg.frames.planes import scaled
 from vidseg.media import vp9_alpha
-from vidseg.media.codecs import CODECS, EncodePlan
-from vidseg.media.ffmpeg import (
-    Packet,
-    av_errors,
-    new_frame,
-    planes_of,
-    reason,
-    sws_matrix,
-    tag_colour,
-)
+from vidseg.media.codecs import CODECS
+from vidseg.media.encode_plan import EncodePlan
+from vidseg.media.ffmpeg import Packet, av_errors, reason
+from vidseg.media.frame_conversion import new_frame, planes_of, sws_matrix, tag_colour
 from vidseg.media.image_formats import ImagePlan, samples_of
 from vidseg.media.side_data import captioned
 from vidseg.media.video_info import VideoInfo

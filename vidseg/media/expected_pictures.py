@@ -1,4 +1,4 @@
-"""Pictures that packets expected, against those that came out of the decoder."""
+"""Decoder accounting: pictures expected of packets, against those that came out."""
 
 import heapq
 from typing import Any, Protocol

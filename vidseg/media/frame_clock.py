@@ -1,4 +1,4 @@
-"""Times of pictures: what a container tells, made strictly increasing; made up where it tells nothing."""
+"""Presentation times of decoded pictures, made strictly increasing."""
 
 import itertools
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What picture files hold: painted planes as samples of the format that was chosen for them."""
+"""Sample formats of picture files: plan, and conversion of planes to samples."""
 
 import re
 from dataclasses import dataclass

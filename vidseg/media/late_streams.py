@@ -1,4 +1,4 @@
-"""Streams that begin late in a file, which is looked at further until it is known what they are."""
+"""Opening of containers whose streams begin late, with longer probing."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is said of pictures that are lost: how many, and where. Pure."""
+"""Notes on lost pictures: how many, and where. Pure."""
 
 from collections.abc import Sequence
 from fractions import Fraction

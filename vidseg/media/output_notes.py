@@ -1,7 +1,8 @@
-"""What an output gives up of its source, and where it won't play: notes for whoever asked for it."""
+"""Notes on what an output loses of its source, and where it won't play."""
 
 from vidseg.frames.hdr import is_hdr
-from vidseg.media.codecs import CODECS, Codec, EncodePlan, formats_of, sample_bits
+from vidseg.media.codecs import CODECS, Codec, formats_of, sample_bits
+from vidseg.media.encode_plan import EncodePlan
 from vidseg.media.linear_light import is_linear
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import Content, EncodeSettings

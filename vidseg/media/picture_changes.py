@@ -1,4 +1,4 @@
-"""What is done to a clip's pictures on the way, where they change: counted, and told once."""
+"""Record of changes of a clip's size, shape and scan type, for the notes of a run."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

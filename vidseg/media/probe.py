@@ -1,4 +1,4 @@
-"""A path → what is known of the source, before any of it is rendered."""
+"""Probing of a video file: size, colour, clock, orientation and streams."""
 
 import itertools
 from contextlib import suppress
@@ -12,14 +12,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vidseg.errors import InputError, VidsegError
-from vidseg.media.ffmpeg import (
-    MICROSECOND,
-    check_pixels,
-    clock_jumps,
-    colour_of,
-    demuxed,
-    limit_pixels,
-)
+from vidseg.media.ffmpeg import MICROSECOND, check_pixels, clock_jumps, demuxed, limit_pixels
+from vidseg.media.frame_conversion import colour_of
 from vidseg.media.late_streams import open_described
 from vidseg.media.linear_light import DEEP_TIFF, is_linear
 from vidseg.media.side_data import (

@@ -1,4 +1,4 @@
-"""What frames carry beside their picture: turns, alpha, closed captions, HDR's metadata."""
+"""Side data of frames: display matrix, alpha, closed captions, HDR metadata."""
 
 import re
 import struct

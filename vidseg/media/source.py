@@ -1,4 +1,4 @@
-"""Where frames come from: a video, a numbered sequence of pictures, or one photo."""
+"""Sources of frames: a video, an image sequence, or one photo."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Where a recording's clock jumps, as where two were joined into one file: one clock that runs on. Pure."""
+"""Timestamps made continuous across discontinuities of a container's clock. Pure."""
 
 from collections.abc import Iterator
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Frames → those of a stretch of the clock, the one that is on screen where it begins among them. Pure."""
+"""Trimming of frames to a time range, with the one on screen where it begins. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

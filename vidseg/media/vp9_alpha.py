@@ -15,7 +15,8 @@ from av.video.codeccontext import VideoCodecContext
 from vidseg.errors import OutputError
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Plane
-from vidseg.media.ffmpeg import Packet, attach_data, av_errors, new_frame, tag_colour
+from vidseg.media.ffmpeg import Packet, attach_data, av_errors
+from vidseg.media.frame_conversion import new_frame, tag_colour
 
 TAG = {"alpha_mode": "1"}
 """What says that a stream's packets carry alpha."""

@@ -10,8 +10,9 @@ from typing import Protocol, Self
 from vidseg.errors import OutputError
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Frame, OutputBuffer, PixelFormat
-from vidseg.media.codecs import plan, sample_bits
+from vidseg.media.codecs import sample_bits
 from vidseg.media.encode import Encoder
+from vidseg.media.encode_plan import plan
 from vidseg.media.ffmpeg import Packet
 from vidseg.media.image_formats import FORMATS
 from vidseg.media.image_sequence import is_numbered

@@ -1,4 +1,4 @@
-"""Interrupts, kept from coming between the making of a file and the note of who removes it."""
+"""Deferred signals: interrupts that wait while a file is made and registered."""
 
 import signal
 import threading

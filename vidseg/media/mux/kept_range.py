@@ -1,4 +1,4 @@
-"""The stretch of a source that is kept, and how its packets come by the output's clock; pure."""
+"""The time range of a source that is kept, and the shift to the output's clock. Pure."""
 
 from dataclasses import dataclass
 from fractions import Fraction

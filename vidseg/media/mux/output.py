@@ -1,8 +1,6 @@
-"""One output file: written under a temporary name, whole or not at all."""
+"""The output container, written under a temporary name, whole or not at all."""
 
 import io
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -37,7 +35,7 @@ from vidseg.media.mux.transcode import TranscodedAudio
 from vidseg.media.timestamps import ContinuousClock
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import AudioMode
-from vidseg.system import hidden_names
+from vidseg.system.files import StagedFile
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """File extension → FFmpeg's name of the container."""
@@ -85,7 +83,7 @@ class Output:
         self._clock: ContinuousClock | None = None
         self._accounts: dict[int, StreamAccount] = {}
         self._finished = False
-        self._temporary = self._temporary_name(scratch or target.parent)
+        self._staged = self._begun(scratch or target.parent)
         self.container = self._open()
 
     def __enter__(self) -> Self:
@@ -155,7 +153,7 @@ class Output:
                 raise OutputError(
                     f"{self.target}: appeared meanwhile; use --overwrite to replace it"
                 )
-            self._temporary.replace(self.target)
+            self._staged.commit()
         self._finished = True
 
     def _account(self) -> None:
@@ -181,19 +179,13 @@ class Output:
                 elapsed = max(self._cut.origin - self._info.start, Fraction(0))
                 tags["timecode"] = moved_timecode(tags["timecode"], elapsed, rate)
 
-    def _temporary_name(self, folder: Path) -> Path:
-        """Make an empty hidden file in `folder`, on the target's disk, so that the last step is a rename."""
+    def _begun(self, folder: Path) -> StagedFile:
+        """Make an empty hidden file in `folder`, on the target's disk; the last step is a rename."""
+        ending = f".part{self.target.suffix}"
+        staged = StagedFile.beside(self.target, ending=ending, folder=folder)
         with av_errors(OutputError, f"{self.target}: its folder can't be written to"):
-            handle, name = tempfile.mkstemp(
-                prefix=hidden_names.prefix(self.target),
-                suffix=f".part{self.target.suffix}",
-                dir=folder,
-            )
-            os.close(handle)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
-        return Path(name)
+            staged.temporary.touch(exist_ok=False)
+        return staged
 
     def _open(self) -> OutputContainer:
         options = {}
@@ -208,10 +200,13 @@ class Output:
         try:
             with av_errors(OutputError, f"{self.target}: can't be written"):
                 return av.open(
-                    f"file:{self._temporary}", "w", format=self.format, container_options=options
+                    f"file:{self._staged.temporary}",
+                    "w",
+                    format=self.format,
+                    container_options=options,
                 )
         except OutputError:
-            self._temporary.unlink(missing_ok=True)
+            self._staged.discard()
             raise
 
     def _has_quicktime_keys(self) -> bool:
@@ -223,7 +218,7 @@ class Output:
             self.container.close()
         if self._source is not None:
             self._source.close()
-        self._temporary.unlink(missing_ok=True)
+        self._staged.discard()
 
     def _adopt(self, stream: Stream) -> None:
         """Find a place in the output for one stream of the source, or note that there is none."""

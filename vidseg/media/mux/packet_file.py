@@ -19,6 +19,7 @@ import av
 
 from vidseg.errors import OutputError
 from vidseg.media.ffmpeg import Packet, attach_data, av_errors
+from vidseg.system.files import StagedFile
 
 _MAGIC = b"vidseg parcel 1\n"
 _RECORD = struct.Struct("<qqqqqBHI")
@@ -36,10 +37,11 @@ class PacketFileWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Not the process's number, which workers on two machines may share.
-        self._temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+        # No `.part` at its end, which is a whole segment's; not the process's number, which workers
+        # on two machines may share.
+        self._staged = StagedFile(path, path.with_name(f".{path.name}.{os.urandom(6).hex()}"))
         with av_errors(OutputError, f"{path}: can't be written"):
-            self._file: BinaryIO = self._temporary.open("wb")
+            self._file: BinaryIO = self._staged.temporary.open("wb")
             self._file.write(_MAGIC)
 
     def write(self, packets: Iterable[Packet]) -> None:
@@ -58,13 +60,13 @@ class PacketFileWriter:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            self._temporary.replace(self._path)
+            self._staged.commit()
 
     def abandon(self) -> None:
         """Remove what was written, unless it is finished."""
         with suppress(OSError):
             self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        self._staged.discard()
 
 
 def _packed(packet: Packet) -> tuple[bytes, ...]:

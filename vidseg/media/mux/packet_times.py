@@ -1,4 +1,4 @@
-"""Where packets of the other streams lie on the output's clock: none too early, and none going back."""
+"""Timestamps of copied packets, fitted to what the output's container can hold."""
 
 from fractions import Fraction
 

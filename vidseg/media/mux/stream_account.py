@@ -1,4 +1,4 @@
-"""The account of one copied or converted stream: what its packets promised, and what of that was written."""
+"""Accounting of one copied or transcoded stream: what was read, and what written."""
 
 import struct
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What becomes of one audio or subtitle stream: copied, converted, or dropped with a reason."""
+"""Copying and conversion of audio, subtitle and cover streams."""
 
 import io
 from dataclasses import dataclass

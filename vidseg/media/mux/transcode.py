@@ -1,4 +1,4 @@
-"""Sound that is coded anew: decoded, trimmed to the cut sample by sample, and encoded."""
+"""Audio transcoding: decoded, trimmed sample by sample, and encoded."""
 
 from contextlib import suppress
 from fractions import Fraction
