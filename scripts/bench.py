@@ -140,16 +140,16 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     from vidseg.matting.refinement.refine import foreground, refine
     from vidseg.matting.smoothing import steady
     from vidseg.matting.tracking.tracker import Tracker
-    from vidseg.media.codecs import plan
     from vidseg.media.decode import Damage, Span, decode
     from vidseg.media.encode import Encoder
-    from vidseg.media.mux import Cut, Output
-    from vidseg.media.probe import probe
+    from vidseg.media.encode_plan import plan
+    from vidseg.media.mux import KeptRange, Output
+    from vidseg.media.probe import probe_video
     from vidseg.networks import open_segmenter
     from vidseg.settings import BackgroundSpec, EncodeSettings, MatteSettings, ModelSettings
 
     cv2.setNumThreads(int(threads))
-    info = probe(Path(source))
+    info = probe_video(Path(source))
     spent: dict[str, float] = {}
 
     def timed(
@@ -188,20 +188,20 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
         with Output(Path(folder) / "out.mp4", info, "none", overwrite=True) as output:
             writer = Encoder(output.container, chosen, info, frames[0].format, frames[0].colour)
             writer.open()
-            output.start(writer.stream, Cut(None, None, Fraction(0)))
+            output.start(writer.stream, KeptRange(None, None, Fraction(0)))
             before, begun = spent["decode"], time.process_time()
             for frame, mask in found:
                 alpha = timed("refine", lambda f=frame, m=mask: refine(f, m, MatteSettings()))
                 edge = timed("foreground", lambda f=frame, a=alpha: foreground(f, a))
                 behind = timed("background", lambda f=frame, a=alpha: background.planes(f, a.plane))
-                blank = timed("blank frame", writer.blank)
+                buffer = timed("output buffer", writer.new_buffer)
                 timed(
                     "composite",
-                    lambda f=frame, e=edge, a=alpha, b=behind, p=blank.planes: composite(
+                    lambda f=frame, e=edge, a=alpha, b=behind, p=buffer.planes: composite(
                         f.planes, a, b, p, e
                     ),
                 )
-                output.write(writer.encode(blank, frame.pts, frame.duration, frame.time_base))
+                output.write(writer.encode(buffer, frame.pts, frame.duration, frame.time_base))
             output.write(writer.flush())
             whole = time.process_time() - begun
             spent["smooth"] -= spent["track"]

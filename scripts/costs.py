@@ -41,12 +41,12 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
     from vidseg.matting.smoothing import steady
     from vidseg.matting.tracking.tracker import Tracker
     from vidseg.media.decode import Damage, Span, decode
-    from vidseg.media.probe import probe
+    from vidseg.media.probe import probe_video
     from vidseg.networks import open_segmenter
     from vidseg.settings import MatteSettings, ModelSettings
 
     cv2.setNumThreads(1)
-    info = probe(clip)
+    info = probe_video(clip)
     frames = list(decode(info, Span(None, None), Damage()))
     matte = MatteSettings() if smooth is None else MatteSettings(smooth=smooth)
     spent: Costs = {}

@@ -73,7 +73,7 @@ def moments(frames: int = 0) -> dict[str, Callable[[], None]]:
     from vidseg.jobs import resume
     from vidseg.jobs.segment_sink import SegmentSink
     from vidseg.jobs.segment_store import Store
-    from vidseg.media.mux import Output, ParcelWriter
+    from vidseg.media.mux import Output, PacketFileWriter
 
     return {
         "folder made, no manifest yet": lambda: at_call(Store, "settle", 1),
@@ -86,7 +86,7 @@ def moments(frames: int = 0) -> dict[str, Callable[[], None]]:
         "second segment just named": lambda: at_call(
             Path, "replace", 2, after=True, when="-0.part"
         ),
-        "last segment, before its end": lambda: at_call(ParcelWriter, "finish", 3),
+        "last segment, before its end": lambda: at_call(PacketFileWriter, "finish", 3),
         "all segments whole, joining not begun": lambda: at_call(resume, "_join", 1),
         "first packet joined": lambda: at_call(Output, "write", 1, after=True),
         "middle of joining": lambda: at_call(Output, "write", frames // 2),

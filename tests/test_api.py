@@ -28,7 +28,7 @@ SIZE = (96, 64)
 PUBLIC = {
     "BackgroundError", "DeviceError", "DownloadError", "EncodeSettings", "Frame", "InputError",
     "MatteSettings", "ModelError", "OutputError", "RenderSettings", "Report", "ModelSettings", "Segmenter",
-    "SettingsError", "StalledError", "VideoInfo", "VidsegError", "__version__", "alpha_of", "look", "masks",
+    "SettingsError", "StalledError", "VideoInfo", "VidsegError", "__version__", "alpha_of", "probe", "masks",
     "matte", "open_segmenter", "render", "rgb_of", "run",
 }  # fmt: skip
 """Names that others rely on: to take one away is to break their programs."""
@@ -58,7 +58,7 @@ def test_every_public_name_is_there_and_described(name: str) -> None:
 
 
 def test_no_module_hides_a_public_name() -> None:
-    """Importing a module binds its name in the package: `vidseg.look` was a module after the first render."""
+    """Importing a module binds its name in the package, in place of a function so called."""
     modules = {path.stem for path in Path(vidseg.__file__).parent.iterdir() if path.name[0] != "_"}
     assert modules & PUBLIC == set()
 

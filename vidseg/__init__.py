@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         VidsegError,
     )
     from vidseg.frames.frame import Frame
-    from vidseg.media.source import look
+    from vidseg.media.source import probe
     from vidseg.media.video_info import VideoInfo
     from vidseg.networks import Segmenter, open_segmenter
     from vidseg.reports.run_report import Report
@@ -50,10 +50,10 @@ __all__ = [
     "VidsegError",
     "__version__",
     "alpha_of",
-    "look",
     "masks",
     "matte",
     "open_segmenter",
+    "probe",
     "render",
     "rgb_of",
     "run",
@@ -62,7 +62,7 @@ __all__ = [
 _HOMES = {
     "api": ("alpha_of", "masks", "matte", "render", "rgb_of", "run"),
     "frames.frame": ("Frame",),
-    "media.source": ("look",),
+    "media.source": ("probe",),
     "media.video_info": ("VideoInfo",),
     "networks": ("Segmenter", "open_segmenter"),
     "reports.run_report": ("Report",),

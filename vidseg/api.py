@@ -15,7 +15,7 @@ from vidseg.frames.frame import Frame
 from vidseg.frames.planes import small_rgb
 from vidseg.matting.mask_source import Layer, TrackedSource, refined
 from vidseg.media.decode import Damage, Span
-from vidseg.media.source import frame_of, look
+from vidseg.media.source import frame_of, probe
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks import Segmenter, open_segmenter
 from vidseg.rendering import pipeline, split
@@ -143,13 +143,13 @@ def masks(
 
     Both are as coded, and of the first frame's size: where that changes on the way, the others lie
     between black bars. Where a phone's clip is turned on its side,
-    ``look(source).orientation.upright`` turns either as it is shown. `rgb_of` makes a picture of a
+    ``probe(source).orientation.upright`` turns either as it is shown. `rgb_of` makes a picture of a
     frame. `frame_rate` must be given for numbered pictures, and only there; pictures of more than
     `max_pixels` are refused. A few frames are read ahead in threads; close the iterator where it is
     not used up. Raises `InputError` at once where the source can't be read.
     """
     span_of = (_exact("start", start), _exact("end", end))
-    info = look(Path(source), _exact("frame_rate", frame_rate), max_pixels)
+    info = probe(Path(source), _exact("frame_rate", frame_rate), max_pixels)
     span = player_span(info, *span_of)
     return _masks(info, span, model, matte, segmenter)
 

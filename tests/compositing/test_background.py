@@ -24,7 +24,7 @@ from vidseg.frames.planes import small_rgb
 from vidseg.jobs.batch import absolute
 from vidseg.jobs.identity import identity
 from vidseg.media.decode import decode
-from vidseg.media.source import look
+from vidseg.media.source import probe
 from vidseg.settings import BackgroundSpec, EncodeSettings, Fit, RenderSettings
 
 CLEAR = as_plane(np.zeros((48, 64), np.uint8))
@@ -351,7 +351,7 @@ def test_what_other_programs_have_to_export_is_told_so(
     Image.new("RGB", (96, 64)).save(tmp_path / name, "TIFF")
     with pytest.raises(error, match=words):
         (
-            look
+            probe
             if error is InputError
             else lambda path: open_background(BackgroundSpec.parse(str(path)), canvas_for())
         )(tmp_path / name)

@@ -30,7 +30,7 @@ from tests.helpers.segments import QUICK, RATE, StoppedError, in_segments, setti
 from vidseg.errors import OutputError, SettingsError
 from vidseg.jobs import resume
 from vidseg.jobs.segment_store import Store
-from vidseg.media.mux import Output, ParcelWriter
+from vidseg.media.mux import Output, PacketFileWriter
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import pipeline
 from vidseg.rendering.image_sink import PictureSink
@@ -532,9 +532,7 @@ def test_ctrl_c_while_an_output_is_opened_leaves_nothing(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
     """Between the making of a hidden file and the note of who removes it, an interruption left the file."""
-    kind, make = (
-        (Output, "_temporary_name") if target == "out.mkv" else (PictureSink, "_temporary_folder")
-    )
+    kind, make = (Output, "_begun") if target == "out.mkv" else (PictureSink, "_temporary_folder")
     monkeypatch.setattr(kind, make, interrupted_after(getattr(kind, make)))
     with pytest.raises(KeyboardInterrupt):
         pipeline.render(
@@ -550,7 +548,7 @@ def test_ctrl_c_while_a_segment_is_opened_leaves_no_hidden_file(
     given = settings(clip, tmp_path / "out.mkv")
     with pytest.raises(StoppedError):
         in_segments(given, progress=stop_after(45))
-    monkeypatch.setattr(ParcelWriter, "__init__", interrupted_after(ParcelWriter.__init__))
+    monkeypatch.setattr(PacketFileWriter, "__init__", interrupted_after(PacketFileWriter.__init__))
     with pytest.raises(KeyboardInterrupt):
         in_segments(given)
     assert list(Store(given.output).folder.glob("*.part"))

@@ -13,7 +13,14 @@ from vidseg.errors import OutputError
 from vidseg.jobs.segment_store import SegmentRecord, Store, missing
 from vidseg.matting.restarts import LEAD_S, SEGMENT_S, restart_before, stretch_at
 from vidseg.media.ffmpeg import Packet
-from vidseg.media.mux import ParcelWriter, account_of, last_words, read_packets, reordering, retimed
+from vidseg.media.mux import (
+    PacketFileWriter,
+    account_of,
+    last_words,
+    read_packets,
+    reordering,
+    retimed,
+)
 
 
 def test_restarts_leave_room_for_the_window() -> None:
@@ -53,7 +60,7 @@ def _packet(pts: int, dts: int | None = None, data: bytes = b"x", duration: int 
 
 
 def test_a_parcel_keeps_everything(tmp_path: Path) -> None:
-    writer = ParcelWriter(tmp_path / "a.part")
+    writer = PacketFileWriter(tmp_path / "a.part")
     key = _packet(-5, -30, b"key")
     key.is_keyframe = True
     writer.write([key, _packet(5, None, b"")])
@@ -68,7 +75,7 @@ def test_a_parcel_keeps_everything(tmp_path: Path) -> None:
 
 def test_a_parcel_cut_or_changed_anywhere_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "a.part"
-    writer = ParcelWriter(path)
+    writer = PacketFileWriter(path)
     writer.write([_packet(0, 0, b"some bytes")])
     writer.finish({"frames": 1})
     data = path.read_bytes()
@@ -94,7 +101,7 @@ def test_decoding_times_rise_across_joints() -> None:
 
 def test_the_record_is_read_without_the_rest(tmp_path: Path) -> None:
     path = tmp_path / "a.part"
-    writer = ParcelWriter(path)
+    writer = PacketFileWriter(path)
     writer.write([_packet(0, 0, b"some bytes")])
     writer.finish({"frames": 1})
     assert last_words(path) == account_of(path) == {"frames": 1}
@@ -113,7 +120,7 @@ def test_the_record_is_read_without_the_rest(tmp_path: Path) -> None:
 
 def part(store: Store, number: int = 0) -> Path:
     """Write a segment."""
-    writer = ParcelWriter(store.path(number, 0))
+    writer = PacketFileWriter(store.path(number, 0))
     writer.finish({"frames": 1})
     return store.path(number, 0)
 
@@ -122,7 +129,7 @@ def test_whoever_comes_too_late_leaves_the_folder_alone(tmp_path: Path) -> None:
     """It deleted the folder, with the first segment half-written, of the run that was there first."""
     first, second = Store(tmp_path / "out.mp4"), Store(tmp_path / "out.mp4")
     first.claim()
-    writer = ParcelWriter(first.path(0, 0))
+    writer = PacketFileWriter(first.path(0, 0))
     with pytest.raises(OutputError, match="another run is rendering this output; wait for it"):
         second.claim()
     second.release()

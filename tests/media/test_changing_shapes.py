@@ -28,7 +28,7 @@ from vidseg.frames.letterbox import boxed, cut_out, place
 from vidseg.jobs import resume
 from vidseg.matting.tracking.shots import marked
 from vidseg.media.decode import Damage, Span, decode
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
 from vidseg.rendering.preview import preview
 from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings, RenderSettings
@@ -132,7 +132,7 @@ def test_the_shape_of_every_single_picture_is_known(tmp_path: Path, codec: str) 
     # MPEG-2 knows three shapes: pictures of 4:3 and of 16:9, and square pixels.
     shapes = (Shape(96, 64, Fraction(8, 9)), Shape(96, 64, Fraction(32, 27)), Shape(64, 64), SQUARE)
     source = write_pieces(tmp_path / "in.ts", *shapes, codec=codec, options=options, rate=25)
-    frames = list(decode(probe(source), Span(), Damage()))
+    frames = list(decode(probe_video(source), Span(), Damage()))
     numbers = [frame_number(shown.rgb) for shown in read_frames(source)]
     own = [(frame.shape, number // 24) for frame, number in zip(frames, numbers, strict=True)]
     assert {shapes[piece] for _, piece in own} == set(shapes)
@@ -150,7 +150,7 @@ def test_pictures_that_tell_no_shape_have_that_of_before(tmp_path: Path) -> None
         )
     source = tmp_path / "in.ts"
     source.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
-    found = [frame.shape for frame in decode(probe(source), Span(), Damage())]
+    found = [frame.shape for frame in decode(probe_video(source), Span(), Damage())]
     assert found == [shape for shape in shapes for _ in range(24)]
 
 
@@ -197,7 +197,7 @@ def test_a_clip_whose_pixels_become_wider_keeps_what_is_shown(tmp_path: Path) ->
     (note,) = (note for note in report.notes if "changes" in note)
     assert "from 96x64 to 96x64 with pixels of 4:3 at" in note
     assert "once more" not in note
-    assert probe(tmp_path / "out.mkv").sample_aspect_ratio == 1
+    assert probe_video(tmp_path / "out.mkv").sample_aspect_ratio == 1
     person = person_picture(26, 96, 64, numbered=False)
     green = (person == PERSON_RGB).all(axis=-1)[30:]
     shown = read_frames(tmp_path / "out.mkv")[26].rgb
@@ -220,7 +220,7 @@ def test_the_span_that_is_rendered_has_its_own_shape(tmp_path: Path, start: Frac
         output = tmp_path / f"{source.stem}.mp4"
         report = rendered(source, output, start=start)
         assert not [note for note in report.notes if "changes" in note]
-        assert probe(output).shape == shape
+        assert probe_video(output).shape == shape
         told = ffprobe(output, "-select_streams", "v", "-show_streams")["streams"][0]
         assert (told["width"], told["height"]) == (shape.width, shape.height)
         assert (
@@ -231,7 +231,7 @@ def test_the_span_that_is_rendered_has_its_own_shape(tmp_path: Path, start: Frac
             _settings(source, tmp_path / f"{source.stem}.s.mp4", start=start),
             segmenter=FakeSegmenter(),
         )
-        assert probe(tmp_path / f"{source.stem}.s.mp4").shape == shape
+        assert probe_video(tmp_path / f"{source.stem}.s.mp4").shape == shape
         first, alpha = next(api.masks(source, start=start, segmenter=FakeSegmenter()))
         assert alpha.shape == (first.height, first.width) == (shape.height, shape.width)
 
@@ -276,7 +276,7 @@ def test_masks_of_a_clip_whose_size_changes_are_of_one_size(tmp_path: Path) -> N
 def test_nothing_is_carried_over_a_change(tmp_path: Path) -> None:
     """The picture moves and shrinks at once, which no motion explains: it counts as a cut."""
     source = write_pieces(tmp_path / "in.ts", SQUARE, WIDE)
-    cuts = [cut for cut, _ in marked(decode(probe(source), Span(), Damage()))]
+    cuts = [cut for cut, _ in marked(decode(probe_video(source), Span(), Damage()))]
     assert [number for number, cut in enumerate(cuts) if cut] == [0, 24]
 
 

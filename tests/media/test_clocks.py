@@ -13,8 +13,8 @@ from tests.helpers.clips import Audio, audio_packets, frame_times, read_frames, 
 from tests.helpers.renders import QUICK, rendered
 from vidseg.frames.colour import Colour
 from vidseg.media.decode import Damage, Span, decode
-from vidseg.media.probe import probe
-from vidseg.media.timestamps import Joints
+from vidseg.media.probe import probe_video
+from vidseg.media.timestamps import ContinuousClock
 from vidseg.settings import EncodeSettings
 
 
@@ -45,9 +45,9 @@ class _Packet:
 
 
 def moved(*packets: _Packet) -> list[int | None]:
-    joints = Joints()
+    clock = ContinuousClock()
     for packet in packets:
-        joints.move(packet)
+        clock.move(packet)
     return [packet.pts for packet in packets]
 
 
@@ -196,7 +196,7 @@ def test_deep_sources_stay_deep(tmp_path: Path, pix_fmt: str) -> None:
     source = write_clip(tmp_path / "in.mkv", frames=3, codec="ffv1", pix_fmt=pix_fmt)
     report = rendered(source, tmp_path / "out.mkv")
     assert report.output_codec == "x265"
-    assert "12" in probe(tmp_path / "out.mkv").pix_fmt
+    assert "12" in probe_video(tmp_path / "out.mkv").pix_fmt
 
 
 def test_colours_that_change_on_the_way_stay_the_same_colours(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_colours_that_change_on_the_way_stay_the_same_colours(tmp_path: Path) ->
     ]
     both = tmp_path / "both.ts"
     both.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
-    info = probe(both)
+    info = probe_video(both)
     frames = list(decode(info, Span(), Damage()))
     assert {frame.colour for frame in frames} == {info.colour}
     means = np.array(

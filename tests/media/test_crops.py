@@ -20,7 +20,7 @@ from tests.helpers.renders import rendered
 from vidseg import api
 from vidseg.frames.geometry import Box
 from vidseg.media.decode import Damage, Span, decode
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.media.track_header import TrackHeader
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering.preview import preview
@@ -102,7 +102,7 @@ def test_what_a_container_crops_stays_hidden(
 ) -> None:
     """Only a codec's own crop was applied, by the decoder: eight rows of rubbish of cameras appeared."""
     source = clip(Box(0, 0, 96, 64), suffix, codec=codec)
-    info = probe(source)
+    info = probe_video(source)
     assert (info.width, info.height, info.shown_size) == (96, 64, (96, 64))
     output = source.with_name(f"out{suffix}")
     report = rendered(source, output)
@@ -118,7 +118,7 @@ def test_what_a_container_crops_stays_hidden(
 )
 def test_a_crop_at_any_pixel(clip: Callable[..., Path], box: Box) -> None:
     """Chroma of 4:2:0 that an odd edge divides lies halfway between two samples."""
-    info = probe(clip(box))
+    info = probe_video(clip(box))
     frames = list(decode(info, Span(), Damage()))
     assert len(frames) == 20
     for number, frame in enumerate(frames):
@@ -131,10 +131,10 @@ def test_a_crop_at_any_pixel(clip: Callable[..., Path], box: Box) -> None:
 
 def test_a_turned_clip_is_cropped_as_it_is_coded(clip: Callable[..., Path]) -> None:
     source = clip(Box(0, 0, 96, 64), rotation=90)
-    info = probe(source)
+    info = probe_video(source)
     assert (info.width, info.height, info.shown_size) == (96, 64, (64, 96))
     rendered(source, source.with_name("out.mp4"))
-    assert probe(source.with_name("out.mp4")).shown_size == (64, 96)
+    assert probe_video(source.with_name("out.mp4")).shown_size == (64, 96)
 
 
 def test_a_background_is_cropped(clip: Callable[..., Path], tmp_path: Path) -> None:
@@ -168,9 +168,9 @@ def test_the_place_of_chroma_is_kept(tmp_path: Path, location: int, name: str, c
     source = write_clip(
         tmp_path / "in.mp4", frames=3, options={"x264-params": f"chromaloc={location}"}
     )
-    assert probe(source).chroma_location == LOCATIONS[location]
+    assert probe_video(source).chroma_location == LOCATIONS[location]
     rendered(source, tmp_path / name, encode=EncodeSettings(codec=codec))
-    assert probe(tmp_path / name).chroma_location == LOCATIONS[location]
+    assert probe_video(tmp_path / name).chroma_location == LOCATIONS[location]
     told = ffprobe(tmp_path / name, "-select_streams", "v", "-show_streams")["streams"][0]
     assert told["chroma_location"] == LOCATIONS[location]
 
@@ -184,11 +184,11 @@ def test_segments_keep_the_place_of_chroma(tmp_path: Path) -> None:
     )
     settings = RenderSettings(source=source, output=tmp_path / "out.mp4", background="blur")
     resume.render(settings, segmenter=FakeSegmenter())
-    assert probe(tmp_path / "out.mp4").chroma_location == "topleft"
+    assert probe_video(tmp_path / "out.mp4").chroma_location == "topleft"
 
 
 def test_chroma_that_is_no_longer_halved_has_no_place(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=3, options={"x264-params": "chromaloc=2"})
     rendered(source, tmp_path / "out.mov", encode=EncodeSettings(codec="prores"))
     assert read_planes(tmp_path / "out.mov")
-    assert probe(tmp_path / "out.mov").chroma_location in (None, "left")
+    assert probe_video(tmp_path / "out.mov").chroma_location in (None, "left")

@@ -13,7 +13,7 @@ from tests.helpers.clips import Audio, frame_times, write_clip
 from tests.helpers.renders import rendered
 from vidseg.errors import InputError
 from vidseg.media.decode import Damage, Span, decode
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 
 
 def test_a_sound_source_has_no_damage(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_audio_longer_than_the_picture_is_no_damage(tmp_path: Path) -> None:
 
 def test_seeking_gives_the_same_frames_as_reading_from_the_beginning(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=150, gop=12, b_frames=2)
-    info = probe(source)
+    info = probe_video(source)
     every = [(f.pts, f.planes[0].copy()) for f in decode(info, Span(), Damage())]
     for start in (Fraction(7, 3), Fraction(4), Fraction(149, 30)):
         cut = [(f.pts, f.planes[0].copy()) for f in decode(info, Span(start, None), Damage())]
@@ -139,7 +139,7 @@ def test_interlaced_material_is_made_progressive_at_the_same_times(tmp_path: Pat
         picture=combed,
         b_frames=0,
     )
-    info = probe(source)
+    info = probe_video(source)
     if not info.interlaced:
         pytest.skip("this encoder doesn't flag interlacing")
     frames = list(decode(info, Span(), Damage()))

@@ -15,7 +15,7 @@ from vidseg.frames.frame import Frame
 from vidseg.jobs import resume
 from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.deinterlace import deinterlaced
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, RenderSettings
 
@@ -85,7 +85,7 @@ def test_every_picture_says_for_itself_whether_it_is_interlaced(
 ) -> None:
     """The first picture decided for all, so that what became interlaced later stayed combed."""
     source = write_pieces(tmp_path / "in.ts", *orders, codec=codec, frames=20)
-    before, after = raw(source), list(decode(probe(source), Span(), Damage()))
+    before, after = raw(source), list(decode(probe_video(source), Span(), Damage()))
     assert {picture.interlaced_frame for picture in before} == {True, False}
     assert [frame.deinterlaced for frame in after] == [
         picture.interlaced_frame for picture in before
@@ -103,7 +103,7 @@ def test_every_picture_says_for_itself_whether_it_is_interlaced(
 
 def test_both_orders_of_fields_in_one_clip(tmp_path: Path) -> None:
     source = write_pieces(tmp_path / "in.ts", "top", "bottom", frames=20)
-    frames = list(decode(probe(source), Span(), Damage()))
+    frames = list(decode(probe_video(source), Span(), Damage()))
     assert len(frames) == len(frame_times(source))
     assert max(combing(frame) for frame in frames) < COMBED
 
@@ -122,7 +122,7 @@ def test_interlaced_material_of_another_size_begins_the_filter_anew(tmp_path: Pa
     )
     source = tmp_path / "in.ts"
     source.write_bytes(first.read_bytes() + second.read_bytes())
-    frames = list(decode(probe(source), Span(), Damage()))
+    frames = list(decode(probe_video(source), Span(), Damage()))
     assert len(frames) == 40
     assert all(frame.deinterlaced for frame in frames)
     assert max(combing(frame) for frame in frames) < COMBED

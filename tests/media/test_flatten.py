@@ -20,8 +20,8 @@ from vidseg.frames.frame import WORKING_FORMATS, Frame, as_plane
 from vidseg.frames.geometry import Box
 from vidseg.frames.planes import small_rgb
 from vidseg.jobs import resume
-from vidseg.media.ffmpeg import planes_of
 from vidseg.media.flatten import Flattener
+from vidseg.media.frame_conversion import planes_of
 from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
 from vidseg.settings import BackgroundSpec, EncodeSettings, MatteSettings, RenderSettings
 

@@ -23,7 +23,7 @@ from vidseg.errors import BackgroundError, InputError, ModelError, OutputError, 
 from vidseg.jobs import resume
 from vidseg.jobs.batch import find_clips
 from vidseg.jobs.job import open_job
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.models.tfjs import read_tfjs
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering.pipeline import render
@@ -79,7 +79,7 @@ def test_playlists_reach_no_other_file(clip: Path, kind: str, ending: str) -> No
     listed = clip.with_name(f"list.{kind if ending == 'own' else ending}")
     listed.write_text(PLAYLISTS[kind])
     with pytest.raises(InputError):
-        probe(listed)
+        probe_video(listed)
     with pytest.raises(BackgroundError):
         rendered(clip, clip.with_name("out.mp4"), str(listed))
 

@@ -25,8 +25,8 @@ from vidseg.errors import InputError, OutputError
 from vidseg.frames.colour import Colour
 from vidseg.media.decode import Damage, Span
 from vidseg.media.image_sequence import sequence_near
-from vidseg.media.probe import probe
-from vidseg.media.source import frames_of, look
+from vidseg.media.probe import probe_video
+from vidseg.media.source import frames_of, probe
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering.preview import moments
 from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings
@@ -64,7 +64,7 @@ def test_pictures_come_in_at_the_rate_that_is_said(tmp_path: Path) -> None:
 def test_other_pictures_come_in_too(tmp_path: Path, suffix: str) -> None:
     source = write_pictures(tmp_path / "in", range(4), suffix)
     assert rendered(source, tmp_path / "out.mp4", frame_rate=Fraction(25)).frames_out == 4
-    assert probe(tmp_path / "out.mp4").average_rate == 25
+    assert probe_video(tmp_path / "out.mp4").average_rate == 25
 
 
 def test_gaps_are_named(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_grey_clips_keep_their_greys(tmp_path: Path, codec: str) -> None:
         tmp_path / "in.mov" if codec == "png" else tmp_path / "in.mkv",
         frames=3, codec=codec, pix_fmt="gray", colour=Colour(full_range=True), picture=lambda _: (luma,),
     )  # fmt: skip
-    info = look(source)
+    info = probe(source)
     assert (info.pix_fmt, info.colour.matrix) == ("gray", 2)
     frame = next(frames_of(info, Span(), Damage()))
     assert frame.colour == Colour(full_range=True)
@@ -138,7 +138,7 @@ def test_grey_and_colour_make_one_clip(tmp_path: Path, first: int) -> None:
         picture = Image.new("RGB", (96, 64), (200, 200, 200))
         (picture.convert("L") if number == first else picture).save(tmp_path / f"in/{number}.png")
     source = tmp_path / "in/%d.png"
-    info = look(source, Fraction(25))
+    info = probe(source, Fraction(25))
     frames = list(frames_of(info, Span(), Damage()))
     lumas = {int(frame.planes[0][32, 48]) for frame in frames}
     assert max(lumas) - min(lumas) <= 1
@@ -152,18 +152,18 @@ def test_a_preview_of_numbered_pictures(tmp_path: Path) -> None:
     settings = PreviewSettings(
         source=source, output=tmp_path / "sheet.png", rows=3, width=96, frame_rate=Fraction(12)
     )
-    rows = moments(settings, look(source, Fraction(12)), FakeSegmenter())
+    rows = moments(settings, probe(source, Fraction(12)), FakeSegmenter())
     assert [frame_number(row.pictures[0]) for row in rows] == [52, 56, 60]
 
 
 def test_an_empty_sequence_and_a_missing_or_needless_rate_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such pictures"):
-        look(tmp_path / "%05d.png", Fraction(24))
+        probe(tmp_path / "%05d.png", Fraction(24))
     source = write_pictures(tmp_path / "in", range(2))
     with pytest.raises(InputError, match="say it, such as --fps 24"):
-        look(source)
+        probe(source)
     with pytest.raises(InputError, match="--fps is for numbered pictures"):
-        look(write_clip(tmp_path / "a.mp4"), Fraction(24))
+        probe(write_clip(tmp_path / "a.mp4"), Fraction(24))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
@@ -341,7 +341,7 @@ def test_who_names_a_sequence_otherwise_is_told_its_name(
     """Cause: whoever gave a folder and a rate was told to leave the rate out."""
     name = write_pictures(tmp_path / "in", range(1, 4))
     with pytest.raises(InputError) as caught:
-        look(tmp_path / asked, None if rate is None else Fraction(rate))
+        probe(tmp_path / asked, None if rate is None else Fraction(rate))
     assert f"name {'them' if rate else 'its pictures'} as {name}" in str(caught.value)
     assert "--fps" in str(caught.value)
     assert "leave it out" not in str(caught.value)

@@ -17,7 +17,7 @@ from vidseg.frames.colour import Colour
 from vidseg.media.decode import Damage, Span
 from vidseg.media.images import read_picture
 from vidseg.media.linear_light import srgb_of
-from vidseg.media.source import frames_of, look
+from vidseg.media.source import frames_of, probe
 from vidseg.settings import EncodeSettings
 
 SHOWN = np.array([0, 3, 10, 50, 128, 200, 255], np.uint8)
@@ -100,7 +100,7 @@ def test_a_sequence_of_openexr_is_a_clip(tmp_path: Path, half: bool) -> None:
     for number in range(3):
         write_exr(tmp_path / f"{number}.exr", light_of(stripes()), half)
     source = tmp_path / "%d.exr"
-    info = look(source, Fraction(25))
+    info = probe(source, Fraction(25))
     frames = list(frames_of(info, Span(), Damage()))
     assert [frame.pts for frame in frames] == [0, 1, 2]
     assert frames[0].colour == Colour(False, 6, 1, 13)
@@ -163,7 +163,7 @@ def test_a_sequence_of_tiffs_of_floats_is_refused(tmp_path: Path) -> None:
     for number in range(2):
         cv2.imwrite(str(tmp_path / f"{number}.tif"), light_of(stripes()))
     with pytest.raises(InputError, match="a TIFF of 32 bits"):
-        look(tmp_path / "%d.tif", Fraction(25))
+        probe(tmp_path / "%d.tif", Fraction(25))
 
 
 def test_pgm_of_16_bits_is_no_white_wall(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tests.helpers.renders import QUICK, rendered
 from vidseg.jobs import resume
 from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.file_length import missing_bytes
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
@@ -117,7 +117,7 @@ def test_lost_pictures_are_counted_and_named(
     report = renderer(source, tmp_path / "out.mp4")
     assert report.frames_out == 21
     assert report.damage["lost_frames"] == 3
-    tick = probe(source).time_base
+    tick = probe_video(source).time_base
     at = [f"{float(t * tick):.3f} s" for t in sorted(t for t in times if t is not None)]
     assert f"{source}: 3 pictures are lost, at {at[0]}, {at[1]} and {at[2]}" in report.notes
 
@@ -171,7 +171,7 @@ def test_a_file_that_is_shorter_than_it_says(
 ) -> None:
     """What is missing of it may be less than a quarter of a second, which lengths don't tell."""
     source = write_clip(tmp_path / f"in{ending}", frames=12, **options)  # type: ignore[arg-type]
-    container = probe(source).container
+    container = probe_video(source).container
     assert missing_bytes(source, container) == 0
     source.write_bytes(source.read_bytes()[:-5])
     assert missing_bytes(source, container) == 5
@@ -205,7 +205,7 @@ def test_a_recording_that_begins_between_key_frames_is_sound(tmp_path: Path, cod
     begin = len(data) // 5 // 188 * 188
     (tmp_path / "in.ts").write_bytes(data[begin:])
     damage = Damage()
-    info = probe(tmp_path / "in.ts")
+    info = probe_video(tmp_path / "in.ts")
     frames = list(decode(info, Span(), damage))
     assert len(packets) - 25 < len(frames) < len(packets)
     assert frames[0].key
@@ -373,7 +373,7 @@ def test_the_rate_of_a_picture_that_begins_late(tmp_path: Path, codec: str, b_fr
         tmp_path / "in.ts", pts=pts, time_base=Fraction(1, 30), codec=codec, b_frames=b_frames,
         audio=[Audio(seconds=14)],
     )  # fmt: skip
-    info = probe(source)
+    info = probe_video(source)
     assert info.average_rate == 30
     begin = info.start - info.container_start
     assert abs(begin - 12) < Fraction(1, 10)

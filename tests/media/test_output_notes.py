@@ -14,9 +14,10 @@ from tests.helpers.planes import info_of
 from tests.helpers.renders import rendered
 from vidseg.errors import OutputError
 from vidseg.frames.colour import Colour
-from vidseg.media.codecs import CODECS, formats_of, plan
+from vidseg.media.codecs import CODECS, formats_of
+from vidseg.media.encode_plan import plan
 from vidseg.media.output_notes import caveats
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.media.side_data import as_ratios
 from vidseg.settings import Content, EncodeSettings
 
@@ -49,7 +50,7 @@ def test_webm_keeps_more_than_8_bits_as_av1(tmp_path: Path, pix_fmt: str, note: 
 def test_vp9_of_a_deep_source_is_of_8_bits_and_says_so(tmp_path: Path) -> None:
     source = deep_clip(tmp_path / "in.mkv")
     report = rendered(source, tmp_path / "out.webm", encode=EncodeSettings(codec="vp9"))
-    assert probe(tmp_path / "out.webm").pix_fmt == "yuv420p"
+    assert probe_video(tmp_path / "out.webm").pix_fmt == "yuv420p"
     assert report.notes == [
         "the source's 10 bits per sample become 8, dithered: vp9 takes no more here, --codec svt-av1 does"
     ]
@@ -78,7 +79,7 @@ def test_a_deep_pair_in_webm_is_of_one_size(
     )
     assert report.output_codec == f"{codec}, vp9"
     for name in ("out.fgr.webm", "out.matte.webm"):
-        info = probe(tmp_path / name)
+        info = probe_video(tmp_path / name)
         assert (info.width, info.height) == size
 
 
@@ -181,7 +182,7 @@ def test_hdr_metadata_reaches_av1(tmp_path: Path) -> None:
         options=options,
     )
     rendered(source, tmp_path / "out.webm", encode=PLAIN)
-    info = probe(tmp_path / "out.webm")
+    info = probe_video(tmp_path / "out.webm")
     assert (info.colour, info.content_light_level) == (colour, "1000,200")
     assert info.mastering_display is not None
     assert info.mastering_display.startswith("G(13250,34500)B(7500,3000)R(34000,16000)")
@@ -227,7 +228,7 @@ def test_dolby_vision_is_dropped_aloud(tmp_path: Path, transfer: int, words: str
     """Cause: dynamic metadata rides on frames, which are painted anew, and nobody looked at it."""
     colour = Colour(False, 9, 9, transfer) if transfer != 2 else Colour()
     source = with_rpu(tmp_path / "in.mp4", colour)
-    assert probe(source).dynamic_hdr == ("Dolby Vision",)
+    assert probe_video(source).dynamic_hdr == ("Dolby Vision",)
     report = rendered(source, tmp_path / "out.mp4")
     assert [words in note for note in report.notes] == [True]
     assert rendered(source, tmp_path / "matte.mp4", kind="matte").notes == []

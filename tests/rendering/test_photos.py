@@ -15,7 +15,7 @@ from tests.helpers.command_line import one_line, vidseg
 from tests.helpers.renders import rendered
 from vidseg.errors import BackgroundError, InputError, OutputError
 from vidseg.media.images import read_picture
-from vidseg.media.source import look
+from vidseg.media.source import probe
 from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
 from vidseg.rendering.preview import moments
 from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings
@@ -293,7 +293,7 @@ def test_a_large_photo(tmp_path: Path) -> None:
     rendered(source, tmp_path / "out.jpg", "navy", encode=PLAIN)
     assert pixels(tmp_path / "out.jpg").shape == (4000, 6000, 3)
     huge = saved(tmp_path / "huge.png", Image.new("L", (10_000, 9_000), 90), compress_level=1)
-    assert look(huge, most=90_000_000).width == 10_000
+    assert probe(huge, most=90_000_000).width == 10_000
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,7 @@ def test_a_preview_of_a_photo_is_one_row(tmp_path: Path) -> None:
     settings = PreviewSettings(
         source=source, output=tmp_path / "sheet.png", background="navy", width=96
     )
-    rows = moments(settings, look(source), FakeSegmenter())
+    rows = moments(settings, probe(source), FakeSegmenter())
     assert len(rows) == 1
     original, mask, result = (picture.astype(int) for picture in rows[0].pictures)
     assert near(original[INSIDE], PERSON_RGB, 2)

@@ -15,7 +15,7 @@ from tests.helpers.command_line import one_line, vidseg
 from tests.helpers.renders import rendered
 from vidseg.compositing import background
 from vidseg.media.decode import decode
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering.preview import moments, preview
 from vidseg.reports.contact_sheet import Row, clock
@@ -28,7 +28,7 @@ def rows_of(source: Path, segmenter: FakeSegmenter | None = None, **changes: Any
     """Return the moments of a clip at its own size, by the fake segmenter."""
     given = {"matte": CRISP, "width": 96, **changes}
     settings = PreviewSettings(source=source, output=Path("sheet.png"), **given)
-    return moments(settings, probe(source), segmenter or FakeSegmenter())
+    return moments(settings, probe_video(source), segmenter or FakeSegmenter())
 
 
 def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
@@ -56,7 +56,9 @@ def test_moments_are_of_what_is_there(tmp_path: Path) -> None:
     settings = PreviewSettings(
         source=source, output=Path("sheet.png"), matte=CRISP, width=96, rows=3
     )
-    rows = moments(settings, replace(probe(source), duration=Fraction(36_000)), FakeSegmenter())
+    rows = moments(
+        settings, replace(probe_video(source), duration=Fraction(36_000)), FakeSegmenter()
+    )
     assert [frame_number(row.pictures[0]) for row in rows] == [5, 15, 25]
 
 
@@ -136,7 +138,7 @@ def test_pictures_are_upright(tmp_path: Path, rotation: int, mirrored: bool) -> 
     source = write_clip(
         tmp_path / "in.mp4", frames=6, rotation=rotation, mirrored=mirrored, picture=corner
     )
-    info = probe(source)
+    info = probe_video(source)
     row = rows_of(source, at=(Fraction(0),), background="red")[0]
     assert row.pictures[0].shape[:2] == ((64, 96) if rotation == 180 else (96, 64))
     where = np.ascontiguousarray(info.orientation.upright(corner(0)))[..., 1] > 200

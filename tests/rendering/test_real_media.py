@@ -13,7 +13,7 @@ from tests.helpers.clips import audio_packets, frame_times
 from tests.helpers.folder import where_media_is
 from tests.helpers.renders import rendered
 from vidseg.frames.geometry import Orientation
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.rendering.pipeline import render
 from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 
@@ -99,7 +99,7 @@ def test_a_turned_and_mirrored_clip_keeps_its_display_matrix(
 ) -> None:
     source = media_file("androidx_sample_rotate_and_reflect.mp4")
     rendered(source, tmp_path / "out.mp4", end=Fraction(1, 3))
-    before, after = probe(source), probe(tmp_path / "out.mp4")
+    before, after = probe_video(source), probe_video(tmp_path / "out.mp4")
     assert before.orientation != Orientation()
     assert after.display_matrix == before.display_matrix
 
@@ -109,7 +109,7 @@ def test_oblong_pixels_and_colours_of_a_broadcast_clip(
 ) -> None:
     source = media_file("carphone_pristine.mp4")
     rendered(source, tmp_path / "out.mp4", end=Fraction(1, 3))
-    before, after = probe(source), probe(tmp_path / "out.mp4")
+    before, after = probe_video(source), probe_video(tmp_path / "out.mp4")
     assert after.sample_aspect_ratio == before.sample_aspect_ratio == Fraction(128, 117)
     assert after.colour == before.colour
 
@@ -117,7 +117,7 @@ def test_oblong_pixels_and_colours_of_a_broadcast_clip(
 def test_hdr_stays_hdr(media_file: MediaFile, tmp_path: Path) -> None:
     source = media_file("androidx_hdr10-video-with-sdr-container.mp4")
     rendered(source, tmp_path / "out.mp4", "white", end=Fraction(1, 10))
-    before, after = probe(source), probe(tmp_path / "out.mp4")
+    before, after = probe_video(source), probe_video(tmp_path / "out.mp4")
     assert (after.codec, after.pix_fmt) == ("hevc", "yuv420p10le")
     assert after.colour == before.colour
     assert after.mastering_display == before.mastering_display is not None

@@ -29,7 +29,7 @@ from vidseg.frames.planes import small_rgb
 from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.ffmpeg import open_source
 from vidseg.media.mux.transcode import _samples
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.settings import EncodeSettings, MatteSettings
 
 
@@ -336,7 +336,7 @@ def test_tags_chapters_and_cover_art_are_kept(tmp_path: Path) -> None:
                 s for s in made.streams.video if s.disposition & av.stream.Disposition.attached_pic
             ]
             assert len(covers) == 1
-        assert probe(out).frame_count in (0, 30)
+        assert probe_video(out).frame_count in (0, 30)
 
 
 @pytest.mark.parametrize(
@@ -356,9 +356,9 @@ def test_a_turned_clip_is_turned_the_same_and_its_background_is_upright(
 
     Image.fromarray(back).save(tmp_path / "back.png")
     rendered(source, tmp_path / "out.mp4", str(tmp_path / "back.png"), fit="stretch")
-    assert probe(tmp_path / "out.mp4").orientation == probe(source).orientation
+    assert probe_video(tmp_path / "out.mp4").orientation == probe_video(source).orientation
     coded = read_frames(tmp_path / "out.mp4")[0].rgb
-    shown = probe(source).orientation.upright(coded)
+    shown = probe_video(source).orientation.upright(coded)
     height, width = shown.shape[:2]
     assert shown[3, width - 4, 2] > 150, "blue belongs to the viewer's upper right"
     assert shown[height - 4, 3].min() > 150, "white belongs to the viewer's lower left"
@@ -390,7 +390,7 @@ def test_ffmpeg_turns_pictures_the_way_we_do(tmp_path: Path) -> None:
         from PIL import Image
 
         theirs = np.asarray(Image.open(tmp_path / "up.png").convert("RGB")).astype(int)
-        ours = probe(source).orientation.upright(read_frames(source)[0].rgb)
+        ours = probe_video(source).orientation.upright(read_frames(source)[0].rgb)
         assert theirs.shape == ours.shape
         assert np.abs(theirs - ours).mean() < 6
 
@@ -404,7 +404,7 @@ def test_depth_and_chroma_stay_what_they_are(tmp_path: Path, pix_fmt: str) -> No
         pix_fmt=pix_fmt,
     )
     rendered(source, tmp_path / "out.mkv")
-    assert probe(tmp_path / "out.mkv").pix_fmt == pix_fmt
+    assert probe_video(tmp_path / "out.mkv").pix_fmt == pix_fmt
 
 
 @pytest.mark.parametrize("size", [(97, 65), (96, 65), (97, 64)])
@@ -413,7 +413,7 @@ def test_odd_sizes_lose_nothing(tmp_path: Path, size: tuple[int, int], codec: st
     source = write_clip(tmp_path / "in.mkv", width=size[0], height=size[1], frames=3, codec="ffv1")
     encode = EncodeSettings(codec=codec, preset=None if codec == "ffv1" else "ultrafast")
     report = rendered(source, tmp_path / "out.mkv", encode=encode)
-    info = probe(tmp_path / "out.mkv")
+    info = probe_video(tmp_path / "out.mkv")
     even = tuple(side + side % 2 for side in size)
     assert (info.width, info.height) == (size if codec == "ffv1" else even)
     assert (codec == "x264") == any("even" in note for note in report.notes)
@@ -422,7 +422,7 @@ def test_odd_sizes_lose_nothing(tmp_path: Path, size: tuple[int, int], codec: st
 def test_oblong_pixels_are_kept(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=3, sample_aspect_ratio=Fraction(4, 3))
     rendered(source, tmp_path / "out.mp4")
-    assert probe(tmp_path / "out.mp4").sample_aspect_ratio == Fraction(4, 3)
+    assert probe_video(tmp_path / "out.mp4").sample_aspect_ratio == Fraction(4, 3)
 
 
 @pytest.mark.parametrize(
@@ -442,8 +442,8 @@ def test_colour_tags_are_kept_and_the_background_has_its_own_colour(
     rendered(
         source, tmp_path / "out.mp4", "#c06030", encode=EncodeSettings(preset="ultrafast", crf=1)
     )
-    info = probe(tmp_path / "out.mp4")
-    assert info.colour == probe(source).colour
+    info = probe_video(tmp_path / "out.mp4")
+    assert info.colour == probe_video(source).colour
     with closing(decode(info, Span(), Damage())) as frames:
         corner = small_rgb(next(frames), Box(88, 56, 96, 64), 1, 1)[0, 0].astype(int)
     assert np.abs(corner - (0xC0, 0x60, 0x30)).max() <= 2
@@ -486,7 +486,7 @@ def test_an_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
         rendered(source, target)
     assert target.read_text() == "precious"
     rendered(source, target, overwrite=True)
-    assert probe(target).width == 96
+    assert probe_video(target).width == 96
 
 
 def test_a_link_is_replaced_only_when_told_and_what_it_names_stays(tmp_path: Path) -> None:
@@ -572,7 +572,7 @@ def test_hevc_of_a_frame_or_two_is_written(tmp_path: Path, frames: int) -> None:
 def test_streams_beside_a_video_are_told_without_decoding_it(tmp_path: Path, suffix: str) -> None:
     """To open the source of the sound, FFmpeg decoded a picture again, or ten, which nobody looked at."""
     clip = write_clip(tmp_path / f"a{suffix}", audio=[Audio()], audio_first=True)
-    index = probe(clip).video_index
+    index = probe_video(clip).video_index
     with open_source(clip) as one, open_source(clip, unseen=index) as other:
         assert one.streams[index].codec_context.pix_fmt == "yuv420p"
         assert other.streams[index].codec_context.pix_fmt is None

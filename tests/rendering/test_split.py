@@ -20,7 +20,7 @@ from tests.helpers.clips import (
 )
 from vidseg.cli.main import cli
 from vidseg.errors import OutputError, SettingsError
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import split
 from vidseg.reports.run_report import Report
@@ -111,8 +111,11 @@ def test_pairs_and_mattes_are_divided(clip: Path, tmp_path: Path) -> None:
         kind="matte",
         encode=EncodeSettings(codec="ffv1"),
     )
-    assert probe(tmp_path / "out.2.fgr.mov").shape == probe(tmp_path / "out.2.matte.mov").shape
-    assert probe(tmp_path / "matte.2.mkv").width == 128
+    assert (
+        probe_video(tmp_path / "out.2.fgr.mov").shape
+        == probe_video(tmp_path / "out.2.matte.mov").shape
+    )
+    assert probe_video(tmp_path / "matte.2.mkv").width == 128
     (tmp_path / "out.fgr.mov").unlink()
     (tmp_path / "out.matte.mov").unlink()
     with pytest.raises(OutputError, match=r"out\.2\.fgr\.mov: exists already"):
@@ -125,7 +128,7 @@ def test_a_later_file_that_is_there_is_told_before_the_render(clip: Path, tmp_pa
         divided(clip, tmp_path / "out.mp4")
     assert [path.name for path in tmp_path.iterdir()] == ["out.3.mp4"]
     divided(clip, tmp_path / "out.mp4", overwrite=True)
-    assert probe(tmp_path / "out.3.mp4").width == 96
+    assert probe_video(tmp_path / "out.3.mp4").width == 96
 
 
 def test_progress_counts_on(clip: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from vidseg.system.signals import held_back
+from vidseg.system.signals import deferred_signals
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def test_an_interrupt_is_raised_once_the_block_is_done() -> None:
     done: list[bool] = []
 
     def interrupted() -> None:
-        with held_back():
+        with deferred_signals():
             signal.raise_signal(signal.SIGINT)
             done.append(True)
 
@@ -44,7 +44,7 @@ def test_what_is_ignored_stays_so_and_hides_no_other() -> None:
     came: list[int] = []
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, noting(came))
-    with held_back():
+    with deferred_signals():
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGTERM)
         assert came == []

@@ -9,7 +9,7 @@ import cv2
 import pytest
 
 from vidseg.errors import StalledError
-from vidseg.system.threads import Begun, leaving, one_thread_each, prefetch
+from vidseg.system.threads import BackgroundCall, leaving, one_thread_each, prefetch
 
 
 def test_items_come_in_order_from_another_thread() -> None:
@@ -114,7 +114,7 @@ def test_renders_at_once_leave_opencvs_threads_as_they_were() -> None:
 
 def test_a_call_runs_beside_its_caller() -> None:
     """Its result is waited for, and comes from another thread."""
-    with Begun(lambda: threading.current_thread().name, name="beside") as begun:
+    with BackgroundCall(lambda: threading.current_thread().name, name="beside") as begun:
         assert begun.result() == "beside"
         assert begun.result() == "beside"
 
@@ -123,9 +123,9 @@ def test_an_error_of_a_call_is_told_to_who_asks() -> None:
     def fail() -> None:
         raise KeyError("broken")
 
-    with Begun(fail, name="beside"):
+    with BackgroundCall(fail, name="beside"):
         pass
-    with Begun(fail, name="beside") as begun, pytest.raises(KeyError, match="broken"):
+    with BackgroundCall(fail, name="beside") as begun, pytest.raises(KeyError, match="broken"):
         begun.result()
 
 
@@ -137,7 +137,7 @@ def test_a_call_does_not_outlive_a_failure_beside_it() -> None:
         time.sleep(0.2)
         done.append(True)
 
-    with pytest.raises(ZeroDivisionError), Begun(slow, name="beside"):
+    with pytest.raises(ZeroDivisionError), BackgroundCall(slow, name="beside"):
         _ = 1 / 0
     assert done
     assert "beside" not in [thread.name for thread in threading.enumerate()]
@@ -159,7 +159,7 @@ def test_a_call_does_not_outlive_an_interrupt_of_who_waits_for_it() -> None:
         done.append(True)
 
     def waited_for() -> None:
-        with Begun(slow, name="beside") as begun:
+        with BackgroundCall(slow, name="beside") as begun:
             waits.set()
             begun.result()
 

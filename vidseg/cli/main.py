@@ -162,11 +162,11 @@ def probe(
     source: str, as_json: bool, fps: Fraction | None, max_pixels: int, allow_urls: bool
 ) -> None:
     """Show what is known of INPUT."""
-    from vidseg.media.source import is_photo, look
+    from vidseg.media import source as sources
 
     with fetched([source], allowed=allow_urls, say=tell) as (path,):
-        info = look(Path(path), fps, max_pixels)
-        photo = is_photo(info)
+        info = sources.probe(Path(path), fps, max_pixels)
+        photo = sources.is_photo(info)
     if as_json:
         show_json(asdict(info))
         return

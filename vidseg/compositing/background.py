@@ -26,7 +26,7 @@ from vidseg.frames.planes import at_chroma_size
 from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.flatten import Flattener
 from vidseg.media.image_sequence import is_sequence
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import BackgroundSpec, Fit
 from vidseg.system.threads import leave, prefetch
@@ -86,9 +86,9 @@ def open_background(
         return Movie(path, canvas)
     if not path.exists() and (rgb := named_colour(spec.text)) is not None:
         return Still.plain(rgb, canvas)
-    from vidseg.media.images import read_flat
+    from vidseg.media.images import read_flattened
 
-    picture = read_flat(path, BackgroundError)
+    picture = read_flattened(path, BackgroundError)
     if picture is None:
         return Movie(path, canvas)
     still = Still.fitted(picture.rgb, canvas)
@@ -199,7 +199,7 @@ class Movie:
 
     def __init__(self, path: Path, canvas: Canvas) -> None:
         self._canvas = canvas
-        self._info = probe(path, BackgroundError, rate=canvas.rate)
+        self._info = probe_video(path, BackgroundError, rate=canvas.rate)
         self.notes = [
             f"{path}: where the background is transparent it lies on black"
         ] * self._info.alpha
@@ -344,8 +344,8 @@ class _Loop:
         for start in self._starts(elapsed - beginning):
             held: tuple[Fraction, Frame] | None = None
             several = False
-            dress = Flattener() if self._info.alpha else None
-            for frame in decode(self._info, Span(start), Damage(), dress=dress):
+            picture_filter = Flattener() if self._info.alpha else None
+            for frame in decode(self._info, Span(start), Damage(), picture_filter=picture_filter):
                 self._origin = frame.time if self._origin is None else self._origin
                 time = beginning + frame.time - self._origin
                 if held is None and start is not None and time > elapsed:

@@ -82,9 +82,8 @@ class Frame:
     """One picture with its time.
 
     `planes`: Y, U, V as views without padding, [h, w] uint8 or uint16 (see `PixelFormat`). `pts`
-    and `duration` count `time_base` units; `duration` is 0 where unknown. `owner` is the library's
-    frame that holds the memory; only the encoder looks at it. `key` marks a key frame. `captions`:
-    the library's tiny frame that carries the picture's closed captions (see
+    and `duration` count `time_base` units; `duration` is 0 where unknown. `key` marks a key frame.
+    `captions`: the library's tiny frame that carries the picture's closed captions (see
     `vidseg.media.side_data`), `None` without any. `changed_from`: the shape that the source had
     just before, where it is another one from this frame on; `shape`: the source's, which that of
     the planes may differ from (see `vidseg.frames.letterbox`). `window`: where in the planes the
@@ -98,7 +97,6 @@ class Frame:
     duration: int
     format: PixelFormat
     colour: Colour
-    owner: object = None
     key: bool = False
     captions: object = None
     shape: Shape | None = None
@@ -134,7 +132,7 @@ class Frame:
     @property
     def without_picture(self) -> "Frame":
         """The frame's times alone, without the memory that its planes take."""
-        return replace(self, planes=(), owner=None)
+        return replace(self, planes=())
 
     def __repr__(self) -> str:
         size = f"{self.width}x{self.height} " if self.planes else ""
@@ -142,8 +140,8 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Blank:
-    """Something fresh to paint on: `planes` are writable, as large as the source's picture.
+class OutputBuffer:
+    """Memory to paint an output into: `planes` are writable, as large as the source's picture.
 
     `owner` is the library's frame whose memory they are, where that is to be encoded. Where the
     output has an alpha channel, the last of `planes` is alpha, [H, W] in the layout's sample type;

@@ -26,7 +26,7 @@ def boxed(frame: Frame, shape: Shape) -> Frame:
         _boxed(plane, index, box, shape, frame.format, neutral if index else black)
         for index, plane in enumerate(frame.planes)
     )
-    return replace(frame, planes=planes, owner=None, window=box)
+    return replace(frame, planes=planes, window=box)
 
 
 def place(own: Shape, shape: Shape, layout: PixelFormat) -> Box:

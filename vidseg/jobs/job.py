@@ -8,7 +8,7 @@ from vidseg.jobs.segment_store import Store, missing
 from vidseg.matting.restarts import MOST_SEGMENTS, segment_at
 from vidseg.media.image_sequence import is_numbered
 from vidseg.media.mux import FORMATS
-from vidseg.media.source import is_photo, look
+from vidseg.media.source import is_photo, probe
 from vidseg.media.video_info import VideoInfo
 from vidseg.rendering.clip_start import Opening, find_opening, player_span
 from vidseg.settings import RenderSettings
@@ -50,7 +50,7 @@ def open_job(settings: RenderSettings) -> Job:
             raise SettingsError(
                 f"{target.path}: only videos are rendered in segments; use {endings}"
             )
-    info = look(settings.source, settings.frame_rate, settings.max_pixels)
+    info = probe(settings.source, settings.frame_rate, settings.max_pixels)
     if is_photo(info):
         raise SettingsError(
             f"{settings.source}: is a photo; `vidseg render` makes one of it, without --resumable and --ray"

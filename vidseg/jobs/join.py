@@ -21,7 +21,7 @@ from vidseg.rendering.chain import choose_hwaccel
 from vidseg.rendering.run import Run, Say
 from vidseg.rendering.sinks import VideoSink
 from vidseg.reports.run_report import Report
-from vidseg.system.signals import held_back
+from vidseg.system.signals import deferred_signals
 from vidseg.system.timing import Stopwatch
 
 
@@ -31,7 +31,7 @@ def join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
     run = Run(settings, info, say, watch, begun=begun)
     since = time.perf_counter()
     with ExitStack() as stack:
-        with held_back():
+        with deferred_signals():
             opened = (
                 VideoSink(target, settings, info, job.store.folder) for target in settings.targets
             )

@@ -12,18 +12,18 @@ from typing import Any, Self
 
 from vidseg.errors import InputError
 from vidseg.frames.colour import Colour
-from vidseg.frames.frame import Blank, Frame, PixelFormat
+from vidseg.frames.frame import Frame, OutputBuffer, PixelFormat
 from vidseg.jobs.segment_store import SegmentRecord, Store
 from vidseg.matting.restarts import MOST_SEGMENTS, SEGMENT_S, segment_at
-from vidseg.media.codecs import Plan, plan
 from vidseg.media.decode import Damage
 from vidseg.media.encode import Encoder
-from vidseg.media.mux import Cut, ParcelWriter, reordering, scratch_container
-from vidseg.media.picture_changes import Course
+from vidseg.media.encode_plan import EncodePlan, plan
+from vidseg.media.mux import KeptRange, PacketFileWriter, reordering, scratch_container
+from vidseg.media.picture_changes import PictureChanges
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks.base import Segmenter
 from vidseg.settings import RenderSettings, Target
-from vidseg.system.signals import held_back
+from vidseg.system.signals import deferred_signals
 from vidseg.system.timing import Stopwatch
 
 _X264_ASM = {
@@ -54,9 +54,9 @@ class SegmentSink:
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self.full_range = self._plan.full_range
         self.notes: list[str] = []
-        self.fates: list[tuple[int, str]] = []
+        self.stream_outcomes: list[tuple[int, str]] = []
         self._index, self._info, self._store = index, info, store
-        self._writer: ParcelWriter | None = None
+        self._writer: PacketFileWriter | None = None
         self._number = 0
         self._stop: int | None = None
         self._first = False
@@ -86,18 +86,18 @@ class SegmentSink:
         self._number, self._stop, self._damage, self._by = first, stop, damage, by
         self._seen = _counts(damage)
 
-    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
+    def start(self, layout: PixelFormat, colour: Colour, cut: KeptRange, info: VideoInfo) -> None:
         """Open the first encoder."""
         self._layout, self._colour, self._cut, self._info = layout, colour, cut, info
         self._open()
         self.notes += self._encoder.notes
 
-    def blank(self, frame: Frame) -> Blank:
+    def new_buffer(self, frame: Frame) -> OutputBuffer:
         """Return something fresh to paint `frame` on, of any segment."""
-        return self._encoder.blank(frame.captions)
+        return self._encoder.new_buffer(frame.captions)
 
-    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
-        """Encode what was painted on a `blank`, in the segment that holds the frame's time."""
+    def write(self, frame: Frame, buffer: OutputBuffer, watch: Stopwatch) -> None:
+        """Encode what was painted on a buffer, in the segment that holds the frame's time."""
         since = time.perf_counter()
         number = segment_at(frame.time)
         if number - segment_at(self._cut.origin) >= MOST_SEGMENTS:
@@ -110,7 +110,7 @@ class SegmentSink:
             self._number += 1
             self._open()
         shift = round(self._cut.origin / frame.time_base)
-        packets = self._encoder.encode(blank, frame.pts - shift, frame.duration, frame.time_base)
+        packets = self._encoder.encode(buffer, frame.pts - shift, frame.duration, frame.time_base)
         self._put(packets)
         self._frames += 1
         self._captioned += frame.captions is not None
@@ -131,9 +131,9 @@ class SegmentSink:
         self._encoder.open()
         self._pts: list[int] = []
         self._frames = self._captioned = 0
-        self._course = Course()
-        with held_back():
-            self._writer = ParcelWriter(self._store.path(self._number, self._index))
+        self._course = PictureChanges()
+        with deferred_signals():
+            self._writer = PacketFileWriter(self._store.path(self._number, self._index))
 
     def _put(self, packets: list[Any]) -> None:
         assert self._writer is not None
@@ -175,7 +175,7 @@ class SegmentSink:
         )
 
 
-def repeatable(chosen: Plan) -> Plan:
+def repeatable(chosen: EncodePlan) -> EncodePlan:
     """Return the plan with options that make the encoder give the same bits each time.
 
     x264's AVX-512 code for macroblock trees reads past the ends of its rows, unless they are a

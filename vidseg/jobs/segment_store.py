@@ -26,7 +26,7 @@ _MOST_TRIES = 100
 class SegmentRecord:
     """What is known of a segment: its frames, how far its packets are reordered, what was damaged or lost.
 
-    `course`: what is in a `vidseg.media.picture_changes.Course`.
+    `course`: what is in a `vidseg.media.picture_changes.PictureChanges`.
 
     `last`: the clip ends with it, at `video_end` in seconds of the source's clock; `header`:
     checksum of what the encoder puts into the container's header, which all segments must share;

@@ -1,4 +1,4 @@
-"""A path and a span → frames, each with its exact time; damage is tolerated, counted and never hidden."""
+"""Decoding of a source's video into frames, with exact times and damage counted."""
 
 import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -12,37 +12,22 @@ from av.codec.context import Flags
 from av.codec.hwaccel import hwdevices_available
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from vidseg.errors import InputError, SettingsError
-from vidseg.frames.frame import Frame, Shape
-from vidseg.frames.geometry import Box
-from vidseg.frames.letterbox import boxed, cut_out
+from vidseg.frames.frame import Frame
 from vidseg.media.deinterlace import deinterlaced
-from vidseg.media.ffmpeg import (
-    Packet,
-    clock_jumps,
-    colour_of,
-    demuxed,
-    limit_pixels,
-    open_source,
-    planes_of,
-    reason,
-    recoloured,
-    to_working,
-    working_format,
-)
+from vidseg.media.expected_pictures import ExpectedByTime, ExpectedInOrder, ExpectedPictures
+from vidseg.media.ffmpeg import Packet, clock_jumps, demuxed, limit_pixels, open_source, reason
 from vidseg.media.file_length import is_indexed, listed_behind
-from vidseg.media.frame_clock import Clock, has_decoding_times_only, usual_step
+from vidseg.media.frame_clock import FrameClock, has_decoding_times_only, usual_step
+from vidseg.media.frame_maker import DecodedPicture, FrameMaker
 from vidseg.media.image_packets import picture_packets
 from vidseg.media.late_streams import count_unlisted
-from vidseg.media.packet_account import ByTime, InOrder, Promised
 from vidseg.media.pixel_aspect import PixelShapes
-from vidseg.media.side_data import Decoder, Dress, alpha_decoder, captions_of
-from vidseg.media.timestamps import Joints, from_near
-from vidseg.media.track_header import TrackHeader, header_of
-from vidseg.media.trim import Lasting, within
+from vidseg.media.side_data import Decoder, PictureFilter, alpha_decoder
+from vidseg.media.timestamps import ContinuousClock, from_near
+from vidseg.media.trim import within
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import MOST_PIXELS
 
@@ -120,22 +105,22 @@ def decode(
     span: Span,
     damage: Damage,
     hwaccel: str | None = None,
-    dress: Dress | None = None,
+    picture_filter: PictureFilter | None = None,
     *,
     settle: bool = False,
 ) -> Iterator[Frame]:
     """Yield the frames of `info.path` whose presentation time lies in `span`, in order.
 
     Frames are in the working format nearest to the source's (see
-    `vidseg.media.ffmpeg.working_format`), in coded orientation, with strictly increasing `pts` in
+    `vidseg.media.frame_conversion.working_format`), in coded orientation, with strictly increasing `pts` in
     `info.time_base`. Interlaced pictures are deinterlaced by bwdif, one frame for one frame. All
     have the size and shape of `info`, or with `settle` those of the first frame in the span; where
     these change on the way, see `vidseg.frames.letterbox`. `hwaccel` decodes in hardware (see
-    `hardware_trouble`). `dress` gets each picture, with its alpha if any, and returns what is shown
-    of it. Adds to `damage`. Raises `InputError` where the file can't be opened, or nothing in it
-    decodes any more.
+    `hardware_trouble`). `picture_filter` gets each picture, with its alpha if any, and returns what
+    is shown of it. Adds to `damage`. Raises `InputError` where the file can't be opened, or nothing
+    in it decodes any more.
     """
-    maker = _Maker(info, dress, settle=settle)
+    maker = FrameMaker(info, picture_filter, settle=settle)
     with closing(_decoded(info, span, damage, hwaccel, maker, sought=True)) as pictures:
         step, sharp = usual_step(info), span.sharp
         for picture in within(
@@ -151,22 +136,22 @@ def _decoded(
     span: Span,
     damage: Damage,
     hwaccel: str | None,
-    maker: "_Maker",
+    maker: FrameMaker,
     *,
     sought: bool,
-) -> Generator["_Picture", None, None]:
+) -> Generator[DecodedPicture, None, None]:
     """Yield pictures from before the span on, or, unless `sought`, from the beginning on."""
     entered = span if sought else Span()
     with _opened(info, hwaccel) as (container, stream):
         maker.look_at(stream)
         seek_to = _seek(container, stream, entered)
         packets = _entered(container, stream, info, entered, damage)
-        promised = _promised(info)
+        expected = _expected(info)
         damage.losing = lambda: [
-            t for each in promised.lost() if span.holds(t := each * info.time_base)
+            t for each in expected.lost() if span.holds(t := each * info.time_base)
         ]
         decoder = alpha_decoder(stream, info.codec) if maker.wants_alpha else stream
-        timed = _timed(_pictures(packets, decoder, info, damage, promised), info, damage)
+        timed = _timed(_pictures(packets, decoder, info, damage, expected), info, damage)
         try:
             for picture in _lasting(timed, stream, info):
                 if seek_to is not None and span.start is not None and picture.time > span.start:
@@ -180,11 +165,11 @@ def _decoded(
     yield from _decoded(info, span, damage, hwaccel, maker, sought=False)
 
 
-def _promised(info: VideoInfo) -> Promised:
+def _expected(info: VideoInfo) -> ExpectedPictures:
     """Return a new account of what goes into the decoder and what comes out."""
     if has_decoding_times_only(info.container):
-        return InOrder(info.codec, round(info.start / info.time_base))
-    return ByTime(info.codec, -1 if info.container == _NUMBERED else None)
+        return ExpectedInOrder(info.codec, round(info.start / info.time_base))
+    return ExpectedByTime(info.codec, -1 if info.container == _NUMBERED else None)
 
 
 @contextmanager
@@ -245,13 +230,13 @@ def _packets(
     Where the container's clock may jump, their times are those of one clock that runs on.
     """
     errors, last = 0, None
-    joints = Joints() if clock_jumps(container) else None
+    clock = ContinuousClock() if clock_jumps(container) else None
     while errors < _MOST_ERRORS_IN_A_ROW:
         try:
-            for packet in demuxed(container, *([stream] if joints is None else [])):
+            for packet in demuxed(container, *([stream] if clock is None else [])):
                 errors = 0
-                if joints is not None:
-                    joints.move(packet)
+                if clock is not None:
+                    clock.move(packet)
                 if packet.stream_index == stream.index:
                     last = last if packet.dts is None else packet.dts
                     yield packet
@@ -269,7 +254,11 @@ def _packets(
 
 
 def _pictures(
-    packets: Iterable[Packet], stream: Decoder, info: VideoInfo, damage: Damage, promised: Promised
+    packets: Iterable[Packet],
+    stream: Decoder,
+    info: VideoInfo,
+    damage: Damage,
+    expected: ExpectedPictures,
 ) -> Iterator[VideoFrame]:
     """Yield decoded pictures; behind the last one it is known which were lost.
 
@@ -282,13 +271,13 @@ def _pictures(
     for packet in itertools.chain(packets, [None]):
         at_end = packet is None or packet.size == 0
         if packet is not None and not at_end:
-            promised.sent(packet)
+            expected.sent(packet)
         try:
             for picture in stream.decode(packet):
                 begun = begun or info.codec != "hevc" or not picture.is_corrupt
                 if begun:
                     failed = 0
-                    promised.came(picture)
+                    expected.came(picture)
                     yield picture
         except av.EOFError:  # it was flushed before
             continue
@@ -297,35 +286,37 @@ def _pictures(
             damage.packets += not at_end
             failed += not at_end
             if packet is not None:
-                promised.failed(packet)
-    if promised.left():
+                expected.failed(packet)
+    if expected.left():
         damage.packets -= failed  # they will fail again
-        yield from _left_behind(info, damage, promised)
+        yield from _left_behind(info, damage, expected)
     else:
         damage.packets += trouble_at_end
-    promised.give_up()
+    expected.give_up()
 
 
-def _left_behind(info: VideoInfo, damage: Damage, promised: Promised) -> Iterator[VideoFrame]:
+def _left_behind(
+    info: VideoInfo, damage: Damage, expected: ExpectedPictures
+) -> Iterator[VideoFrame]:
     """Yield the pictures that a decoder didn't give, from one that takes a packet at a time."""
-    near, place = Span(promised.left()[0] * info.time_base), 0
+    near, place = Span(expected.left()[0] * info.time_base), 0
     with _opened(info, None, threads=1) as (container, stream):
         _seek(container, stream, near)
         for packet in itertools.chain(_entered(container, stream, info, near, Damage()), [None]):
             try:
                 for picture in stream.decode(packet):
-                    if promised.awaits(picture, place):
-                        promised.came(picture)
+                    if expected.awaits(picture, place):
+                        expected.came(picture)
                         yield picture
                     place += 1
             except av.EOFError:
                 continue
             except av.FFmpegError:
-                damage.packets += packet is not None and promised.failed(packet)
+                damage.packets += packet is not None and expected.failed(packet)
 
 
 def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> Iterator[VideoFrame]:
-    clock = Clock(info)
+    clock = FrameClock(info)
     for picture in clock.timed(pictures):
         damage.corrupt_frames += picture.is_corrupt
         damage.made_up_times = clock.made_up
@@ -333,25 +324,16 @@ def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> I
         yield picture
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class _Picture(Lasting):
-    """A decoded picture, how wide its pixels are for their height, and whether it came in two fields."""
-
-    picture: VideoFrame
-    sample_aspect_ratio: Fraction
-    deinterlaced: bool
-
-
 def _lasting(
     pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo
-) -> Iterator[_Picture]:
+) -> Iterator[DecodedPicture]:
     """Yield pictures, progressive, with durations, each held back until the next one's time is known."""
     shapes = PixelShapes(stream)
-    held: _Picture | None = None
+    held: DecodedPicture | None = None
     step = usual_step(info)
     for picture, was_interlaced in deinterlaced(pictures):
         assert picture.pts is not None, "_timed gave it one"
-        new = _Picture(
+        new = DecodedPicture(
             pts=picture.pts,
             time_base=info.time_base,
             duration=picture.duration or 0,
@@ -365,53 +347,3 @@ def _lasting(
         held = new
     if held is not None:
         yield replace(held, duration=held.duration or step)
-
-
-class _Maker:
-    """Makes frames of pictures, all in the format, colours, size and shape of the first, or of `info`."""
-
-    def __init__(self, info: VideoInfo, dress: Dress | None, *, settle: bool) -> None:
-        self.wants_alpha = dress is not None and info.alpha
-        self._dress = dress
-        self._format = working_format(info.pix_fmt)
-        self._reformatter = VideoReformatter()
-        self._colour = info.frame_colour
-        self._shape = None if settle else info.shape
-        self._before: Shape | None = None
-
-    def look_at(self, stream: VideoStream) -> None:
-        """Learn what is told of the stream that pictures will come from."""
-        self._header = header_of(stream)
-        self._described = (stream.codec_context.width, stream.codec_context.height)
-
-    def frame(self, picture: _Picture) -> Frame:
-        """Return the frame that shows a picture."""
-        box = self._kept(picture.picture)
-        shape = Shape(box.width, box.height, picture.sample_aspect_ratio)
-        self._shape = self._shape or shape
-        made = picture.picture if self._dress is None else self._dress(picture.picture)
-        made = to_working(made, self._format, self._reformatter)
-        self._colour = self._colour or colour_of(made)
-        made = recoloured(made, self._colour, self._reformatter, self._shape.height)
-        frame = Frame(
-            planes=planes_of(made, self._format.dtype),
-            pts=picture.pts,
-            time_base=picture.time_base,
-            duration=picture.duration,
-            format=self._format,
-            colour=self._colour,
-            key=picture.picture.key_frame,
-            captions=captions_of(picture.picture),
-            shape=shape,
-            changed_from=self._before if self._before != shape else None,
-            deinterlaced=picture.deinterlaced,
-        )
-        self._before = shape
-        if (box.width, box.height) != (made.width, made.height):
-            frame = cut_out(frame, box)
-        return boxed(frame, self._shape)
-
-    def _kept(self, picture: VideoFrame) -> Box:
-        """Return what of a picture is to be shown: all, but for what the container crops of its size."""
-        size = picture.width, picture.height
-        return (self._header if size == self._described else TrackHeader()).kept(*size)

@@ -1,4 +1,4 @@
-"""Pictures held in two fields made progressive, one for one; all others stay what they are."""
+"""Deinterlacing (bwdif), one frame for one frame; progressive pictures pass."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator

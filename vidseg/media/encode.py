@@ -1,4 +1,4 @@
-"""Painted frames → packets of one video stream."""
+"""Encoding of painted frames into packets of one video stream."""
 
 import hashlib
 import os
@@ -16,20 +16,14 @@ from numpy.typing import NDArray
 
 from vidseg.errors import OutputError
 from vidseg.frames.colour import Colour
-from vidseg.frames.frame import Blank, PixelFormat, Plane, Planes, as_plane
+from vidseg.frames.frame import OutputBuffer, PixelFormat, Plane, Planes, as_plane
 from vidseg.frames.planes import scaled
 from vidseg.media import vp9_alpha
-from vidseg.media.codecs import CODECS, Plan
-from vidseg.media.ffmpeg import (
-    Packet,
-    av_errors,
-    new_frame,
-    planes_of,
-    reason,
-    sws_matrix,
-    tag_colour,
-)
-from vidseg.media.image_formats import PicturePlan, samples_of
+from vidseg.media.codecs import CODECS
+from vidseg.media.encode_plan import EncodePlan
+from vidseg.media.ffmpeg import Packet, av_errors, reason
+from vidseg.media.frame_conversion import new_frame, planes_of, sws_matrix, tag_colour
+from vidseg.media.image_formats import ImagePlan, samples_of
 from vidseg.media.side_data import captioned
 from vidseg.media.video_info import VideoInfo
 
@@ -52,7 +46,7 @@ class Encoder:
     def __init__(
         self,
         container: OutputContainer,
-        chosen: Plan,
+        chosen: EncodePlan,
         info: VideoInfo,
         layout: PixelFormat,
         colour: Colour,
@@ -64,10 +58,12 @@ class Encoder:
         self.coded_size = _coded_size(self.size, chosen)
         self.notes = self._size_notes()
         self._reformatter = VideoReformatter()
-        self._captioner = VideoReformatter()  # of its own: blanks may be made in another thread
+        self._captioner = VideoReformatter()  # of its own: buffers may be made in another thread
         self._frames = self._packets = 0
-        self._beside = vp9_alpha.AlphaBeside(*self.coded_size) if chosen.alpha_beside else None
-        self._format = "yuv420p" if chosen.alpha_beside else chosen.pix_fmt
+        self._beside = (
+            vp9_alpha.Vp9AlphaEncoder(*self.coded_size) if chosen.separate_alpha else None
+        )
+        self._format = "yuv420p" if chosen.separate_alpha else chosen.pix_fmt
         if chosen.name == "svt-av1":
             os.environ.setdefault(
                 "SVT_LOG", "1"
@@ -86,7 +82,7 @@ class Encoder:
         context.flags |= Flags.frame_duration
         self._coded_colour = _coded_colour(colour, chosen.pix_fmt)
         tag_colour(context, self._coded_colour)
-        if chosen.alpha_beside:
+        if chosen.separate_alpha:
             stream.metadata.update(vp9_alpha.TAG)
         if chosen.tag is not None:
             context.codec_tag = chosen.tag
@@ -114,7 +110,7 @@ class Encoder:
         """A checksum of what the open codec has for the container's header."""
         return hashlib.sha256(self.stream.codec_context.extradata or b"").hexdigest()
 
-    def blank(self, captions: object = None) -> Blank:
+    def new_buffer(self, captions: object = None) -> OutputBuffer:
         """Return a fresh frame of `layout` to paint on, with the `captions` of a `Frame` where it has any."""
         frame, planes = self._fresh(captions)
         width, height = self.size
@@ -123,9 +119,9 @@ class Encoder:
             for i, plane in enumerate(planes)
         )
         if _alpha_place(self.plan.pix_fmt) is None:
-            return Blank(views, frame)
+            return OutputBuffer(views, frame)
         alpha = as_plane(np.zeros(self.coded_size[::-1], self.layout.dtype))
-        return Blank((*views, _corner(alpha, width, height)), frame, alpha)
+        return OutputBuffer((*views, _corner(alpha, width, height)), frame, alpha)
 
     def _fresh(self, captions: object) -> tuple[VideoFrame, Planes]:
         if not (self.plan.captions and isinstance(captions, VideoFrame)):
@@ -133,20 +129,22 @@ class Encoder:
         frame = captioned(captions, *self.coded_size, self.layout.name, self._captioner)
         return frame, planes_of(frame, self.layout.dtype)
 
-    def encode(self, blank: Blank, pts: int, duration: int, time_base: Fraction) -> list[Packet]:
-        """Encode a painted `blank`, shown from `pts` for `duration` `time_base` units."""
-        frame = blank.owner
-        assert isinstance(frame, VideoFrame), "an encoder encodes its own blanks"
+    def encode(
+        self, buffer: OutputBuffer, pts: int, duration: int, time_base: Fraction
+    ) -> list[Packet]:
+        """Encode a painted buffer, shown from `pts` for `duration` `time_base` units."""
+        frame = buffer.owner
+        assert isinstance(frame, VideoFrame), "an encoder encodes its own buffers"
         tag_colour(frame, self.colour)
-        self._pad(frame, blank.alpha)
+        self._pad(frame, buffer.alpha)
         if self.plan.pix_fmt.startswith("gray"):
             frame = self._grey(frame)
         elif self._format in _RGB:
             frame = self._rgb(frame)
         elif frame.format.name != self._format:
             frame = self._converted(frame)
-        if blank.alpha is not None:
-            self._write_alpha(blank.alpha, frame)
+        if buffer.alpha is not None:
+            self._write_alpha(buffer.alpha, frame)
         frame.pts, frame.time_base, frame.duration = pts, time_base, duration
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
             self._frames += 1
@@ -219,7 +217,7 @@ class Encoder:
         swscale is one or two code values of 255 off here, and says white in 16 bits as 65280.
         """
         new = VideoFrame(*self.coded_size, self._format)
-        plan = PicturePlan("", "rgb24" if _depth(self._format) == 8 else "rgb48")
+        plan = ImagePlan("", "rgb24" if _depth(self._format) == 8 else "rgb48")
         planes = planes_of(frame, self.layout.dtype)
         channels = self._channels(new, len(new.format.components))
         first = _RGB[self._format]
@@ -281,7 +279,7 @@ def _coded_colour(colour: Colour, pix_fmt: str) -> Colour:
     return colour
 
 
-def _coded_size(size: tuple[int, int], chosen: Plan) -> tuple[int, int]:
+def _coded_size(size: tuple[int, int], chosen: EncodePlan) -> tuple[int, int]:
     """Return the size to encode at: H.264, HEVC and AV1 need even sides where chroma is halved."""
     if chosen.name in ("vp9", "ffv1", "prores", "dnxhd", "qtrle", "png"):
         return size

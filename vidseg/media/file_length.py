@@ -1,4 +1,4 @@
-"""How long a file says it is: sizes of its parts and an index, against what there is. Reads heads only."""
+"""Truncation check: a file's length by its headers, against what there is."""
 
 import os
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Pictures with transparency, laid on black: what players show who have nothing beneath."""
+"""Compositing of pictures with alpha over black, as players show them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Plane
-from vidseg.media.ffmpeg import colour_of, new_frame, planes_of, sws_matrix, tag_colour
+from vidseg.media.frame_conversion import colour_of, new_frame, planes_of, sws_matrix, tag_colour
 from vidseg.media.linear_light import is_linear
 from vidseg.media.side_data import has_alpha
 

@@ -1,4 +1,4 @@
-"""Times of pictures: what a container tells, made strictly increasing; made up where it tells nothing."""
+"""Presentation times of decoded pictures, made strictly increasing."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -24,7 +24,7 @@ def usual_step(info: VideoInfo) -> int:
     return max(1, round(1 / (info.average_rate or Fraction(25)) / info.time_base))
 
 
-class Clock:
+class FrameClock:
     """Gives every picture a time, strictly increasing, in the stream's time base.
 
     Trusts presentation times while they rise. Containers that only know decoding times (AVI, raw

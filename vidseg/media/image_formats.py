@@ -1,4 +1,4 @@
-"""What picture files hold: painted planes as samples of the format that was chosen for them."""
+"""Sample formats of picture files: plan, and conversion of planes to samples."""
 
 import re
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
-class PicturePlan:
+class ImagePlan:
     """How pictures will be written: the format's name, and what their samples are (as FFmpeg names it)."""
 
     name: str
@@ -52,9 +52,9 @@ class PicturePlan:
         return 16 if re.search("16|48|64", self.pix_fmt) else 8
 
 
-def plan_pictures(
+def plan_images(
     settings: EncodeSettings, suffix: str, content: Content, source_bits: int
-) -> PicturePlan:
+) -> ImagePlan:
     """Choose how pictures are written whose names end in `suffix`.
 
     By default 8 bits per sample, 16 where the source has more than 8 and the format can. Raises
@@ -81,11 +81,11 @@ def plan_pictures(
                 f"{suffix} pictures of this kind don't take --pix-fmt {settings.pix_fmt}; "
                 f"they take {' or '.join(kinds)}"
             )
-    return PicturePlan(name, wanted)
+    return ImagePlan(name, wanted)
 
 
 def samples_of(
-    planes: Planes, layout: PixelFormat, colour: Colour, plan: PicturePlan, *, grey: bool
+    planes: Planes, layout: PixelFormat, colour: Colour, plan: ImagePlan, *, grey: bool
 ) -> Samples:
     """Return the samples of painted planes: Y, U, V in `layout` and `colour`, the fourth, if any, alpha."""
     peak = (1 << plan.bits) - 1

@@ -1,4 +1,4 @@
-"""Numbered pictures → packets, one for each, read file by file."""
+"""Packets of numbered pictures, one a file."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Sequences of pictures: names such as ``frames/%05d.png``, and the numbers that are there."""
+"""Image sequences: patterns such as ``frames/%05d.png``, and the numbers there."""
 
 import itertools
 import re

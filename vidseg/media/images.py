@@ -37,7 +37,7 @@ _LAYOUT_TAGS = frozenset(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Flat:
+class FlattenedImage:
     """A picture on black: uint8 [h, w, 3] in sRGB, and whether it is `transparent` in places."""
 
     rgb: NDArray[np.uint8]
@@ -53,13 +53,13 @@ def read_picture(
     `read_opacity`. Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an
     animated WebP, a TIFF of 32 bits, or of more than `most` pixels.
     """
-    flat = read_flat(path, kind, most, straight=straight)
+    flat = read_flattened(path, kind, most, straight=straight)
     return None if flat is None else flat.rgb
 
 
-def read_flat(
+def read_flattened(
     path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS, *, straight: bool = False
-) -> Flat | None:
+) -> FlattenedImage | None:
     """Return what `read_picture` does, and whether the picture is transparent anywhere."""
     check_source(path, kind)
     try:
@@ -92,12 +92,14 @@ def _of_any_size() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = before
 
 
-def _srgb(image: Image.Image, *, straight: bool) -> Flat:
+def _srgb(image: Image.Image, *, straight: bool) -> FlattenedImage:
     transparent = False
     profile = image.info.get("icc_profile")
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):  # also PGM's 16 bits, which Pillow gives as 32
-        return Flat(np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2))
+        return FlattenedImage(
+            np.repeat((np.asarray(upright) >> 8).astype(np.uint8)[..., None], 3, axis=2)
+        )
     if _has_alpha(upright):
         upright = upright.convert("RGBA")
         transparent = upright.getchannel("A").getextrema() != (255, 255)
@@ -107,7 +109,7 @@ def _srgb(image: Image.Image, *, straight: bool) -> Flat:
         upright = upright.convert("RGB")
     if profile and upright.mode in ("RGB", "CMYK"):
         upright = _by_profile(upright, profile)
-    return Flat(np.asarray(upright.convert("RGB")), transparent)
+    return FlattenedImage(np.asarray(upright.convert("RGB")), transparent)
 
 
 def _has_alpha(image: Image.Image) -> bool:

@@ -1,4 +1,4 @@
-"""Streams that begin late in a file, which is looked at further until it is known what they are."""
+"""Opening of containers whose streams begin late, with longer probing."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -30,11 +30,11 @@ def open_described(
     its size, rate and channels, which a container of another kind is told first of all.
     """
     container = open_source(path, kind, rate=rate, unseen=unseen)
-    for look in _FURTHER:
+    for options in _FURTHER:
         if lists_streams(container.format.name) or all(map(is_described, container.streams)):
             break
         container.close()
-        container = open_source(path, kind, rate=rate, unseen=unseen, look=look)
+        container = open_source(path, kind, rate=rate, unseen=unseen, probe_options=options)
     return container
 
 

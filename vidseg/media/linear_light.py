@@ -1,4 +1,4 @@
-"""Pictures of linear light in floats (OpenEXR, Radiance, PFM) as a display of sRGB shows them. Pure."""
+"""Linear-light pictures (OpenEXR, Radiance, PFM) converted to sRGB. Pure."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What is said of pictures that are lost: how many, and where. Pure."""
+"""Notes on lost pictures: how many, and where. Pure."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -10,7 +10,9 @@ from vidseg.media.video_info import VideoInfo
 _MOST_SHOWN = 5
 
 
-def told(info: VideoInfo, lost: Sequence[Fraction], unread: int, missing_bytes: int) -> str | None:
+def loss_note(
+    info: VideoInfo, lost: Sequence[Fraction], unread: int, missing_bytes: int
+) -> str | None:
     """Return the sentence on what of a source is lost, `None` where nothing is.
 
     `lost`: when pictures should have been shown, in seconds of the source's clock, rising;

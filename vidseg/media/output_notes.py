@@ -1,7 +1,8 @@
-"""What an output gives up of its source, and where it won't play: notes for whoever asked for it."""
+"""Notes on what an output loses of its source, and where it won't play."""
 
 from vidseg.frames.hdr import is_hdr
-from vidseg.media.codecs import CODECS, Codec, Plan, formats_of, sample_bits
+from vidseg.media.codecs import CODECS, Codec, formats_of, sample_bits
+from vidseg.media.encode_plan import EncodePlan
 from vidseg.media.linear_light import is_linear
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import Content, EncodeSettings
@@ -25,7 +26,7 @@ _STANDARDS = {
 
 
 def caveats(
-    chosen: Plan, info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content
+    chosen: EncodePlan, info: VideoInfo, settings: EncodeSettings, suffix: str, content: Content
 ) -> list[str]:
     """Return notes on a video that is written as `chosen` to a name ending in `suffix`.
 
@@ -68,7 +69,7 @@ def lost_captions(count: int, codec: str, *, kept: bool, content: Content) -> li
     return [f"the closed captions in {count} pictures are dropped: {codec} holds none{way_out}"]
 
 
-def _shallow(chosen: Plan, info: VideoInfo, suffix: str, content: Content) -> str:
+def _shallow(chosen: EncodePlan, info: VideoInfo, suffix: str, content: Content) -> str:
     """Return a note where samples lose bits, with what would keep more, else nothing."""
     bits, kept = sample_bits(info.pix_fmt), sample_bits(chosen.pix_fmt)
     if kept >= min(bits, _MOST_BITS):
@@ -97,7 +98,7 @@ def _most(codec: Codec, content: Content) -> int:
     return max(map(sample_bits, formats_of(codec, content)), default=0)
 
 
-def _seldom_played(chosen: Plan) -> str:
+def _seldom_played(chosen: EncodePlan) -> str:
     """Return a note where only some players decode such a profile of the codec, else nothing."""
     standard = _STANDARDS.get(chosen.name.partition("-")[0])
     if standard is None:

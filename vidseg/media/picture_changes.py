@@ -1,4 +1,4 @@
-"""What is done to a clip's pictures on the way, where they change: counted, and told once."""
+"""Record of changes of a clip's size, shape and scan type, for the notes of a run."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from vidseg.media.video_info import VideoInfo
 
 
 @dataclass(slots=True)
-class Course:
+class PictureChanges:
     """How many pictures were deinterlaced, how often their shape changed, and the first change in words."""
 
     deinterlaced: int = 0
@@ -42,10 +42,10 @@ class Course:
         return notes
 
 
-def joined(parts: Iterable[dict[str, Any]]) -> Course:
-    """Return what was done in several parts, in order, each as a dictionary of a `Course`."""
-    whole = Course()
-    for part in (Course(**each) for each in parts):
+def joined(parts: Iterable[dict[str, Any]]) -> PictureChanges:
+    """Return what was done in several parts, in order, each a dictionary of `PictureChanges`."""
+    whole = PictureChanges()
+    for part in (PictureChanges(**each) for each in parts):
         whole.deinterlaced += part.deinterlaced
         whole.changes += part.changes
         whole.first_change = whole.first_change or part.first_change

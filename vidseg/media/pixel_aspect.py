@@ -1,4 +1,4 @@
-"""How wide the pixels of each picture are for their height, where that changes on the way."""
+"""Pixel aspect ratio of each picture, where it changes within a stream."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""A path → what is known of the source, before any of it is rendered."""
+"""Probing of a video file: size, colour, clock, orientation and streams."""
 
 import itertools
 from contextlib import suppress
@@ -12,22 +12,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vidseg.errors import InputError, VidsegError
-from vidseg.media.ffmpeg import (
-    MICROSECOND,
-    check_pixels,
-    clock_jumps,
-    colour_of,
-    demuxed,
-    limit_pixels,
-)
+from vidseg.media.ffmpeg import MICROSECOND, check_pixels, clock_jumps, demuxed, limit_pixels
+from vidseg.media.frame_conversion import colour_of
 from vidseg.media.late_streams import open_described
 from vidseg.media.linear_light import DEEP_TIFF, is_linear
 from vidseg.media.side_data import (
-    alpha_is_beside,
     content_light_level,
     display_matrix,
     dynamic_hdr,
     has_alpha,
+    has_separate_alpha,
     mastering_display,
     orientation_of,
 )
@@ -40,7 +34,7 @@ _SUSPICIOUS_RATE = 1000
 _PACKETS_FOR_A_RATE = 60
 
 
-def probe(
+def probe_video(
     path: Path,
     kind: type[VidsegError] = InputError,
     *,
@@ -147,7 +141,7 @@ def _describe(
         chapters=len(container.chapters()),
         interlaced=first.interlaced_frame or context.field_order not in (0, 1),
         free_clock=clock_jumps(container),
-        alpha=has_alpha(first.format) or alpha_is_beside(stream),
+        alpha=has_alpha(first.format) or has_separate_alpha(stream),
         chroma_location=header.chroma_location,
     )
 

@@ -1,4 +1,4 @@
-"""What frames carry beside their picture: turns, alpha, closed captions, HDR's metadata."""
+"""Side data of frames: display matrix, alpha, closed captions, HDR metadata."""
 
 import re
 import struct
@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from vidseg.frames.geometry import Orientation
 
 Decoder: TypeAlias = VideoStream | VideoCodecContext
-Dress: TypeAlias = Callable[[VideoFrame], VideoFrame]
+PictureFilter: TypeAlias = Callable[[VideoFrame], VideoFrame]
 
 _TINY = 16
 """Side in pixels of the pictures that carry captions."""
@@ -134,7 +134,7 @@ def has_alpha(layout: VideoFormat) -> bool:
     return layout.has_palette or any(part.is_alpha for part in layout.components)
 
 
-def alpha_is_beside(stream: VideoStream) -> bool:
+def has_separate_alpha(stream: VideoStream) -> bool:
     """Whether a stream says that its packets carry alpha beside the picture, as WebM's do."""
     return any(
         name.lower() == "alpha_mode" and said == "1" for name, said in stream.metadata.items()

@@ -1,4 +1,4 @@
-"""Where frames come from: a video, a numbered sequence of pictures, or one photo."""
+"""Sources of frames: a video, an image sequence, or one photo."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,7 +15,7 @@ from vidseg.frames.frame import WORKING_FORMATS, Frame, as_plane
 from vidseg.frames.geometry import Orientation
 from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.image_sequence import is_numbered, sequence_near
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import MOST_PIXELS
 
@@ -30,7 +30,7 @@ _BAND_ROWS = 256
 """Rows that are converted at a time: a photo's worth of floats is a gigabyte."""
 
 
-def look(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> VideoInfo:
+def probe(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> VideoInfo:
     """Return what is known of a source; `rate` is the frames per second of a sequence of pictures.
 
     Raises `InputError` where it can't be read, is of more than `most` pixels, or a rate is missing
@@ -44,7 +44,7 @@ def look(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> V
         picture = read_picture(path, InputError, most)
         if picture is not None:
             return _photo_info(path, *picture.shape[1::-1])
-    return probe(path, rate=rate, most=most)
+    return probe_video(path, rate=rate, most=most)
 
 
 def _instead(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Where a recording's clock jumps, as where two were joined into one file: one clock that runs on. Pure."""
+"""Timestamps made continuous across discontinuities of a container's clock. Pure."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -12,7 +12,7 @@ _AHEAD_S = Fraction(10)
 _MOST_PACKETS_HELD = 5000
 
 
-class Joints:
+class ContinuousClock:
     """Moves packets, all of a file's in file order, so that time runs on where the clock was set anew.
 
     Transport streams, program streams and Ogg may jump: a recorder restarts, files are joined end

@@ -1,4 +1,4 @@
-"""Frames → those of a stretch of the clock, the one that is on screen where it begins among them. Pure."""
+"""Trimming of frames to a time range, with the one on screen where it begins. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Lasting:
+class TimedPicture:
     """What is shown from `pts` on, for `duration` ticks of `time_base` seconds."""
 
     pts: int
@@ -20,7 +20,7 @@ class Lasting:
         return self.pts * self.time_base
 
 
-Shown = TypeVar("Shown", bound=Lasting)
+Shown = TypeVar("Shown", bound=TimedPicture)
 
 
 def within(

@@ -1,4 +1,4 @@
-"""Drawings, documents and raw photos: files that other programs have to make pictures of. Pure."""
+"""File types to be exported first: drawings, documents, raw photos. Pure."""
 
 from pathlib import Path
 

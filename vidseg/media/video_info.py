@@ -1,4 +1,4 @@
-"""What is known of a source before it is decoded: its size, clock, colours and streams. Pure values."""
+"""What probing tells of a source: size, clock, colours, streams. Pure values."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction

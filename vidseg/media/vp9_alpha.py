@@ -15,7 +15,8 @@ from av.video.codeccontext import VideoCodecContext
 from vidseg.errors import OutputError
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Plane
-from vidseg.media.ffmpeg import Packet, attach_data, av_errors, new_frame, tag_colour
+from vidseg.media.ffmpeg import Packet, attach_data, av_errors
+from vidseg.media.frame_conversion import new_frame, tag_colour
 
 TAG = {"alpha_mode": "1"}
 """What says that a stream's packets carry alpha."""
@@ -33,7 +34,7 @@ _ADDITION = (1).to_bytes(8, "big")
 """Which addition to a block alpha is (WebM's VP8 alpha side stream, 2012), before its bytes."""
 
 
-class AlphaBeside:
+class Vp9AlphaEncoder:
     """Takes the alpha of every frame, and puts it on the packet in which the frame's colours come.
 
     A key frame of the alpha stands on every key frame of the colours, so that a player can begin

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from vidseg.errors import worded
 from vidseg.media.ffmpeg import library_versions
 from vidseg.media.file_length import missing_bytes
-from vidseg.media.lost_pictures import told
-from vidseg.media.mux import Cut
+from vidseg.media.lost_pictures import loss_note
+from vidseg.media.mux import KeptRange
 from vidseg.media.video_info import StreamInfo, VideoInfo
 from vidseg.rendering.clip_start import Opening, missing_s
 from vidseg.rendering.run import Run
@@ -102,14 +102,16 @@ def _write_timeline(run: Run, opening: Opening, frames: int) -> None:
     timeline.write(run.settings, run.info, kept, frames)
 
 
-def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: Cut) -> None:
+def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange) -> None:
     """Add to a report what was read, copied, left out and lost."""
     info, damage, sink = run.info, run.damage, sinks[0]
-    fates = dict(sink.fates)
+    stream_outcomes = dict(sink.stream_outcomes)
     report.frames_in = report.frames_out
     report.start_s = float(cut.origin)
     report.end_s = float(damage.video_end or 0)
-    report.streams = [{**_plain(s), "fate": fates.get(s.index, "rendered")} for s in info.streams]
+    report.streams = [
+        {**_plain(s), "fate": stream_outcomes.get(s.index, "rendered")} for s in info.streams
+    ]
     report.notes += run.changes.notes(info)
     report.notes += [worded(note) for each in sinks for note in each.notes]
     if damage.late_streams:
@@ -121,12 +123,14 @@ def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: Cut) -> N
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
         "lost_frames": len(lost) + damage.unread,
-        "missing_s": float(missing_s(info, run.span, damage, sink.fates, sink.copied_end)),
+        "missing_s": float(
+            missing_s(info, run.span, damage, sink.stream_outcomes, sink.copied_end)
+        ),
         "missing_bytes": short,
         "late_streams": damage.late_streams,
         "missing_sound_s": float(sink.missing_sound_s),
     }
-    if note := told(info, lost, damage.unread, short):
+    if note := loss_note(info, lost, damage.unread, short):
         report.notes.append(note)
 
 

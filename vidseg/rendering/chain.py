@@ -23,7 +23,7 @@ from vidseg.rendering.clip_start import Opening, opened
 from vidseg.rendering.run import Run, Say
 from vidseg.rendering.sinks import Sink
 from vidseg.settings import RenderSettings
-from vidseg.system.threads import Begun, leaving, one_thread_each, prefetch
+from vidseg.system.threads import BackgroundCall, leaving, one_thread_each, prefetch
 from vidseg.system.timing import Stopwatch
 
 _FRAMES_AHEAD = 1
@@ -143,12 +143,14 @@ def _too_early(_: str) -> None:
     raise _TooEarlyError
 
 
-def _network(settings: RenderSettings) -> Begun[Segmenter]:
+def _network(settings: RenderSettings) -> BackgroundCall[Segmenter]:
     """Return the opening of the network, which takes place beside that of all else."""
-    return Begun(lambda: open_segmenter(settings.model, say=_too_early), name="network")
+    return BackgroundCall(lambda: open_segmenter(settings.model, say=_too_early), name="network")
 
 
-def _opened_network(begun: Begun[Segmenter], settings: RenderSettings, say: Say) -> Segmenter:
+def _opened_network(
+    begun: BackgroundCall[Segmenter], settings: RenderSettings, say: Say
+) -> Segmenter:
     try:
         return begun.result()
     except (_TooEarlyError, VidsegError):  # done, or told, in its turn

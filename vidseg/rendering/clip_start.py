@@ -10,7 +10,7 @@ from vidseg.errors import InputError
 from vidseg.frames.frame import Frame
 from vidseg.media.decode import Damage, Span
 from vidseg.media.file_length import is_indexed
-from vidseg.media.mux import Cut
+from vidseg.media.mux import KeptRange
 from vidseg.media.source import frames_of
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import RenderSettings
@@ -29,7 +29,7 @@ class Opening:
     """
 
     first: Frame
-    cut: Cut
+    cut: KeptRange
     info: VideoInfo
 
 
@@ -91,12 +91,13 @@ def missing_s(
     info: VideoInfo,
     span: Span,
     damage: Damage,
-    fates: Sequence[tuple[int, str]],
+    stream_outcomes: Sequence[tuple[int, str]],
     copied_end: Fraction,
 ) -> Fraction:
     """Return how many seconds the source ends before the end that its container claims.
 
-    `fates`: what became of its streams; `copied_end`: where those end that were copied, in seconds.
+    `stream_outcomes`: what became of its streams; `copied_end`: where those end that were copied,
+    in seconds.
 
     Where it claims one for the file as a whole, all streams have to be read to tell. An index tells
     better than the length of an MP4's track, which may or may not count what an edit list puts
@@ -107,7 +108,7 @@ def missing_s(
         return Fraction(0)
     ends = damage.video_end
     if info.duration_of_file:
-        read = {index for index, fate in fates if fate != "dropped"}
+        read = {index for index, fate in stream_outcomes if fate != "dropped"}
         if any(s.kind in ("audio", "subtitle") and s.index not in read for s in info.streams):
             return Fraction(0)
         ends = max(ends, copied_end)
@@ -124,7 +125,7 @@ def _between(settings: RenderSettings) -> str:
     )
 
 
-def _cut(info: VideoInfo, span: Span, first: Frame) -> Cut:
+def _cut(info: VideoInfo, span: Span, first: Frame) -> KeptRange:
     """Return the cut whose clock begins at the start asked for, on a tick of the video's time base.
 
     Where a frame begins within one frame of that instant, the clock begins with the frame, so that
@@ -132,7 +133,7 @@ def _cut(info: VideoInfo, span: Span, first: Frame) -> Cut:
     `Span`). Without a start asked for, it begins as a player's does.
     """
     if span.start is None:
-        return Cut(None, span.end, round(info.origin / first.time_base) * first.time_base)
+        return KeptRange(None, span.end, round(info.origin / first.time_base) * first.time_base)
     ticks = -(-span.start // first.time_base)
     origin = first.pts if first.pts - ticks <= first.duration else ticks
-    return Cut(origin * first.time_base, span.end, origin * first.time_base)
+    return KeptRange(origin * first.time_base, span.end, origin * first.time_base)

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from vidseg.errors import OutputError
 from vidseg.frames.colour import Colour
-from vidseg.frames.frame import Blank, Frame, PixelFormat, as_plane
+from vidseg.frames.frame import Frame, OutputBuffer, PixelFormat, as_plane
 from vidseg.frames.hdr import is_hdr
 from vidseg.media.ffmpeg import check_target, reason
-from vidseg.media.image_formats import Samples, plan_pictures, samples_of
+from vidseg.media.image_formats import Samples, plan_images, samples_of
 from vidseg.media.image_sequence import first_number, is_numbered, name_of, numbers
 from vidseg.media.images import is_deep, read_exif, read_opacity, srgb_profile, write_picture
-from vidseg.media.mux import Cut
+from vidseg.media.mux import KeptRange
 from vidseg.media.output_notes import linear_light, lost_captions
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import RenderSettings, Target
-from vidseg.system.signals import held_back
+from vidseg.system.signals import deferred_signals
 from vidseg.system.timing import Stopwatch
 
 
@@ -52,9 +52,7 @@ class PictureSink:
         photo: bool,
     ) -> None:
         path = target.path
-        self._plan = plan_pictures(
-            settings.encode, path.suffix.lower(), target.content, source_bits
-        )
+        self._plan = plan_images(settings.encode, path.suffix.lower(), target.content, source_bits)
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self._path, self._info, self._content = path, info, target.content
         self._overwrite = settings.overwrite
@@ -71,10 +69,10 @@ class PictureSink:
         self._folder = self._temporary_folder()
         sound = settings.encode.audio if target.sound else "none"
         self.notes = self._warnings() + (self._photo_warnings() if photo else [])
-        self.fates: list[tuple[int, str]] = []
+        self.stream_outcomes: list[tuple[int, str]] = []
         for stream in info.streams:
             if stream.index != info.video_index:
-                self.fates.append((stream.index, "dropped"))
+                self.stream_outcomes.append((stream.index, "dropped"))
                 if stream.kind == "audio" and sound != "none":
                     self.notes.append(
                         f"audio stream {stream.index} is dropped: pictures hold no sound"
@@ -91,7 +89,7 @@ class PictureSink:
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
+    def start(self, layout: PixelFormat, colour: Colour, cut: KeptRange, info: VideoInfo) -> None:
         """Get ready for frames in `layout` and `colour`, of the size that `info` tells."""
         self._layout, self._colour, self._info = layout, colour, info
         if (ratio := info.sample_aspect_ratio) != 1:
@@ -103,20 +101,20 @@ class PictureSink:
         by_number = self._info.container == "image2"
         self._first = first_number(Path(self._info.path), OutputError) if by_number else None
 
-    def blank(self, frame: Frame) -> Blank:
+    def new_buffer(self, frame: Frame) -> OutputBuffer:
         """Return fresh planes to paint `frame` on."""
         sizes = [
             self._layout.plane_size(index, self._info.width, self._info.height)
             for index in range(3)
         ]
         sizes += sizes[:1] if self._content == "cutout" else []
-        return Blank(tuple(as_plane(np.empty((h, w), self._layout.dtype)) for w, h in sizes))
+        return OutputBuffer(tuple(as_plane(np.empty((h, w), self._layout.dtype)) for w, h in sizes))
 
-    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
-        """Write what was painted on a `blank`."""
+    def write(self, frame: Frame, buffer: OutputBuffer, watch: Stopwatch) -> None:
+        """Write what was painted on a buffer."""
         since = time.perf_counter()
         grey = self._content == "matte"
-        samples = samples_of(blank.planes, self._layout, self._colour, self._plan, grey=grey)
+        samples = samples_of(buffer.planes, self._layout, self._colour, self._plan, grey=grey)
         if self._opacity is not None:
             samples = self._thinned(samples, self._opacity)
         upright = np.ascontiguousarray(self._info.orientation.upright(samples))
@@ -160,7 +158,7 @@ class PictureSink:
                 self._folder.rename(self._path.parent)
                 return
             self._check()
-            with held_back():
+            with deferred_signals():
                 self._put_in_place()
         except OSError as error:
             raise OutputError(f"{self._path}: can't be put in place: {reason(error)}") from error

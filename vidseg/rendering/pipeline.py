@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from vidseg.frames.frame import Blank, Frame
+from vidseg.frames.frame import Frame, OutputBuffer
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.mask import Mask
 from vidseg.matting.mask_source import Layer
-from vidseg.media.source import look
+from vidseg.media.source import probe
 from vidseg.networks.base import Segmenter
 from vidseg.rendering import file_checks
 from vidseg.rendering.account import check_beside, conclude, new_report
@@ -22,7 +22,7 @@ from vidseg.rendering.run import Progress, Run, Say, silent
 from vidseg.rendering.sinks import Sink, open_sink
 from vidseg.reports.run_report import Report
 from vidseg.settings import RenderSettings
-from vidseg.system.signals import held_back
+from vidseg.system.signals import deferred_signals
 from vidseg.system.threads import prefetch
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ def render_alike(
     """
     begun = time.perf_counter()
     file_checks.check(settings)
-    info = look(settings.source, settings.frame_rate, settings.max_pixels)
+    info = probe(settings.source, settings.frame_rate, settings.max_pixels)
     check_beside(settings, info)
     run = Run(settings, info, say, begun=begun)
     with ExitStack() as stack:
-        with held_back():
+        with deferred_signals():
             opened = (open_sink(target, settings, info) for target in settings.targets)
             sinks = [stack.enter_context(sink) for sink in opened]
         chain = open_chain(stack, run, sinks, segmenter)
@@ -112,14 +112,14 @@ def _quality(run: Run, chain: Chain) -> "Quality | None":
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """What waits to be written: `blanks`, one for each sink, and the `frame` they were painted for.
+    """What waits to be written: `buffers`, one a sink, and the `frame` they were painted for.
 
     Where it is measured, `layer` is what was painted, its alpha as it shows; else only the frame's
     times are kept, not its picture.
     """
 
     frame: Frame
-    blanks: list[Blank]
+    buffers: list[OutputBuffer]
     layer: Layer | None = None
 
 
@@ -141,22 +141,22 @@ def painted(
         for frame, mask in pairs:
             since = time.perf_counter()
             layer = Layer(frame, mask, chain.people.refine(frame, mask))
-            blanks = [sink.blank(frame) for sink in sinks]
-            planes = tuple(itertools.chain.from_iterable(blank.planes for blank in blanks))
+            buffers = [sink.new_buffer(frame) for sink in sinks]
+            planes = tuple(itertools.chain.from_iterable(buffer.planes for buffer in buffers))
             shown = chain.painter.paint(layer, planes)
             run.watch.add("paint", since)
-            yield _held(layer, shown, blanks, measured=measured)
+            yield _held(layer, shown, buffers, measured=measured)
 
     first = chain.opening.first
     ahead = _PAINTED_AHEAD if first.width * first.height < _LARGE else _LARGE_AHEAD
     return prefetch(paint(), ahead, name="painting")
 
 
-def _held(layer: Layer, shown: Alpha, blanks: list[Blank], *, measured: bool) -> Painted:
+def _held(layer: Layer, shown: Alpha, buffers: list[OutputBuffer], *, measured: bool) -> Painted:
     """Return what is kept of a painted frame until it is written."""
     if measured:
-        return Painted(layer.frame, blanks, replace(layer, alpha=shown))
-    return Painted(layer.frame.without_picture, blanks)
+        return Painted(layer.frame, buffers, replace(layer, alpha=shown))
+    return Painted(layer.frame.without_picture, buffers)
 
 
 def write_one(
@@ -165,7 +165,7 @@ def write_one(
     """Measure what was painted of a frame, and write it to every sink."""
     if quality is not None and one.layer is not None:
         since = time.perf_counter()
-        quality.note(one.layer.frame, one.layer.mask, one.layer.alpha, one.blanks[0].planes)
+        quality.note(one.layer.frame, one.layer.mask, one.layer.alpha, one.buffers[0].planes)
         run.watch.add("measure", since)
-    for sink, blank in zip(sinks, one.blanks, strict=True):
-        sink.write(one.frame, blank, run.watch)
+    for sink, buffer in zip(sinks, one.buffers, strict=True):
+        sink.write(one.frame, buffer, run.watch)

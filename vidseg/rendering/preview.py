@@ -15,7 +15,7 @@ from vidseg.frames.frame import Frame, as_plane
 from vidseg.matting.mask_source import Layer, TrackedSource
 from vidseg.media.decode import Damage, Span
 from vidseg.media.ffmpeg import av_errors, check_target
-from vidseg.media.source import frames_of, is_photo, look
+from vidseg.media.source import frames_of, is_photo, probe
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks import open_segmenter
 from vidseg.networks.base import Segmenter
@@ -56,7 +56,7 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
         )
     file_checks.check(settings)
     check_target(output, overwrite=settings.overwrite)
-    info = look(settings.source, settings.frame_rate, settings.max_pixels)
+    info = probe(settings.source, settings.frame_rate, settings.max_pixels)
     with ExitStack() as stack:
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(settings.model)))

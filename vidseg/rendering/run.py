@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from vidseg.media.decode import Damage, Span
-from vidseg.media.picture_changes import Course
+from vidseg.media.picture_changes import PictureChanges
 from vidseg.media.video_info import VideoInfo
 from vidseg.rendering.clip_start import player_span
 from vidseg.settings import RenderSettings
@@ -36,7 +36,7 @@ class Run:
     say: Say = silent
     watch: Stopwatch = field(default_factory=Stopwatch)
     damage: Damage = field(default_factory=Damage)
-    changes: Course = field(default_factory=Course)
+    changes: PictureChanges = field(default_factory=PictureChanges)
     begun: float = field(default_factory=time.perf_counter)
 
     @property

@@ -9,14 +9,15 @@ from typing import Protocol, Self
 
 from vidseg.errors import OutputError
 from vidseg.frames.colour import Colour
-from vidseg.frames.frame import Blank, Frame, PixelFormat
-from vidseg.media.codecs import plan, sample_bits
+from vidseg.frames.frame import Frame, OutputBuffer, PixelFormat
+from vidseg.media.codecs import sample_bits
 from vidseg.media.encode import Encoder
+from vidseg.media.encode_plan import plan
 from vidseg.media.ffmpeg import Packet
 from vidseg.media.image_formats import FORMATS
 from vidseg.media.image_sequence import is_numbered
 from vidseg.media.mux import FORMATS as CONTAINERS
-from vidseg.media.mux import Cut, Output
+from vidseg.media.mux import KeptRange, Output
 from vidseg.media.output_notes import caveats, lost_captions
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
@@ -27,17 +28,17 @@ from vidseg.system.timing import Stopwatch
 class Sink(Protocol):
     """One output being written, as a context manager; left without `finish`, nothing of it remains.
 
-    `notes` and `fates` (stream index, what became of it) are for the report; `copied_end` is the
-    end of the last copied packet in seconds of the source, `broken_reads` counts failed reads of
-    such packets, and `missing_sound_s` seconds of sound that were promised and are not in the
-    output. `full_range`: whether a matte uses all code values.
+    `notes` and `stream_outcomes` (stream index, what became of it) are for the report;
+    `copied_end` is the end of the last copied packet in seconds of the source, `broken_reads`
+    counts failed reads of such packets, and `missing_sound_s` seconds of sound that were promised
+    and are not in the output. `full_range`: whether a matte uses all code values.
     """
 
     codec: str
     pix_fmt: str
     full_range: bool
     notes: list[str]
-    fates: list[tuple[int, str]]
+    stream_outcomes: list[tuple[int, str]]
 
     @property
     def copied_end(self) -> Fraction:
@@ -60,17 +61,17 @@ class Sink(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
+    def start(self, layout: PixelFormat, colour: Colour, cut: KeptRange, info: VideoInfo) -> None:
         """Get ready for frames in `layout` and `colour`, of the size and shape that `info` tells.
 
         `cut` is what is kept of the source.
         """
 
-    def blank(self, frame: Frame) -> Blank:
+    def new_buffer(self, frame: Frame) -> OutputBuffer:
         """Return something fresh to paint `frame` on; may be called from a thread of its own."""
 
-    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
-        """Write what was painted on a `blank`, at the time of `frame`."""
+    def write(self, frame: Frame, buffer: OutputBuffer, watch: Stopwatch) -> None:
+        """Write what was painted on a buffer, at the time of `frame`."""
 
     def finish(self, end: Fraction | None = None) -> None:
         """Complete the output and give it its name.
@@ -124,7 +125,7 @@ class VideoSink:
         self._output = Output(
             target.path, info, audio, overwrite=settings.overwrite, scratch=scratch
         )
-        self.notes, self.fates = self._output.notes, self._output.fates
+        self.notes, self.stream_outcomes = self._output.notes, self._output.stream_outcomes
         self.notes += caveats(self._plan, info, settings.encode, suffix, target.content)
 
     def __enter__(self) -> Self:
@@ -153,7 +154,7 @@ class VideoSink:
         """How many seconds of sound the source promised that are not in the output."""
         return self._output.missing_sound_s
 
-    def start(self, layout: PixelFormat, colour: Colour, cut: Cut, info: VideoInfo) -> None:
+    def start(self, layout: PixelFormat, colour: Colour, cut: KeptRange, info: VideoInfo) -> None:
         """Open the encoder and write the file's header."""
         self._encoder = Encoder(self._output.container, self._plan, info, layout, colour)
         self._encoder.open()
@@ -161,16 +162,16 @@ class VideoSink:
         self._cut = cut
         self._output.start(self._encoder.stream, cut)
 
-    def blank(self, frame: Frame) -> Blank:
+    def new_buffer(self, frame: Frame) -> OutputBuffer:
         """Return something fresh to paint `frame` on."""
-        return self._encoder.blank(frame.captions)
+        return self._encoder.new_buffer(frame.captions)
 
-    def write(self, frame: Frame, blank: Blank, watch: Stopwatch) -> None:
-        """Encode what was painted on a `blank`, at the time of `frame`."""
+    def write(self, frame: Frame, buffer: OutputBuffer, watch: Stopwatch) -> None:
+        """Encode what was painted on a buffer, at the time of `frame`."""
         since = time.perf_counter()
         self.captioned += frame.captions is not None
         shift = round(self._cut.origin / frame.time_base)
-        packets = self._encoder.encode(blank, frame.pts - shift, frame.duration, frame.time_base)
+        packets = self._encoder.encode(buffer, frame.pts - shift, frame.duration, frame.time_base)
         since = watch.add("encode", since)
         self._output.write(packets)
         watch.add("mux", since)

@@ -18,7 +18,7 @@ from vidseg.media.decode import Span as Everything
 from vidseg.media.ffmpeg import check_target
 from vidseg.media.image_sequence import is_numbered, is_sequence, name_of, numbers
 from vidseg.media.images import read_picture
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import RenderSettings
@@ -83,7 +83,7 @@ def check(settings: RenderSettings, info: VideoInfo) -> None:
             )
         coloured = not background.exists() and named_colour(settings.background) is not None
         if not coloured and read_picture(background, BackgroundError) is None:
-            probe(background, BackgroundError)
+            probe_video(background, BackgroundError)
     check_target(path, overwrite=settings.overwrite)
     _otio(path)
     if path.suffix.lower() == ".fcpxml":
@@ -207,7 +207,7 @@ def _behind(background: str, length: Fraction) -> Iterator[Piece]:
 
 def _length(path: Path, wanted: Fraction) -> Fraction:
     """Return how long a background video lasts; exact where it is shorter than `wanted`."""
-    info = probe(path, BackgroundError)
+    info = probe_video(path, BackgroundError)
     if info.duration is not None and info.duration > wanted:
         return info.duration
     damage = Damage()

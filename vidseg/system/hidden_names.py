@@ -1,4 +1,4 @@
-"""Hidden names beside an output, which its file system takes even where the output's own is the longest."""
+"""Hidden file names beside an output, cut to what its file system takes."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Interrupts, kept from coming between the making of a file and the note of who removes it."""
+"""Deferred signals: interrupts that wait while a file is made and registered."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Let interrupts wait until the block is done; the first that came is raised then.
 
     For short blocks: what opens a file and hands it to the one who closes it, or renames several

@@ -60,7 +60,7 @@ def prefetch(
         worker.join(patience)
 
 
-class Begun(Generic[T]):
+class BackgroundCall(Generic[T]):
     """A call that runs in a thread while its caller does something else.
 
     As a context manager: with the end of the block the thread has ended too, whether or not anybody

@@ -12,10 +12,10 @@ from tests.helpers.edits import PAUSE, set_edits
 from tests.helpers.renders import rendered
 from vidseg.media import late_streams
 from vidseg.media.ffmpeg import Packet
-from vidseg.media.mux import Cut
+from vidseg.media.mux import KeptRange
 from vidseg.media.mux.streams import CopiedTrack
 from vidseg.media.mux.transcode import TranscodedAudio
-from vidseg.media.probe import probe
+from vidseg.media.probe import probe_video
 from vidseg.reports.run_report import Report
 from vidseg.settings import AudioMode, EncodeSettings
 
@@ -209,7 +209,7 @@ def test_a_picture_that_begins_late_is_described(tmp_path: Path) -> None:
     source = tmp_path / "in.ts"
     pts = [8 * 5 + n for n in range(10)]
     write_clip(source, pts=pts, time_base=Fraction(1, 5), rate=5, audio=[Audio(seconds=10)])
-    assert "96x64" in next(s.detail for s in probe(source).streams if s.kind == "video")
+    assert "96x64" in next(s.detail for s in probe_video(source).streams if s.kind == "video")
     assert sounded(source, tmp_path / "out.mp4").frames_out == 10
 
 
@@ -270,7 +270,7 @@ def test_sound_that_is_written_by_nobody_is_counted(
     source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio()])
     feed = CopiedTrack.feed
 
-    def losing(track: CopiedTrack, packet: Packet, cut: Cut) -> list[Packet]:
+    def losing(track: CopiedTrack, packet: Packet, cut: KeptRange) -> list[Packet]:
         return [] if packet.pts == 10 * 1024 else feed(track, packet, cut)
 
     monkeypatch.setattr(CopiedTrack, "feed", losing)
@@ -283,7 +283,7 @@ def test_sound_that_its_decoder_swallows_is_missing(
     source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio()])
     feed = TranscodedAudio.feed
 
-    def losing(track: TranscodedAudio, packet: Packet, cut: Cut) -> list[Packet]:
+    def losing(track: TranscodedAudio, packet: Packet, cut: KeptRange) -> list[Packet]:
         return [] if 10 * 1024 <= (packet.pts or 0) < 20 * 1024 else feed(track, packet, cut)
 
     monkeypatch.setattr(TranscodedAudio, "feed", losing)

@@ -1,15 +1,15 @@
 """The output container: the new video, and everything else the source had."""
 
-from vidseg.media.mux.kept_range import Cut
+from vidseg.media.mux.kept_range import KeptRange
 from vidseg.media.mux.output import FORMATS, Output, scratch_container
-from vidseg.media.mux.packet_file import ParcelWriter, account_of, last_words, read_packets
+from vidseg.media.mux.packet_file import PacketFileWriter, account_of, last_words, read_packets
 from vidseg.media.mux.reorder import reordering, retimed
 
 __all__ = [
     "FORMATS",
-    "Cut",
+    "KeptRange",
     "Output",
-    "ParcelWriter",
+    "PacketFileWriter",
     "account_of",
     "last_words",
     "read_packets",

@@ -1,4 +1,4 @@
-"""The stretch of a source that is kept, and how its packets come by the output's clock; pure."""
+"""The time range of a source that is kept, and the shift to the output's clock. Pure."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +11,7 @@ Times: TypeAlias = tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class KeptRange:
     """The stretch of the source that is kept, in seconds of its clock; `origin` becomes time 0."""
 
     start: Fraction | None
@@ -33,7 +33,7 @@ def times_of(packet: Packet) -> Times | None:
     return time * packet.time_base, (time + (packet.duration or 0)) * packet.time_base
 
 
-def move(packet: Packet, cut: Cut) -> None:
+def move(packet: Packet, cut: KeptRange) -> None:
     """Change a packet's times from the source's clock to the output's."""
     shift = round(cut.origin / packet.time_base)
     if packet.pts is not None:

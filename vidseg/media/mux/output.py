@@ -1,8 +1,6 @@
-"""One output file: written under a temporary name, whole or not at all."""
+"""The output container, written under a temporary name, whole or not at all."""
 
 import io
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -27,17 +25,17 @@ from vidseg.media.ffmpeg import (
     open_source,
 )
 from vidseg.media.late_streams import is_described, open_described
-from vidseg.media.mux.kept_range import Cut
-from vidseg.media.mux.packet_times import Places
-from vidseg.media.mux.stream_account import Account
+from vidseg.media.mux.kept_range import KeptRange
+from vidseg.media.mux.packet_times import TimestampFitter
+from vidseg.media.mux.stream_account import StreamAccount
 from vidseg.media.mux.stream_tags import copy_description
 from vidseg.media.mux.streams import CopiedCover, Dropped, Track, audio_track, subtitle_track, takes
 from vidseg.media.mux.timecode import moved_timecode
 from vidseg.media.mux.transcode import TranscodedAudio
-from vidseg.media.timestamps import Joints
+from vidseg.media.timestamps import ContinuousClock
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import AudioMode
-from vidseg.system import hidden_names
+from vidseg.system.files import StagedFile
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """File extension → FFmpeg's name of the container."""
@@ -68,7 +66,7 @@ class Output:
     ) -> None:
         self.target = target
         self.notes: list[str] = []
-        self.fates: list[tuple[int, str]] = []
+        self.stream_outcomes: list[tuple[int, str]] = []
         self.copied_end = Fraction(0)
         self.broken_reads = 0
         self.missing_sound_s = Fraction(0)
@@ -78,14 +76,14 @@ class Output:
         check_target(target, overwrite=overwrite)
         self.format = FORMATS[target.suffix.lower()]
         self._tracks: dict[int, Track] = {}
-        self._cut = Cut(None, None, Fraction(0))
+        self._cut = KeptRange(None, None, Fraction(0))
         self._source: InputContainer | None = None
         self._feed: Iterator[Packet] = iter(())
         self._fed_until: Fraction | None = None
-        self._joints: Joints | None = None
-        self._accounts: dict[int, Account] = {}
+        self._clock: ContinuousClock | None = None
+        self._accounts: dict[int, StreamAccount] = {}
         self._finished = False
-        self._temporary = self._temporary_name(scratch or target.parent)
+        self._staged = self._begun(scratch or target.parent)
         self.container = self._open()
 
     def __enter__(self) -> Self:
@@ -100,14 +98,14 @@ class Output:
         if not self._finished:
             self._abandon()
 
-    def start(self, video: Stream, cut: Cut) -> None:
+    def start(self, video: Stream, cut: KeptRange) -> None:
         """Add the other streams, chapters and tags, and write the header.
 
         `cut` is what is kept of the source. Raises `OutputError` where the container refuses a
         stream or can't be written.
         """
         self._cut = cut
-        self._places = Places(self.format, self._info, cut)
+        self._timestamps = TimestampFitter(self.format, self._info, cut)
         video_index = self._info.video_index if lists_streams(self._info.container) else None
         self._source = open_described(Path(self._info.path), unseen=video_index)
         container, source = self.container, self._source
@@ -123,8 +121,8 @@ class Output:
             container.set_chapters(chapters)  # type: ignore[arg-type]
         with av_errors(OutputError, f"{self.target}: can't be written"):
             container.start_encoding()
-        self._joints = Joints() if clock_jumps(source) else None
-        if cut.start is not None and cut.start > 2 and self._joints is None:
+        self._clock = ContinuousClock() if clock_jumps(source) else None
+        if cut.start is not None and cut.start > 2 and self._clock is None:
             with suppress(av.FFmpegError):
                 source.seek(int((cut.start - 2) / MICROSECOND), backward=True)
         streams = [source.streams[index] for index in self._tracks]
@@ -155,7 +153,7 @@ class Output:
                 raise OutputError(
                     f"{self.target}: appeared meanwhile; use --overwrite to replace it"
                 )
-            self._temporary.replace(self.target)
+            self._staged.commit()
         self._finished = True
 
     def _account(self) -> None:
@@ -181,19 +179,13 @@ class Output:
                 elapsed = max(self._cut.origin - self._info.start, Fraction(0))
                 tags["timecode"] = moved_timecode(tags["timecode"], elapsed, rate)
 
-    def _temporary_name(self, folder: Path) -> Path:
-        """Make an empty hidden file in `folder`, on the target's disk, so that the last step is a rename."""
+    def _begun(self, folder: Path) -> StagedFile:
+        """Make an empty hidden file in `folder`, on the target's disk; the last step is a rename."""
+        ending = f".part{self.target.suffix}"
+        staged = StagedFile.beside(self.target, ending=ending, folder=folder)
         with av_errors(OutputError, f"{self.target}: its folder can't be written to"):
-            handle, name = tempfile.mkstemp(
-                prefix=hidden_names.prefix(self.target),
-                suffix=f".part{self.target.suffix}",
-                dir=folder,
-            )
-            os.close(handle)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
-        return Path(name)
+            staged.temporary.touch(exist_ok=False)
+        return staged
 
     def _open(self) -> OutputContainer:
         options = {}
@@ -208,10 +200,13 @@ class Output:
         try:
             with av_errors(OutputError, f"{self.target}: can't be written"):
                 return av.open(
-                    f"file:{self._temporary}", "w", format=self.format, container_options=options
+                    f"file:{self._staged.temporary}",
+                    "w",
+                    format=self.format,
+                    container_options=options,
                 )
         except OutputError:
-            self._temporary.unlink(missing_ok=True)
+            self._staged.discard()
             raise
 
     def _has_quicktime_keys(self) -> bool:
@@ -223,13 +218,13 @@ class Output:
             self.container.close()
         if self._source is not None:
             self._source.close()
-        self._temporary.unlink(missing_ok=True)
+        self._staged.discard()
 
     def _adopt(self, stream: Stream) -> None:
         """Find a place in the output for one stream of the source, or note that there is none."""
         name = f"{stream.type} stream {stream.index}"
         if stream.type == "audio" and self._audio is None:
-            self.fates.append((stream.index, "dropped"))
+            self.stream_outcomes.append((stream.index, "dropped"))
         elif stream.type == "audio" and self._audio != "none":
             self._keep(audio_track(self.container, stream, self._audio), name)  # type: ignore[arg-type]
         elif stream.type == "audio":
@@ -243,7 +238,7 @@ class Output:
         elif stream.type == "video":
             self._drop(stream, f"{name} is dropped: one video is rendered, the main one")
         elif self._is_timecode(stream):
-            self.fates.append((stream.index, "written anew as the video's timecode"))
+            self.stream_outcomes.append((stream.index, "written anew as the video's timecode"))
         elif not _is_chapter_text(stream):
             self._drop(
                 stream, f"{name} ({stream.metadata.get('handler_name', 'unknown data')}) is dropped"
@@ -262,10 +257,10 @@ class Output:
             return
         self._tracks[track.source.index] = track
         recoded = isinstance(track, TranscodedAudio)
-        self._accounts[track.source.index] = Account(track.source, recoded)
-        self.fates.append((track.source.index, track.fate))
-        if track.fate != "copied":
-            self.notes.append(f"{name} is {track.fate}{self._reason(track)}")
+        self._accounts[track.source.index] = StreamAccount(track.source, recoded)
+        self.stream_outcomes.append((track.source.index, track.outcome))
+        if track.outcome != "copied":
+            self.notes.append(f"{name} is {track.outcome}{self._reason(track)}")
 
     def _reason(self, track: Track) -> str:
         """Say why a stream isn't copied, behind what is done instead."""
@@ -276,7 +271,7 @@ class Output:
         return f": {self.target.suffix} files don't take it as it is"
 
     def _drop(self, stream: Stream, note: str) -> None:
-        self.fates.append((stream.index, "dropped"))
+        self.stream_outcomes.append((stream.index, "dropped"))
         self.notes.append(note)
 
     def _attach(self, stream: Stream, name: str) -> None:
@@ -289,7 +284,7 @@ class Output:
         mimetype = stream.mimetype or stream.metadata.get("mimetype", "application/octet-stream")  # type: ignore[attr-defined]
         name, data = stream.metadata.get("filename", "attachment"), stream.data  # type: ignore[attr-defined]
         self.container.add_attachment(name, mimetype, data)
-        self.fates.append((stream.index, "copied"))
+        self.stream_outcomes.append((stream.index, "copied"))
 
     def _keep_cover(self, stream: Stream, name: str) -> None:
         """Copy cover art: as a still stream in mp4 and mov, as an attachment in mkv."""
@@ -303,7 +298,7 @@ class Output:
                 self.container.add_attachment(
                     file_name, stream.metadata.get("mimetype", f"image/{kind}"), data
                 )
-                self.fates.append((stream.index, "copied"))
+                self.stream_outcomes.append((stream.index, "copied"))
                 return
         elif takes(self.format, stream):
             self._keep(CopiedCover(self.container, stream), name)
@@ -335,10 +330,10 @@ class Output:
         errors = 0
         while errors < 1000:
             try:
-                for packet in demuxed(source, *(streams if self._joints is None else [])):
+                for packet in demuxed(source, *(streams if self._clock is None else [])):
                     errors = 0
-                    if self._joints is not None:
-                        self._joints.move(packet)
+                    if self._clock is not None:
+                        self._clock.move(packet)
                     track = self._tracks.get(
                         packet.stream_index
                     )  # ends of other streams come along
@@ -383,7 +378,7 @@ class Output:
 
         One that the container refuses is counted and left out.
         """
-        if not self._places.place(packet, self._tracks[track]):
+        if not self._timestamps.fit(packet, self._tracks[track]):
             return False
         account = self._accounts[track]
         account.wrote(packet)

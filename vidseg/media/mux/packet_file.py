@@ -1,8 +1,8 @@
 """Encoded packets in a file of their own, exactly as the encoder gave them, until they are joined.
 
 No container does this: Matroska rounds times to milliseconds, MP4 drops VP9's alpha, both shift
-times that begin below zero. A parcel is a row of records, each with a checksum, with an account as
-the last one.
+times that begin below zero. A packet file is a row of records, each with a checksum, with an
+account as the last one.
 """
 
 import json
@@ -19,6 +19,7 @@ import av
 
 from vidseg.errors import OutputError
 from vidseg.media.ffmpeg import Packet, attach_data, av_errors
+from vidseg.system.files import StagedFile
 
 _MAGIC = b"vidseg parcel 1\n"
 _RECORD = struct.Struct("<qqqqqBHI")
@@ -31,15 +32,16 @@ _NONE = -(2**63)
 _KEY, _ACCOUNT = 1, 128
 
 
-class ParcelWriter:
+class PacketFileWriter:
     """Writes packets under a temporary name; `finish` gives the file its own."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # Not the process's number, which workers on two machines may share.
-        self._temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+        # No `.part` at its end, which is a whole segment's; not the process's number, which workers
+        # on two machines may share.
+        self._staged = StagedFile(path, path.with_name(f".{path.name}.{os.urandom(6).hex()}"))
         with av_errors(OutputError, f"{path}: can't be written"):
-            self._file: BinaryIO = self._temporary.open("wb")
+            self._file: BinaryIO = self._staged.temporary.open("wb")
             self._file.write(_MAGIC)
 
     def write(self, packets: Iterable[Packet]) -> None:
@@ -58,13 +60,13 @@ class ParcelWriter:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            self._temporary.replace(self._path)
+            self._staged.commit()
 
     def abandon(self) -> None:
         """Remove what was written, unless it is finished."""
         with suppress(OSError):
             self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        self._staged.discard()
 
 
 def _packed(packet: Packet) -> tuple[bytes, ...]:
@@ -96,7 +98,7 @@ def _put(file: BinaryIO, *pieces: bytes) -> None:
 
 
 class _DamagedError(Exception):
-    """A parcel ends early or holds what was not written."""
+    """A packet file ends early or holds what was not written."""
 
 
 class _Reader:
@@ -120,7 +122,7 @@ class _Reader:
 
 
 def account_of(path: Path) -> dict[str, Any] | None:
-    """Return the account of a parcel, `None` where there is none or the file isn't whole and undamaged."""
+    """Return a packet file's account, `None` where the file isn't whole and undamaged."""
     with suppress(_DamagedError, OSError):
         for item in _items(path):
             if isinstance(item, dict):
@@ -129,7 +131,7 @@ def account_of(path: Path) -> dict[str, Any] | None:
 
 
 def last_words(path: Path) -> dict[str, Any] | None:
-    """Return the account of a parcel without reading what comes before it, `None` where there is none."""
+    """Return a packet file's account, read from its end alone; `None` where there is none."""
     with suppress(_DamagedError, OSError), path.open("rb") as file:
         file.seek(-_FOOT.size - _CHECK.size, os.SEEK_END)
         reader = _Reader(file)
@@ -143,7 +145,7 @@ def last_words(path: Path) -> dict[str, Any] | None:
 
 
 def read_packets(path: Path) -> Iterator[Packet]:
-    """Yield the packets of a parcel. Raises `OutputError` where it is damaged or can't be read."""
+    """Yield a file's packets. Raises `OutputError` where it is damaged or can't be read."""
     try:
         for item in _items(path):
             if not isinstance(item, dict):
@@ -155,7 +157,7 @@ def read_packets(path: Path) -> Iterator[Packet]:
 
 
 def _items(path: Path) -> Iterator["Packet | dict[str, Any]"]:
-    """Yield a parcel's packets, and at its end its account."""
+    """Yield a packet file's packets, and at its end its account."""
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise _DamagedError

@@ -1,9 +1,9 @@
-"""Where packets of the other streams lie on the output's clock: none too early, and none going back."""
+"""Timestamps of copied packets, fitted to what the output's container can hold."""
 
 from fractions import Fraction
 
 from vidseg.media.ffmpeg import Packet
-from vidseg.media.mux.kept_range import Cut, clip_start, times_of
+from vidseg.media.mux.kept_range import KeptRange, clip_start, times_of
 from vidseg.media.mux.streams import EDIT_LISTS, Track
 from vidseg.media.mux.transcode import TranscodedAudio
 from vidseg.media.video_info import VideoInfo
@@ -12,10 +12,10 @@ _EQUAL_TIMES = ("matroska", "webm")
 """Containers in which two packets of a stream may have one decoding time."""
 
 
-class Places:
+class TimestampFitter:
     """Gives packets, already on the output's clock, times that the container can hold."""
 
-    def __init__(self, container_format: str, info: VideoInfo, cut: Cut) -> None:
+    def __init__(self, container_format: str, info: VideoInfo, cut: KeptRange) -> None:
         self._edit_lists = container_format in EDIT_LISTS
         self._step = 0 if container_format in _EQUAL_TIMES else 1
         whole = cut.start is None
@@ -24,7 +24,7 @@ class Places:
         self._whole = whole
         self._last: dict[int, int] = {}
 
-    def place(self, packet: Packet, track: Track) -> bool:
+    def fit(self, packet: Packet, track: Track) -> bool:
         """Change a packet's times where they can't stay; whether it has a place at all."""
         if (
             track.source.type == "audio"

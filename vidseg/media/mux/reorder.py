@@ -1,4 +1,4 @@
-"""Packets of several encoders in one row: decoding times that rise through all of it. Pure."""
+"""Decoding times of packets of several encoders in one row, made rising. Pure."""
 
 import heapq
 from collections.abc import Iterable, Iterator

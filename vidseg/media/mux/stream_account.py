@@ -1,4 +1,4 @@
-"""The account of one copied or converted stream: what its packets promised, and what of that was written."""
+"""Accounting of one copied or transcoded stream: what was read, and what written."""
 
 import struct
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from fractions import Fraction
 from av.stream import Stream
 
 from vidseg.media.ffmpeg import Packet, clock_jumps
-from vidseg.media.mux.kept_range import Cut, times_of
+from vidseg.media.mux.kept_range import KeptRange, times_of
 
 _SKIPS = struct.Struct("<II")
 """How FFmpeg's side data `skip_samples` begins: samples to leave out at a packet's begin and end."""
@@ -21,7 +21,7 @@ Where packets are longer, it may be as much as one of them: the last one may hol
 
 
 @dataclass(slots=True)
-class Account:
+class StreamAccount:
     """What a stream held in the cut, and what of that was written; for sound, to the packet or the sample.
 
     `recoded`: whether the sound is decoded, so that seconds are compared; where packets are copied,
@@ -45,7 +45,7 @@ class Account:
         """How many packets are not in the output, or not as they were."""
         return self.refused + self.corrupt + self.unwritten
 
-    def read(self, packet: Packet, cut: Cut) -> bool:
+    def read(self, packet: Packet, cut: KeptRange) -> bool:
         """Note a packet of the source; whether any of it is to be heard in the output."""
         times = times_of(packet)
         if self.stream.type != "audio" or packet.size == 0 or packet.is_discard:
@@ -78,7 +78,7 @@ class Account:
             lost if self.recoded and lost > max(_LEAST_UNDECODED_S, self.longest_s) else Fraction(0)
         )
 
-    def truncated_s(self, cut: Cut) -> Fraction:
+    def truncated_s(self, cut: KeptRange) -> Fraction:
         """Return how many seconds before the end that its container claims the stream ends, in the cut."""
         claimed = _claimed_end(self.stream)
         if claimed is None:
@@ -89,7 +89,7 @@ class Account:
         return short if short > _LEAST_MISSING_S else Fraction(0)
 
 
-def _within(cut: Cut, begin: Fraction, end: Fraction) -> Fraction:
+def _within(cut: KeptRange, begin: Fraction, end: Fraction) -> Fraction:
     """Return how much of [begin, end) lies in the cut, in seconds."""
     begin = begin if cut.start is None else max(begin, cut.start)
     return (end if cut.end is None else min(end, cut.end)) - begin

@@ -1,4 +1,4 @@
-"""Tags and disposition of a stream, which go from the source's to the new one."""
+"""Copying of a stream's tags and disposition."""
 
 from av.stream import Stream
 

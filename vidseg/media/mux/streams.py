@@ -1,4 +1,4 @@
-"""What becomes of one audio or subtitle stream: copied, converted, or dropped with a reason."""
+"""Copying and conversion of audio, subtitle and cover streams."""
 
 import io
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from av.subtitles.stream import SubtitleStream
 
 from vidseg.media.ffmpeg import Packet, reason
 from vidseg.media.late_streams import is_described
-from vidseg.media.mux.kept_range import Cut, Times, clip_end, clip_start, move, times_of
+from vidseg.media.mux.kept_range import KeptRange, Times, clip_end, clip_start, move, times_of
 from vidseg.media.mux.stream_tags import copy_description
 from vidseg.media.mux.transcode import TranscodedAudio
 from vidseg.settings import AudioMode
@@ -66,10 +66,10 @@ class Track(Protocol):
         """The source's stream."""
 
     @property
-    def fate(self) -> str:
+    def outcome(self) -> str:
         """What is done, for people: ``copied``, ``transcoded from … to …``."""
 
-    def feed(self, packet: Packet, cut: Cut) -> list[Packet]:
+    def feed(self, packet: Packet, cut: KeptRange) -> list[Packet]:
         """Return what `packet` of the source gives for the output, moved to the output's clock."""
 
     def flush(self) -> list[Packet]:
@@ -131,7 +131,7 @@ def subtitle_track(container: OutputContainer, stream: SubtitleStream) -> Track 
 class CopiedTrack:
     """Packets go over as they are."""
 
-    fate = "copied"
+    outcome = "copied"
     wants_end = False
 
     def __init__(self, container: OutputContainer, stream: Stream) -> None:
@@ -143,7 +143,7 @@ class CopiedTrack:
         self._target = container.add_stream_from_template(stream)
         copy_description(stream, self._target)
 
-    def feed(self, packet: Packet, cut: Cut) -> list[Packet]:
+    def feed(self, packet: Packet, cut: KeptRange) -> list[Packet]:
         """Return the packet if any of it lies in the cut, clipped where it is a subtitle."""
         times = times_of(packet)
         if packet.is_discard:
@@ -165,7 +165,7 @@ class CopiedTrack:
         """
         return self.source.type == "subtitle" and packet.size == 2 and not any(bytes(packet))
 
-    def _hold(self, packet: Packet, times: Times | None, cut: Cut) -> None:
+    def _hold(self, packet: Packet, times: Times | None, cut: KeptRange) -> None:
         """Hold back what the source's edit list cuts away, where the output's may do the same.
 
         That hides what lies before time 0, and nothing else. Later edits of the source bring sound
@@ -174,7 +174,7 @@ class CopiedTrack:
         if self._hides and not self._begun and times is not None and times[1] <= cut.origin:
             self._preroll.append(packet)
 
-    def _released(self, times: Times | None, cut: Cut) -> list[Packet]:
+    def _released(self, times: Times | None, cut: KeptRange) -> list[Packet]:
         """Return what was held back, for the decoder's sake, where the first packet that is heard follows it.
 
         Behind a pause the last of them would be heard until the pause is over.
@@ -184,7 +184,7 @@ class CopiedTrack:
         self._begun, self._preroll = True, []
         return preroll
 
-    def _placed(self, packet: Packet, cut: Cut) -> Packet:
+    def _placed(self, packet: Packet, cut: KeptRange) -> Packet:
         move(packet, cut)
         packet.stream = self._target
         return packet
@@ -197,7 +197,7 @@ class CopiedTrack:
 class CopiedCover(CopiedTrack):
     """Cover art: one picture that belongs to the whole file, whatever is cut."""
 
-    def feed(self, packet: Packet, cut: Cut) -> list[Packet]:
+    def feed(self, packet: Packet, cut: KeptRange) -> list[Packet]:
         """Return the picture, at time 0."""
         packet.pts = packet.dts = 0
         packet.stream = self._target
@@ -212,7 +212,7 @@ class ConvertedSubtitle:
     def __init__(self, container: OutputContainer, stream: SubtitleStream, encoder: str) -> None:
         self.source = stream
         self.lost_packets = 0
-        self.fate = f"converted from {stream.codec_context.name} to {encoder}"
+        self.outcome = f"converted from {stream.codec_context.name} to {encoder}"
         target = container.add_stream(encoder)
         assert isinstance(target, SubtitleStream)
         copy_description(stream, target)
@@ -222,7 +222,7 @@ class ConvertedSubtitle:
         context.open()
         self._target = target
 
-    def feed(self, packet: Packet, cut: Cut) -> list[Packet]:
+    def feed(self, packet: Packet, cut: KeptRange) -> list[Packet]:
         """Return the subtitle if it is shown inside the cut."""
         times = times_of(packet)
         if packet.pts is None or times is None or packet.is_discard or not cut.overlaps(*times):

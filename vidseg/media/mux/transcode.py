@@ -1,4 +1,4 @@
-"""Sound that is coded anew: decoded, trimmed to the cut sample by sample, and encoded."""
+"""Audio transcoding: decoded, trimmed sample by sample, and encoded."""
 
 from contextlib import suppress
 from fractions import Fraction
@@ -12,7 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
 from vidseg.media.ffmpeg import Packet
-from vidseg.media.mux.kept_range import Cut
+from vidseg.media.mux.kept_range import KeptRange
 from vidseg.media.mux.stream_tags import copy_description
 
 _HIGHEST_RATE = 48_000
@@ -68,14 +68,16 @@ class TranscodedAudio:
 
     def __init__(self, container: OutputContainer, stream: AudioStream, encoder: str) -> None:
         self.source = stream
-        self.fate = f"transcoded from {stream.codec_context.name} to {encoder.removeprefix('lib')}"
+        self.outcome = (
+            f"transcoded from {stream.codec_context.name} to {encoder.removeprefix('lib')}"
+        )
         rate = _rate(encoder, stream.codec_context.sample_rate)
         channels, layout = (
             stream.codec_context.layout.nb_channels,
             _layout(encoder, stream.codec_context),
         )
         if channels > AudioLayout(layout).nb_channels:
-            self.fate += f", its {channels} channels mixed down to {layout}"
+            self.outcome += f", its {channels} channels mixed down to {layout}"
         target = container.add_stream(encoder, rate=rate, layout=layout)
         assert isinstance(target, AudioStream)
         copy_description(stream, target)
@@ -89,7 +91,7 @@ class TranscodedAudio:
         self.lost_packets = 0
         self._next: int | None = None
 
-    def feed(self, packet: Packet, cut: Cut) -> list[Packet]:
+    def feed(self, packet: Packet, cut: KeptRange) -> list[Packet]:
         """Return the encoded packets that this one completes."""
         try:
             frames = self.source.decode(packet)
@@ -118,7 +120,7 @@ class TranscodedAudio:
     def _encoded(self, frames: list[AudioFrame]) -> list[Packet]:
         return [packet for frame in frames for packet in self._target.encode(frame)]
 
-    def _trimmed(self, frame: AudioFrame, cut: Cut) -> AudioFrame | None:
+    def _trimmed(self, frame: AudioFrame, cut: KeptRange) -> AudioFrame | None:
         """Return the samples inside the cut, timed by the output's clock; `None` without any."""
         rate = frame.sample_rate
         pts = self._next if frame.pts is None else round(frame.pts * (frame.time_base or 0) * rate)

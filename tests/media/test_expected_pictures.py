@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from vidseg.media.packet_account import ByTime, InOrder, shows
+from vidseg.media.expected_pictures import ExpectedByTime, ExpectedInOrder, shows
 
 BODY = b"\x80" * 20
 
@@ -30,14 +30,14 @@ class _Picture:
 
 def account(
     sent: list[int], came: list[int], *, interlaced: bool = False, codec: str = "h264"
-) -> ByTime:
+) -> ExpectedByTime:
     """Return the account of a decoder that gave `came` after it had got `sent`."""
-    promised = ByTime(codec)
+    expected = ExpectedByTime(codec)
     for pts in sent:
-        promised.sent(_Packet(pts))
+        expected.sent(_Packet(pts))
     for pts in came:
-        promised.came(_Picture(pts, interlaced_frame=interlaced))
-    return promised
+        expected.came(_Picture(pts, interlaced_frame=interlaced))
+    return expected
 
 
 def test_what_is_passed_over_is_lost() -> None:
@@ -45,11 +45,11 @@ def test_what_is_passed_over_is_lost() -> None:
 
 
 def test_what_is_still_to_come_is_left_until_it_is_given_up() -> None:
-    promised = account([0, 30, 10, 20], [0, 10])
-    assert promised.left() == [20, 30]
-    assert promised.lost() == []
-    promised.give_up()
-    assert promised.lost() == [20, 30]
+    expected = account([0, 30, 10, 20], [0, 10])
+    assert expected.left() == [20, 30]
+    assert expected.lost() == []
+    expected.give_up()
+    assert expected.lost() == [20, 30]
 
 
 def test_what_comes_out_of_order_is_not_lost() -> None:
@@ -68,9 +68,9 @@ def test_two_pictures_of_one_time_are_one_promise() -> None:
 def test_a_second_field_is_no_picture() -> None:
     """Interlaced H.264 may have a packet, and a time, for each field."""
     fields = list(range(0, 400, 20))
-    promised = account(fields, fields[::2], interlaced=True)
-    promised.give_up()
-    assert promised.lost() == []
+    expected = account(fields, fields[::2], interlaced=True)
+    expected.give_up()
+    assert expected.lost() == []
     without = [time for time in fields[::2] if time != 200]
     assert account(fields, without, interlaced=True).lost() == [200, 220]
 
@@ -80,43 +80,43 @@ def test_pictures_at_times_that_nobody_told_stand_for_others() -> None:
 
 
 def test_what_an_edit_list_leaves_out_is_no_promise() -> None:
-    promised = account([0], [0])
-    promised.sent(_Packet(10, is_discard=True))
-    promised.sent(_Packet(None))
-    assert promised.left() == []
+    expected = account([0], [0])
+    expected.sent(_Packet(10, is_discard=True))
+    expected.sent(_Packet(None))
+    assert expected.left() == []
 
 
 def test_a_sequence_has_a_first_picture() -> None:
-    promised = ByTime("png", -1)
+    expected = ExpectedByTime("png", -1)
     for pts in (0, 1, 2):
-        promised.sent(_Packet(pts))
-    promised.came(_Picture(1))
-    assert promised.lost() == [0]
+        expected.sent(_Packet(pts))
+    expected.came(_Picture(1))
+    assert expected.lost() == [0]
 
 
 def test_decoding_times_are_given_out_in_order() -> None:
-    promised = InOrder("h264", 100)
+    expected = ExpectedInOrder("h264", 100)
     for dts in (5, 6, 7, 8):
-        promised.sent(_Packet(None, dts))
-    assert promised.failed(_Packet(None, 6))
+        expected.sent(_Packet(None, dts))
+    assert expected.failed(_Packet(None, 6))
     pictures = [_Picture(None), _Picture(None)]
     for picture in pictures:
-        promised.came(picture)
+        expected.came(picture)
     assert [picture.dts for picture in pictures] == [5, 7]
-    assert promised.left() == [8]
-    assert [promised.awaits(None, place) for place in range(3)] == [False, False, True]
-    promised.give_up()
-    assert promised.lost() == [101, 103]
+    assert expected.left() == [8]
+    assert [expected.awaits(None, place) for place in range(3)] == [False, False, True]
+    expected.give_up()
+    assert expected.lost() == [101, 103]
 
 
 def test_placeholders_of_mpeg_4_are_no_pictures() -> None:
     """One follows two pictures in a packet; another says that the picture before stays."""
-    promised = InOrder("mpeg4", 0)
+    expected = ExpectedInOrder("mpeg4", 0)
     for dts, data in enumerate((BODY, b"small", BODY)):
-        promised.sent(_Packet(None, dts, data))
-    promised.came(_Picture(None))
-    promised.came(_Picture(None))
-    assert promised.left() == []
+        expected.sent(_Packet(None, dts, data))
+    expected.came(_Picture(None))
+    expected.came(_Picture(None))
+    assert expected.left() == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Pictures that packets promised, against those that came out of the decoder."""
+"""Decoder accounting: pictures expected of packets, against those that came out."""
 
 import heapq
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ Where pictures are packed two to a packet, one of them comes after all.
 """
 
 
-class Promised(Protocol):
+class ExpectedPictures(Protocol):
     """An account of PyAV's packets that go into a decoder and pictures that come out.
 
     Times are in ticks of the stream's time base.
@@ -46,7 +46,7 @@ class Promised(Protocol):
         """Return the times of the pictures that were lost so far, rising; any thread may ask."""
 
 
-class ByTime:
+class ExpectedByTime:
     """The account where packets and pictures tell when they are shown.
 
     A decoder gives pictures in the order in which they are shown, so that what is older than the
@@ -128,7 +128,7 @@ class ByTime:
         return (ticks - first_field) * whole > self._step * share
 
 
-class InOrder:
+class ExpectedInOrder:
     """The account where the container stores decoding times only.
 
     Pictures leave the decoder in the order in which they are shown, one for a packet: each gets, as
