@@ -4,6 +4,8 @@ import gc
 import os
 import sys
 
+from vidseg.cli.exit_codes import ExitCode
+
 _FEW = 10_000
 """Objects made between two collections of garbage: imports make far more, which all stay."""
 
@@ -22,7 +24,7 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:  # so early that `run` could not take it
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)
     finally:
         gc.freeze()
 

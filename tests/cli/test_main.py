@@ -13,7 +13,8 @@ import pytest
 from tests.helpers.clips import Audio, frame_times, write_clip, write_picture
 from tests.helpers.command_line import FAKE, one_line, vidseg
 from vidseg import __version__
-from vidseg.cli.main import _ProgressLine
+from vidseg.cli.exit_codes import ExitCode
+from vidseg.cli.progress import ClipProgress, FrameProgress
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_wrong_values_end_in_one_line(clip: Path, options: list[str], message: s
 )
 def test_wrong_usage_exits_with_2(clip: Path, options: list[str]) -> None:
     done = vidseg("render", clip, "-o", clip.parent / "out.mp4", "-b", "red", *options)
-    assert done.returncode == 2
+    assert done.returncode == ExitCode.USAGE
     assert "Error" in done.stderr
 
 
@@ -146,7 +147,7 @@ def test_a_damaged_source_is_rendered_and_exits_with_3(tmp_path: Path) -> None:
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     done = vidseg("render", cut, "-o", tmp_path / "out.mp4", "-b", "red")
-    assert done.returncode == 3
+    assert done.returncode == ExitCode.DAMAGED
     assert "the source is damaged (missing s: " in done.stderr
     assert (tmp_path / "out.mp4").exists()
 
@@ -252,14 +253,66 @@ def test_every_command_has_help(command: str) -> None:
 def test_the_pace_is_that_of_frames(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A first run was said to take a quarter of an hour: converting the model counted as frames' time."""
+    """A first run was said to take a quarter of an hour: a model's conversion counted as pace."""
     now = [0.0]
-    monkeypatch.setattr("vidseg.cli.main.time.monotonic", lambda: now[0])
-    with _ProgressLine(quiet=False) as line:
+    monkeypatch.setattr("vidseg.cli.progress.time.monotonic", lambda: now[0])
+    with FrameProgress(quiet=False) as line:
         for seconds, done in ((30.0, 1), (32.0, 5), (36.0, 13)):
             now[0] = seconds
             line.update(done, 33)
     assert capsys.readouterr().err == "13 frames of 33, 10 s left, 2.0 frames/s\n"
+
+
+class _Gone:
+    """A terminal whose window was closed."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, _: str) -> int:
+        raise OSError
+
+    def flush(self) -> None:
+        raise OSError
+
+
+def test_progress_outlives_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar of frames and the bar of clips each took care of that by themselves."""
+    monkeypatch.setattr(sys, "stderr", _Gone())
+    with FrameProgress(quiet=False) as frames:
+        frames.update(1, 10)
+        frames.say("a line")
+    with ClipProgress(3, 1, quiet=False) as clips:
+        clips.share(0, 0.5)
+        clips.ended(0, "a clip", failed=False)
+
+
+def test_verbose_tells_what_a_run_used(clip: Path) -> None:
+    """It was looked for among the words of the command line, and said no more than before."""
+    words = ("render", clip, "-o", clip.parent / "out.mp4", "-b", "red")
+    plain, more = vidseg(*words), vidseg(*words, "--overwrite", "-v")
+    assert "busy" not in plain.stderr
+    assert [line.split(":")[0].split()[0] for line in more.stderr.splitlines()[-5:]] == [
+        "model",
+        "read",
+        "wrote",
+        "busy",
+        "on",
+    ]
+    assert re.search(r"busy \(stages overlap\): .*decode \d+\.\d\d s", more.stderr)
+    assert vidseg(*words, "--overwrite", "-qv").stderr == ""
+    refused = vidseg(*words, "-qv")
+    assert "Traceback" in refused.stderr
+    assert "Traceback" not in vidseg(*words, "-q").stderr
+
+
+def test_the_readme_lists_every_exit_code() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text("utf-8")
+    listed = readme.partition("go by the exit code:")[2].partition("###")[0]
+    found = {int(code) for code in re.findall(r"(?:^|; )(\d+)(?:,| means)", listed, re.MULTILINE)}
+    assert found == set(ExitCode)
 
 
 def test_a_report_replaces_no_clip(clip: Path, tmp_path: Path) -> None:
@@ -293,7 +346,7 @@ def test_a_report_replaces_no_clip(clip: Path, tmp_path: Path) -> None:
 
 
 def test_what_was_made_is_named(clip: Path, tmp_path: Path) -> None:
-    """A pair was called by the name that neither of its files has, and its matte complained of no sound."""
+    """A pair was called by a name that neither file has, and its matte complained of no sound."""
     done = vidseg(
         "render", clip, "-o", tmp_path / "out.mp4", "--pair", "--report", tmp_path / "r.json"
     )
@@ -326,7 +379,7 @@ def test_a_full_disk_behind_standard_output_is_told(words: list[str]) -> None:
     ],
 )
 def test_what_would_have_no_effect_is_refused(clip: Path, words: list[str], message: str) -> None:
-    """A rate factor beyond the encoder's was taken for its highest; pictures' range is the source's."""
+    """A rate factor beyond the encoder's was its highest; pictures' range is the source's."""
     assert message in one_line(
         vidseg("render", clip, "-o", clip.parent / "out.mp4", "-b", "red", *words)
     )

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from vidseg.cli.exit_codes import ExitCode
 from vidseg.cli.options import (
     background_options,
     encode_options,
@@ -17,12 +18,11 @@ from vidseg.cli.options import (
     run_options,
     settings_of,
 )
-from vidseg.cli.terminal import show, tell, tell_beside
+from vidseg.cli.progress import ClipProgress
+from vidseg.cli.terminal import show, tell
 from vidseg.errors import OutputError
 from vidseg.settings import RenderSettings
 from vidseg.system.text import as_json
-
-EXIT_SOME_FAILED, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
 
 
 @click.command(
@@ -47,6 +47,7 @@ under way goes on where it was.
 @background_options
 @click.option(
     "--name",
+    "name_pattern",
     default="{stem}{suffix}",
     show_default=True,
     help="Results' names, of {stem}, {suffix} and {number}.",
@@ -73,7 +74,7 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
         raise click.UsageError("--parts-map is for mattes; give --matte with it")
     _check_report(options["report"])
     common = _common(options, Path("source"), folder)
-    clips = find_clips(sources, folder, options["name"], endings_for(common))
+    clips = find_clips(sources, folder, options["name_pattern"], endings_for(common))
     runs = [settings_for(clip, common) for clip in clips]
     # Without --overwrite, results that a shell's pattern names along with the clips are left as
     # they are.
@@ -84,7 +85,7 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
     todo = [number for number, outcome in enumerate(outcomes) if outcome is None]
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        _Progress(len(clips), len(clips) - len(todo), options["quiet"]) as progress,
+        ClipProgress(len(clips), len(clips) - len(todo), options["quiet"]) as progress,
         _interruptible(),
     ):
         for place, outcome in _outcomes([runs[number] for number in todo], options, progress):
@@ -105,7 +106,7 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
             write_text(options["report"], as_json(rows) + "\n")
     states = {outcome.state for outcome in ended}
     if states & {"failed", "damaged"}:
-        sys.exit(EXIT_SOME_FAILED if "failed" in states else EXIT_DAMAGED)
+        sys.exit(ExitCode.ERROR if "failed" in states else ExitCode.DAMAGED)
 
 
 def _check_report(path: Path | None) -> None:
@@ -121,16 +122,14 @@ def _check_report(path: Path | None) -> None:
 
 
 def _common(options: dict[str, Any], source: Path, output: Path) -> RenderSettings:
-    matte = "parts" if options["parts_map"] else "matte"
-    return settings_of(
-        {**options, "source": source, "output": output, "report": None},
-        kind=matte if options["matte"] else "picture",
-        background="black" if options["matte"] else options["background"],
-    )
+    """Return what all clips are rendered with; `source` and `output` stand for those of each."""
+    paths = {"source": source, "output": output, "report": None}
+    matte = {"kind": "parts" if options["parts_map"] else "matte", "background": "black"}
+    return settings_of({**options, **paths, **(matte if options["matte"] else {})})
 
 
 def _outcomes(
-    jobs: list[RenderSettings], options: dict[str, Any], progress: "_Progress"
+    jobs: list[RenderSettings], options: dict[str, Any], progress: ClipProgress
 ) -> Iterator[Any]:
     """Yield (place among the jobs, outcome) from workers here or on a cluster."""
     from vidseg.jobs.batch import Workers
@@ -146,7 +145,12 @@ def _outcomes(
     else:
         from vidseg.jobs.local_workers import LocalWorkers, default_jobs
 
-        workers = LocalWorkers(model, count or default_jobs(model))
+        count = count or default_jobs(model)
+        workers = LocalWorkers(model, count)
+    if options["verbose"]:
+        from vidseg.cli.run_details import batch_details
+
+        progress.say(batch_details(model, count))
     try:
         yield from workers.run(jobs, progress.share)
     finally:
@@ -167,50 +171,4 @@ def _interruptible() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         tell("vidseg: interrupted; the same command goes on from here")
-        sys.exit(EXIT_INTERRUPTED)
-
-
-class _Progress:
-    """A bar of clips, moved by shares of clips, on a terminal; a line for each clip that ends elsewhere.
-
-    A terminal that is gone, or a log that can't be written to, ends no batch.
-    """
-
-    def __init__(self, total: int, done: int, quiet: bool) -> None:
-        self._quiet = quiet
-        self._shares: dict[int, float] = {}
-        self._total, self._skipped = total, done
-        self._bar: Any = None
-
-    def __enter__(self) -> "_Progress":
-        if sys.stderr.isatty() and not self._quiet:
-            from tqdm import tqdm
-
-            form = "{l_bar}{bar}| {n:.1f}/{total} clips [{elapsed}<{remaining}]"
-            self._bar = tqdm(
-                total=self._total, initial=self._skipped, bar_format=form, dynamic_ncols=True
-            )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            with suppress(OSError):
-                self._bar.close()
-
-    def share(self, place: int, share: float) -> None:
-        """Show that a clip is done to `share`, in [0, 1]."""
-        self._shares[place] = share
-        if self._bar is not None:
-            with suppress(OSError):
-                self._bar.update(self._skipped + sum(self._shares.values()) - self._bar.n)
-
-    def ended(self, place: int, line: str, *, failed: bool) -> None:
-        """Show that a clip is done, or has failed, which is told even when quiet."""
-        self.share(place, 1.0)
-        if failed or not self._quiet:
-            tell_beside(self._bar, line)
-
-    def say(self, line: str) -> None:
-        """Print a line beside the bar."""
-        if not self._quiet:
-            tell_beside(self._bar, line)
+        sys.exit(ExitCode.INTERRUPTED)

@@ -1,11 +1,11 @@
-"""The command line: arguments → settings → call → exit code."""
+"""The `vidseg` program: its commands `render`, `matte` and `probe`, and how a process ends."""
 
 import errno
 import os
 import signal
 import sys
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -16,12 +16,15 @@ import click
 
 from vidseg.cli.batch import batch
 from vidseg.cli.completion import completion
+from vidseg.cli.exit_codes import ExitCode
 from vidseg.cli.models import models
 from vidseg.cli.options import (
+    Verbosity,
     addresses_option,
     background_options,
     fps_option,
     max_pixels_option,
+    option,
     output_option,
     render_options,
     settings_of,
@@ -29,7 +32,8 @@ from vidseg.cli.options import (
     source_argument,
 )
 from vidseg.cli.preview import preview
-from vidseg.cli.terminal import show, show_json, tell, tell_beside, tell_misuse, tell_traceback
+from vidseg.cli.progress import FrameProgress
+from vidseg.cli.terminal import show, show_json, tell, tell_misuse, tell_traceback
 from vidseg.errors import SettingsError, VidsegError, name_options
 from vidseg.settings import RenderSettings
 from vidseg.system.urls import fetched, is_address
@@ -37,9 +41,6 @@ from vidseg.system.urls import fetched, is_address
 if TYPE_CHECKING:
     from vidseg.reports.run_report import Report
 
-EXIT_ERROR, EXIT_DAMAGED, EXIT_INTERRUPTED = 1, 3, 130
-
-_LINE_EVERY_S = 5.0
 _STDERR = 2
 
 
@@ -92,40 +93,37 @@ Examples:
 @click.option(
     "-b",
     "--background",
-    help="A picture, video or bg/%05d.png (looped), #RRGGBB or a colour, blur[:STRENGTH], transparent.",
+    help="A picture, video or bg/%05d.png (looped), #RRGGBB or a colour, blur[:STRENGTH], "
+    "transparent.",
 )
-@click.option(
-    "--pair",
-    is_flag=True,
-    help="No background: people as OUTPUT's name with .fgr, their matte with .matte.",
+@option(
+    RenderSettings,
+    "pair",
+    "No background: people as OUTPUT's name with .fgr, their matte with .matte.",
 )
-@click.option(
-    "--otio",
+@option(
+    RenderSettings,
     "timeline",
+    "Write a timeline for editors (.otio, .fcpxml): -b below, OUTPUT with its alpha above, "
+    "the sound.",
+    "--otio",
     type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write a timeline for editors (.otio, .fcpxml): -b below, OUTPUT with its alpha above, the sound.",
 )
-@click.option(
-    "--premultiplied", is_flag=True, help="With -b transparent: colours multiplied by alpha."
-)
+@option(RenderSettings, "premultiplied", "With -b transparent: colours multiplied by alpha.")
 @background_options
 @size_change_option
 @render_options
-def render(background: str | None, pair: bool, **options: Any) -> None:
+def render(background: str | None, **options: Any) -> None:
     """Put the people of INPUT before a new background, with the original audio.
 
     OUTPUT's ending says what is written: .mp4, .mov, .mkv or .webm; pictures where its name holds a
     place for a number (out/%05d.png); one picture where INPUT is one.
     """
-    if background is None and not pair:
+    if background is None and not options["pair"]:
         raise click.UsageError(
             "Give a background with -b, or --pair for people and matte as two files."
         )
-    given = {name: options[name] for name in ("premultiplied", "timeline")}
-    _run(
-        options, background="transparent" if background is None else background, pair=pair, **given
-    )
+    _run({**options, "background": "transparent" if background is None else background})
 
 
 @cli.command(
@@ -141,15 +139,15 @@ Examples:
 )
 @source_argument
 @output_option
-@click.option("--invert", is_flag=True, help="White for the background, black for the people.")
+@option(RenderSettings, "invert", "White for the background, black for the people.")
 @click.option(
     "--parts-map", is_flag=True, help="Body parts, each in its colour, instead of the alpha."
 )
 @size_change_option
 @render_options
-def matte(invert: bool, parts_map: bool, **options: Any) -> None:
+def matte(parts_map: bool, **options: Any) -> None:
     """Write the people's alpha as a grey video, or as pictures: white where they are."""
-    _run(options, kind="parts" if parts_map else "matte", invert=invert)
+    _run({**options, "kind": "parts" if parts_map else "matte"})
 
 
 @cli.command(epilog="Example: vidseg probe talk.mp4")
@@ -159,13 +157,13 @@ def matte(invert: bool, parts_map: bool, **options: Any) -> None:
 @max_pixels_option
 @addresses_option
 def probe(
-    source: str, as_json: bool, fps: Fraction | None, max_pixels: int, allow_urls: bool
+    source: str, as_json: bool, frame_rate: Fraction | None, max_pixels: int, allow_urls: bool
 ) -> None:
     """Show what is known of INPUT."""
     from vidseg.media import source as sources
 
     with fetched([source], allowed=allow_urls, say=tell) as (path,):
-        info = sources.probe(Path(path), fps, max_pixels)
+        info = sources.probe(Path(path), frame_rate, max_pixels)
         photo = sources.is_photo(info)
     if as_json:
         show_json(asdict(info))
@@ -188,17 +186,15 @@ def probe(
         show(f"  stream {stream.index}: " + " ".join(word for word in words if word))
 
 
-def _run(options: dict[str, Any], **given: Any) -> None:
-    """Build settings from the command line's options, render, and leave with 3 if the source was damaged."""
-    with (
-        _ProgressLine(options["quiet"]) as line,
-        _local(options, given, line) as (source, background),
-    ):
-        settings = settings_of({**options, "source": source}, **{**given, "background": background})
-        report = _render(settings, options, line)
-    beside = [str(path) for path in (settings.timeline, settings.report) if path is not None]
-    made = ", ".join([report.output, *beside])
-    line.say(f"{made}: {report.frames_out} frames in {report.wall_s:.1f} s")
+def _run(options: dict[str, Any]) -> None:
+    """Render what the options ask for; leave with `ExitCode.DAMAGED` where the source was damaged.
+
+    Beside the command's own options there may be settings that it implies, such as `kind`.
+    """
+    with FrameProgress(options["quiet"]) as progress, _local(options, progress) as local:
+        settings = settings_of({**options, **local})
+        report = _render(settings, options, progress)
+    _tell_result(report, settings, progress, verbose=options["verbose"])
     if report.damaged:
         lost = ", ".join(
             f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count
@@ -206,26 +202,42 @@ def _run(options: dict[str, Any], **given: Any) -> None:
         tell(
             f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done"
         )
-        sys.exit(EXIT_DAMAGED)
+        sys.exit(ExitCode.DAMAGED)
 
 
-def _local(options: dict[str, Any], given: dict[str, Any], line: "_ProgressLine") -> Any:
-    """Return what fetches the addresses among a run's source and background."""
-    names = [options["source"], given.get("background", "black")]
-    for option in ("resumable", "ray", "timeline"):
-        if options.get(option) and any(map(is_address, names)):
-            shown = {"timeline": "otio"}.get(option, option)
+def _tell_result(
+    report: "Report", settings: RenderSettings, progress: FrameProgress, *, verbose: bool
+) -> None:
+    """Say what was written; with -v also what of, by what, and how long each stage took."""
+    beside = [str(path) for path in (settings.timeline, settings.report) if path is not None]
+    made = ", ".join([report.output, *beside])
+    progress.say(f"{made}: {report.frames_out} frames in {report.wall_s:.1f} s")
+    if verbose:
+        from vidseg.cli.run_details import details_of
+
+        for line in details_of(report, settings.model):
+            progress.say(line)
+
+
+@contextmanager
+def _local(options: dict[str, Any], progress: FrameProgress) -> Iterator[dict[str, str]]:
+    """Give a run's source and background as files here, fetched where they are addresses."""
+    names = {name: options[name] for name in ("source", "background") if name in options}
+    for setting, name in (("resumable", "resumable"), ("ray", "ray"), ("timeline", "otio")):
+        if options.get(setting) and any(map(is_address, names.values())):
             raise SettingsError(
-                f"--{shown} needs files that stay: download what has an address, and name it"
+                f"--{name} needs files that stay: download what has an address, and name it"
             )
-    return fetched(names, allowed=options["allow_urls"], say=line.say)
+    wanted = list(names.values())
+    with fetched(wanted, allowed=options["allow_urls"], say=progress.say) as paths:
+        yield dict(zip(names, paths, strict=True))
 
 
-def _render(settings: RenderSettings, options: dict[str, Any], line: "_ProgressLine") -> "Report":
+def _render(settings: RenderSettings, options: dict[str, Any], progress: FrameProgress) -> "Report":
     if options["ray"] is None and not options["resumable"]:
         from vidseg.rendering import split
 
-        return split.render(settings, progress=line.update, say=line.say)
+        return split.render(settings, progress=progress.update, say=progress.say)
     if settings.size_change == "split":
         raise SettingsError(
             "--size-change split makes several files, a render in segments one; leave it out"
@@ -234,70 +246,17 @@ def _render(settings: RenderSettings, options: dict[str, Any], line: "_ProgressL
         if options["ray"] is not None:
             from vidseg.jobs.ray_workers import render_on
 
-            return render_on(options["ray"], settings, progress=line.update, say=line.say)
+            return render_on(options["ray"], settings, progress=progress.update, say=progress.say)
         from vidseg.jobs import resume
 
-        return resume.render(settings, progress=line.update, say=line.say)
+        return resume.render(settings, progress=progress.update, say=progress.say)
     except KeyboardInterrupt:
         tell("vidseg: interrupted; the same command goes on from here")
-        sys.exit(EXIT_INTERRUPTED)
-
-
-class _ProgressLine:
-    """A bar on a terminal, a line every few seconds elsewhere, nothing when quiet; all on standard error."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._bar: Any = None
-        self._terminal = sys.stderr.isatty()
-        self._first: int | None = None
-        self._begun = self._last = time.monotonic()
-
-    def __enter__(self) -> "_ProgressLine":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            with suppress(OSError):
-                self._bar.close()
-            self._bar = None
-
-    def update(self, done: int, expected: int | None) -> None:
-        """Show that `done` of `expected` frames are done."""
-        if self._quiet:
-            return
-        if self._terminal:
-            with suppress(OSError):
-                self._move_bar(done, expected)
-            return
-        now = time.monotonic()
-        if self._first is None:  # what opening took, a model's conversion above all, is no pace
-            self._first, self._begun, self._last = done, now, now
-        elif now - self._last > _LINE_EVERY_S:
-            self._last = now
-            rate = (done - self._first) / (now - self._begun)
-            left = (
-                f" of {expected}, {max(0, expected - done) / rate:.0f} s left"
-                if expected and rate
-                else ""
-            )
-            tell(f"{done} frames{left}, {rate:.1f} frames/s")
-
-    def _move_bar(self, done: int, expected: int | None) -> None:
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=expected, unit=" frames", dynamic_ncols=True)
-        self._bar.update(done - self._bar.n)
-
-    def say(self, line: str) -> None:
-        """Print a line beside the bar."""
-        if not self._quiet:
-            tell_beside(self._bar, line)
+        sys.exit(ExitCode.INTERRUPTED)
 
 
 def _terminated(_: int, __: FrameType | None) -> None:
-    """Treat SIGTERM and SIGHUP like Ctrl-C, so that everything is closed and nothing half-written stays."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C: all is closed, and nothing half-written stays."""
     raise KeyboardInterrupt
 
 
@@ -343,9 +302,9 @@ def _answered() -> None:
     signal.signal(signal.SIGTERM, _terminated)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` has it ignored
         signal.signal(signal.SIGHUP, _terminated)
-    verbose = "-v" in sys.argv or "--verbose" in sys.argv
+    verbosity = Verbosity()
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False, obj=verbosity)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
@@ -353,19 +312,19 @@ def _answered() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         tell("vidseg: interrupted; nothing was written")
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(ExitCode.INTERRUPTED)
     except VidsegError as error:
-        if verbose:
+        if verbosity.verbose:
             tell_traceback()
         tell(f"vidseg: {error}")
-        sys.exit(EXIT_ERROR)
+        sys.exit(ExitCode.ERROR)
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            _report_bug(error, verbose=verbose)
+            _report_bug(error, verbose=verbosity.verbose)
         tell("vidseg: no space left, where standard output goes or for temporary files; make room")
-        sys.exit(EXIT_ERROR)
+        sys.exit(ExitCode.ERROR)
     except Exception as error:
-        _report_bug(error, verbose=verbose)
+        _report_bug(error, verbose=verbosity.verbose)
 
 
 def _report_bug(error: Exception, *, verbose: bool) -> NoReturn:
@@ -374,4 +333,4 @@ def _report_bug(error: Exception, *, verbose: bool) -> NoReturn:
         tell_traceback()
     told = f"{type(error).__name__}: {error}"
     tell(f"vidseg: internal error, {told}; please report it, with what -v shows")
-    sys.exit(EXIT_ERROR)
+    sys.exit(ExitCode.ERROR)

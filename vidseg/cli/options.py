@@ -2,25 +2,21 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import Field, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 
 from vidseg.media.image_sequence import sequence_near
-from vidseg.settings import (
-    DEFAULT_MODEL,
-    MOST_PIXELS,
-    EncodeSettings,
-    MatteSettings,
-    ModelSettings,
-    RenderSettings,
-)
+from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_MATTE = MatteSettings()
+_AS_MODEL_LIKES = "auto"
+"""What --resolution says for `None`."""
 
 
 class Seconds(click.ParamType[Fraction]):
@@ -71,70 +67,119 @@ def grouped(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return apply
 
 
-def with_default(
-    name: str, default: float | str, meaning: str, unit: str | None = None
-) -> Callable[[F], F]:
-    """Return an option that takes what its default is, a number or a text, and shows it in its help."""
-    return click.option(name, default=default, show_default=True, metavar=unit, help=meaning)
+def option(settings: type, field: str, meaning: str, *names: str, **looks: Any) -> Callable[[F], F]:
+    """Return the option that sets a field of a class of settings; `meaning` is its help.
+
+    Its name, default, type and choices are the field's, unless `names`, or `looks` for click, say
+    otherwise.
+    """
+    about = _fields_of(settings)[field]
+    looks = {"default": about.default, "show_default": True, **_of_type(about.type), **looks}
+    return click.option(*(names or (f"--{field.replace('_', '-')}",)), field, help=meaning, **looks)
+
+
+def _of_type(kind: Any) -> dict[str, Any]:
+    """Return what click has to know of a field's type: a switch, choices, or a plain type."""
+    if kind is bool:
+        return {"is_flag": True, "show_default": False}
+    if get_origin(kind) is Literal:
+        return {"type": click.Choice(get_args(kind))}
+    plain = [each for each in get_args(kind) if each is not NoneType]
+    return {"type": plain[0] if plain else kind}
+
+
+@dataclass(slots=True)
+class Verbosity:
+    """The context's object: whether -v was given, for what is told after the command."""
+
+    verbose: bool = False
+
+
+def verbose_option(meaning: str) -> Callable[[F], F]:
+    """Return -v; its value stands in the context's `Verbosity` as well."""
+
+    def note(context: click.Context, _: click.Parameter, verbose: bool) -> bool:
+        context.ensure_object(Verbosity).verbose = verbose
+        return verbose
+
+    return click.option("-v", "--verbose", is_flag=True, callback=note, help=meaning)
+
+
+def _fields_of(settings: type) -> dict[str, "Field[Any]"]:
+    return {field.name: field for field in fields(settings)}
+
+
+def given(settings: type, options: dict[str, Any]) -> dict[str, Any]:
+    """Return those of a command's options that are fields of a class of settings."""
+    return {name: options[name] for name in _fields_of(settings) if name in options}
 
 
 model_options = grouped(
-    with_default("--model", DEFAULT_MODEL, "Network: a name of `vidseg models list`, or a path."),
-    with_default("--device", "auto", "auto, cpu, gpu or gpu:N."),
-    click.option(
-        "--batch-size",
-        type=int,
-        help="Frames per call of the network.  [default: what the device likes]",
+    option(ModelSettings, "name", "Network: a name of `vidseg models list`, or a path.", "--model"),
+    option(ModelSettings, "device", "auto, cpu, gpu or gpu:N."),
+    option(
+        ModelSettings,
+        "batch_size",
+        "Frames per call of the network.  [default: what the device likes]",
     ),
-    with_default("--resolution", "auto", "Short side given to the network, or auto."),
-    click.option(
-        "--parts", help="Comma-separated body parts or groups to keep, or to blur with -b blur."
+    option(
+        ModelSettings,
+        "resolution",
+        "Short side given to the network, or auto.",
+        default=_AS_MODEL_LIKES,
+        type=str,
+    ),
+    option(
+        ModelSettings,
+        "parts",
+        "Comma-separated body parts or groups to keep, or to blur with -b blur.",
+        default=None,
+        type=str,
     ),
 )
 matte_options = grouped(
-    with_default("--threshold", _MATTE.threshold, "Probability at the edge."),
-    with_default("--smooth", _MATTE.smooth, "Window that steadies masks; 0 is off.", "SECONDS"),
-    with_default("--feather", _MATTE.feather, "Extra softness of the edge.", "PIXELS"),
-    with_default("--grow", _MATTE.grow, "Move the edge out, or in if negative.", "PIXELS"),
+    option(MatteSettings, "threshold", "Probability at the edge."),
+    option(MatteSettings, "smooth", "Window that steadies masks; 0 is off.", metavar="SECONDS"),
+    option(MatteSettings, "feather", "Extra softness of the edge.", metavar="PIXELS"),
+    option(MatteSettings, "grow", "Move the edge out, or in if negative.", metavar="PIXELS"),
 )
 encode_options = grouped(
-    with_default("--codec", "auto", "x264, x265, svt-av1, vp9, prores, dnxhd, ffv1, h264-nvenc, …"),
-    click.option("--crf", type=float, help="Quality, lower is better.  [default: 18 for x264]"),
-    click.option("--preset", help="Speed of the encoder.  [default: medium for x264]"),
-    click.option("--pix-fmt", help="Pixel format.  [default: the source's]"),
-    click.option(
-        "--audio",
-        type=click.Choice(["copy", "transcode", "none"]),
-        default="copy",
-        show_default=True,
-        help="What becomes of the audio.",
-    ),
+    option(EncodeSettings, "codec", "x264, x265, svt-av1, vp9, prores, dnxhd, ffv1, h264-nvenc, …"),
+    option(EncodeSettings, "crf", "Quality, lower is better.  [default: 18 for x264]"),
+    option(EncodeSettings, "preset", "Speed of the encoder.  [default: medium for x264]"),
+    option(EncodeSettings, "pix_fmt", "Pixel format.  [default: the source's]"),
+    option(EncodeSettings, "audio", "What becomes of the audio."),
 )
-_range_option = click.option(
-    "--range",
-    "matte_range",
-    type=click.Choice(["auto", "full", "video"]),
-    default="auto",
-    show_default=True,
-    help="Code values of a matte; auto: full for FFV1, PNG, Animation and pictures, else video.",
+_range_option = option(
+    EncodeSettings,
+    "range",
+    "Code values of a matte; auto: full for FFV1, PNG, Animation and pictures, else video.",
 )
-fps_option = click.option(
-    "--fps", type=Rate(), help="Frame rate, where INPUT is pictures (frames/%05d.png)."
+fps_option = option(
+    RenderSettings,
+    "frame_rate",
+    "Frame rate, where INPUT is pictures (frames/%05d.png).",
+    "--fps",
+    type=Rate(),
 )
-max_pixels_option = with_default(
-    "--max-pixels",
-    MOST_PIXELS,
+max_pixels_option = option(
+    RenderSettings,
+    "max_pixels",
     "Refuse larger pictures (width times height), which could take all memory.",
 )
+overwrite_option = option(RenderSettings, "overwrite", "Replace the output if it exists.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 run_options = grouped(
     fps_option,
-    click.option(
-        "--hwaccel", help="Decode in hardware: cuda, vaapi, …; software where that fails."
+    option(
+        RenderSettings,
+        "hwaccel",
+        "Decode in hardware: cuda, vaapi, …; software where that fails.",
     ),
-    click.option("--start", type=Seconds(), help="Begin here: seconds or [HH:]MM:SS."),
-    click.option("--end", type=Seconds(), help="End before this: seconds or [HH:]MM:SS."),
+    option(RenderSettings, "start", "Begin here: seconds or [HH:]MM:SS.", type=Seconds()),
+    option(RenderSettings, "end", "End before this: seconds or [HH:]MM:SS.", type=Seconds()),
     max_pixels_option,
-    click.option("--overwrite", is_flag=True, help="Replace the output if it exists."),
+    overwrite_option,
     click.option(
         "--resumable",
         is_flag=True,
@@ -143,13 +188,14 @@ run_options = grouped(
     click.option(
         "--ray", metavar="ADDRESS", help="Render on a Ray cluster: auto, local, or its address."
     ),
-    click.option(
-        "--report",
+    option(
+        RenderSettings,
+        "report",
+        "Write an account of the run here: a page (.html), or JSON.",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Write an account of the run here: a page (.html), or JSON.",
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Say more; show tracebacks."),
+    quiet_option,
+    verbose_option("Say more; show tracebacks."),
 )
 addresses_option = click.option(
     "--allow-urls",
@@ -159,12 +205,10 @@ addresses_option = click.option(
 render_options = grouped(
     model_options, matte_options, encode_options, _range_option, addresses_option, run_options
 )
-size_change_option = click.option(
-    "--size-change",
-    type=click.Choice(["box", "split"]),
-    default="box",
-    show_default=True,
-    help="Where the size changes on the way: scaled into the first, or a file for each (out.2.mp4, …).",
+size_change_option = option(
+    RenderSettings,
+    "size_change",
+    "Where the size changes on the way: scaled into the first, or a file for each (out.2.mp4, …).",
 )
 
 
@@ -183,15 +227,13 @@ source_argument = click.argument(
     "source", metavar="INPUT", type=click.Path(), nargs=-1, required=True, callback=_only
 )
 background_options = grouped(
-    click.option(
-        "--fit",
-        type=click.Choice(["cover", "contain", "stretch"]),
-        default="cover",
-        show_default=True,
-        help="How the background fills the frame.",
-    ),
-    click.option(
-        "--no-decontaminate", is_flag=True, help="Leave the old background's colour in the edges."
+    option(RenderSettings, "fit", "How the background fills the frame."),
+    option(
+        MatteSettings,
+        "decontaminate",
+        "Leave the old background's colour in the edges.",
+        "--no-decontaminate",
+        flag_value=False,
     ),
 )
 output_option = click.option(
@@ -202,49 +244,26 @@ output_option = click.option(
 def model_of(options: dict[str, Any]) -> ModelSettings:
     """Return what `model_options` say."""
     resolution = options["resolution"]
-    if resolution != "auto" and not resolution.isdigit():
+    if resolution != _AS_MODEL_LIKES and not resolution.isdigit():
         raise click.BadParameter(
             f"{resolution!r} is neither auto nor a number of pixels", param_hint="--resolution"
         )
-    return ModelSettings(
-        name=options["model"],
-        device=options["device"],
-        batch_size=options["batch_size"],
-        resolution=None if resolution == "auto" else int(resolution),
-        parts=tuple(name for name in (options["parts"] or "").split(",") if name.strip()),
-    )
+    parts = tuple(name for name in (options["parts"] or "").split(",") if name.strip())
+    side = None if resolution == _AS_MODEL_LIKES else int(resolution)
+    return ModelSettings(**{**given(ModelSettings, options), "resolution": side, "parts": parts})
 
 
 def matte_of(options: dict[str, Any]) -> MatteSettings:
     """Return what `matte_options` say, and `background_options` where a command has them."""
-    names = ("threshold", "smooth", "feather", "grow")
-    decontaminate = not options.get("no_decontaminate", False)
-    return MatteSettings(decontaminate=decontaminate, **{name: options[name] for name in names})
+    return MatteSettings(**given(MatteSettings, options))
 
 
-def settings_of(options: dict[str, Any], **given: Any) -> RenderSettings:
-    """Return the settings that a command's options ask for; `given` are fields of `RenderSettings`."""
-    return RenderSettings(
-        source=Path(options["source"]),
-        output=options["output"],
-        start=options["start"],
-        end=options["end"],
-        overwrite=options["overwrite"],
-        hwaccel=options["hwaccel"],
-        report=options["report"],
-        frame_rate=options["fps"],
-        max_pixels=options["max_pixels"],
-        model=model_of(options),
-        fit=options.get("fit", "cover"),
-        size_change=options.get("size_change", "box"),
-        matte=matte_of(options),
-        encode=EncodeSettings(
-            codec=options["codec"],
-            crf=options["crf"],
-            preset=options["preset"],
-            pix_fmt=options["pix_fmt"],
-            audio=options["audio"],
-            range=options.get("matte_range", "auto"),
-        ),
-        **given,
-    )
+def settings_of(options: dict[str, Any]) -> RenderSettings:
+    """Return the settings that the options of `render`, `matte` or `batch` ask for."""
+    parts = {
+        "source": Path(options["source"]),
+        "model": model_of(options),
+        "matte": matte_of(options),
+        "encode": EncodeSettings(**given(EncodeSettings, options)),
+    }
+    return RenderSettings(**{**given(RenderSettings, options), **parts})

@@ -12,14 +12,18 @@ from vidseg.cli.options import (
     addresses_option,
     background_options,
     fps_option,
+    given,
     matte_of,
     matte_options,
     max_pixels_option,
     model_of,
     model_options,
+    option,
     output_option,
+    overwrite_option,
+    quiet_option,
     source_argument,
-    with_default,
+    verbose_option,
 )
 from vidseg.cli.terminal import tell
 from vidseg.settings import PreviewSettings
@@ -42,12 +46,6 @@ class Times(click.ParamType[tuple[Fraction, ...]]):
         )
 
 
-_SAME = ("output", "fit", "rows", "at", "width", "max_pixels", "overwrite")
-"""Settings that are called like their option."""
-
-_DEFAULTS = PreviewSettings(source=Path(), output=Path())
-
-
 @click.command(
     epilog="""\b
 Examples:
@@ -59,47 +57,40 @@ Examples:
 )
 @source_argument
 @output_option
-@click.option(
+@option(
+    PreviewSettings,
+    "background",
+    "What render takes; transparent shows a checkerboard.",
     "-b",
     "--background",
-    default=_DEFAULTS.background,
-    show_default=True,
-    help="What render takes; transparent shows a checkerboard.",
 )
 @background_options
-@with_default("--rows", _DEFAULTS.rows, "Moments, evenly spaced in the clip.")
-@click.option(
-    "--at", type=Times(), default=(), metavar="TIMES", help="These moments instead: 1.5,12,1:02:03."
-)
-@with_default("--width", _DEFAULTS.width, "Longer side of each picture.", "PIXELS")
+@option(PreviewSettings, "rows", "Moments, evenly spaced in the clip.")
+@option(PreviewSettings, "at", "These moments instead: 1.5,12,1:02:03.", type=Times())
+@option(PreviewSettings, "width", "Longer side of each picture.", metavar="PIXELS")
 @model_options
 @matte_options
 @fps_option
 @max_pixels_option
 @addresses_option
-@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
-def preview(*, source: str, background: str, quiet: bool, verbose: bool, **options: Any) -> None:
+@overwrite_option
+@quiet_option
+@verbose_option("Show tracebacks.")
+def preview(**options: Any) -> None:
     """Draw a contact sheet of INPUT: moments of it with their masks and results, without a render."""
     from vidseg.rendering.preview import preview as draw
 
     def say(line: str) -> None:
-        if not quiet:
+        if not options["quiet"]:
             tell(line)
 
     begun = time.monotonic()
-    with fetched([source, background], allowed=options["allow_urls"], say=say) as (
-        source,
-        background,
-    ):
-        settings = PreviewSettings(
-            source=Path(source),
-            background=background,
-            model=model_of(options),
-            matte=matte_of(options),
-            frame_rate=options["fps"],
-            **{name: options[name] for name in _SAME},
-        )
-        done = draw(settings)
+    names = [options["source"], options["background"]]
+    with fetched(names, allowed=options["allow_urls"], say=say) as (source, background):
+        done = draw(_settings({**options, "source": Path(source), "background": background}))
     say(f"{done}, {time.monotonic() - begun:.1f} s")
+
+
+def _settings(options: dict[str, Any]) -> PreviewSettings:
+    parts = {"model": model_of(options), "matte": matte_of(options)}
+    return PreviewSettings(**{**given(PreviewSettings, options), **parts})
