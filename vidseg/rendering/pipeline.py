@@ -279,7 +279,9 @@ def conclude(
     if settings.timeline is not None:
         from vidseg.reports import timeline
 
-        kept = timeline.Span(opening.first.time, damage.video_end or Fraction(0), opening.cut.start)
+        kept = timeline.PictureRange(
+            opening.first.time, damage.video_end or Fraction(0), opening.cut.start
+        )
         timeline.write(settings, info, kept, report.frames_out)
     report.stage_s = {name: round(seconds, 3) for name, seconds in watch.seconds.items()}
     report.wall_s = round(time.perf_counter() - begun, 3)
