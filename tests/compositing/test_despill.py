@@ -11,7 +11,7 @@ from vidseg.compositing.despill import _medians, despilled, screen_behind
 from vidseg.frames.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.frames.frame import WORKING_FORMATS, Frame, Plane, Planes, as_plane
 from vidseg.matting.alpha import Alpha
-from vidseg.matting.refinement.refine import foreground, with_edge
+from vidseg.matting.refinement.refine import estimate_foreground, with_edge
 
 GREEN, BLUE = (0, 177, 64), (0, 71, 187)
 GREY_HAIR, SKIN = (120, 120, 120), (205, 150, 120)
@@ -51,7 +51,7 @@ def before_a_screen(person: Rgb, screen: Rgb, name: str = "yuv420p") -> tuple[Fr
 def people_of(frame: Frame, alpha: Plane) -> Planes:
     """Return the frame's planes with the person's own colours at the edge."""
     known = Alpha.of(alpha, frame.format)
-    return with_edge(frame, known, foreground(frame, known))
+    return with_edge(frame, known, estimate_foreground(frame, known))
 
 
 def without_screen(people: Planes, frame: Frame, alpha: Plane) -> Planes:

@@ -33,7 +33,7 @@ def test_what_is_read_can_be_written_back(size: tuple[int, int], side: int, dtyp
 def test_a_ramp_is_spread_as_a_ramp() -> None:
     grid = np.add.outer(np.arange(6) * 4.0, np.arange(9) * 8.0).astype(np.float32)
     cells = Cells.where(np.ones(grid.shape, np.uint8), 4)
-    spread = cells.spread(grid)
+    spread = cells.upsample(grid)
     inner = (cells.rows > 0) & (cells.rows < 5) & (cells.columns > 0) & (cells.columns < 8)
     place = (np.arange(4) + 0.5) / 4 - 0.5
     expected = grid[cells.rows, cells.columns][:, None, None] + np.add.outer(place * 4, place * 8)

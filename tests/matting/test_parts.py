@@ -23,7 +23,7 @@ from vidseg.frames.geometry import Box
 from vidseg.jobs import resume
 from vidseg.matting import part_map
 from vidseg.matting.mask import Mask
-from vidseg.matting.smoothing import steady
+from vidseg.matting.smoothing import smooth_masks
 from vidseg.matting.tracking.predictions import chosen
 from vidseg.networks.base import Scores
 from vidseg.networks.fake import FakeSegmenter
@@ -301,12 +301,14 @@ def test_a_part_that_flickers_is_outvoted() -> None:
     """A hand that is a foot for one frame stays a hand; where the picture changes, the new part is shown."""
     pairs = [labelled(23 if i == 4 else 10, pts=i) for i in range(9)]
     assert [
-        int(mask.parts[16, 24]) for _, mask in steady(pairs, 0.2) if mask.parts is not None
+        int(mask.parts[16, 24]) for _, mask in smooth_masks(pairs, 0.2) if mask.parts is not None
     ] == [10] * 9
     moved = [labelled(10, pts=i) for i in range(4)] + [
         labelled(23, (200, 90, 90), i) for i in range(4, 8)
     ]
-    found = [int(mask.parts[16, 24]) for _, mask in steady(moved, 0.2) if mask.parts is not None]
+    found = [
+        int(mask.parts[16, 24]) for _, mask in smooth_masks(moved, 0.2) if mask.parts is not None
+    ]
     assert found == [10] * 4 + [23] * 4
 
 

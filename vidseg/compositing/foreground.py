@@ -12,7 +12,7 @@ _REDUCTION = 4
 _Float = NDArray[np.float32]
 
 
-def extended(plane: Plane, alpha: Plane, peak: int) -> Plane:
+def extend_colours(plane: Plane, alpha: Plane, peak: int) -> Plane:
     """Return `plane` [h, w] with the colours of its opaque part carried on wherever `alpha` [h, w] is 0.
 
     Values of alpha other than 0 keep their pixels. The colours come from where alpha exceeds half

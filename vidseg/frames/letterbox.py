@@ -10,7 +10,7 @@ from vidseg.frames.geometry import Box
 from vidseg.frames.planes import cropped, reduced
 
 
-def boxed(frame: Frame, shape: Shape) -> Frame:
+def letterboxed(frame: Frame, shape: Shape) -> Frame:
     """Return a frame in `shape`, whole and undistorted, between black bars where its own is another.
 
     `frame.shape` tells its own; without one, or where both are the same, the frame is returned as
@@ -19,7 +19,7 @@ def boxed(frame: Frame, shape: Shape) -> Frame:
     own = frame.shape
     if own is None or own == shape:
         return frame
-    box = place(own, shape, frame.format)
+    box = display_box(own, shape, frame.format)
     black = 0 if frame.colour.full_range else 16 << (frame.format.bits - 8)
     neutral = 1 << (frame.format.bits - 1)
     planes = tuple(
@@ -29,7 +29,7 @@ def boxed(frame: Frame, shape: Shape) -> Frame:
     return replace(frame, planes=planes, window=box)
 
 
-def place(own: Shape, shape: Shape, layout: PixelFormat) -> Box:
+def display_box(own: Shape, shape: Shape, layout: PixelFormat) -> Box:
     """Return where in a picture of `shape` one of another shape is shown: in the middle, as large as fits.
 
     Its edges lie between samples of chroma, or are the picture's own.
@@ -64,13 +64,13 @@ def _boxed(
     return as_plane(canvas)
 
 
-def cut_out(frame: Frame, box: Box) -> Frame:
+def crop(frame: Frame, box: Box) -> Frame:
     """Return the part of a frame inside `box`; views of its planes, but for chroma that `box` divides."""
-    planes = tuple(_cut_out(frame, index, box) for index in range(3))
+    planes = tuple(_cropped(frame, index, box) for index in range(3))
     return replace(frame, planes=planes)
 
 
-def _cut_out(frame: Frame, index: int, box: Box) -> Plane:
+def _cropped(frame: Frame, index: int, box: Box) -> Plane:
     layout = frame.format
     across = index > 0 and layout.shift_x > 0 and box.left % 2 == 1
     down = index > 0 and layout.shift_y > 0 and box.top % 2 == 1

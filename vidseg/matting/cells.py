@@ -14,7 +14,7 @@ from vidseg.frames.planes import reduced
 Floats = NDArray[np.float32]
 
 
-Extent: TypeAlias = tuple[slice, slice]
+Slices: TypeAlias = tuple[slice, slice]
 """Rows and columns of an array, or of cells; the ends may lie beyond the last ones."""
 
 
@@ -60,7 +60,7 @@ class Cells:
         if padded is not plane:
             plane[...] = padded[: plane.shape[0], : plane.shape[1]]
 
-    def spread(self, grid: Floats) -> Floats:
+    def upsample(self, grid: Floats) -> Floats:
         """Return values that lie in the middle of all the plane's cells, [h, w], at the pixels of these.
 
         Float32 [n, height, width], interpolated bilinearly.
@@ -76,27 +76,27 @@ class Cells:
             np.matmul(near[begin : begin + step], weights, out=spread[begin : begin + step])
         return spread.reshape(-1, self.height, self.width)
 
-    def among(self, kept: NDArray[np.bool_]) -> "Cells":
+    def select(self, kept: NDArray[np.bool_]) -> "Cells":
         """Return those of the cells that are `kept` [n]."""
         return Cells(self.height, self.width, self.rows[kept], self.columns[kept])
 
-    def moved(self, rows: int, columns: int) -> "Cells":
+    def shifted(self, rows: int, columns: int) -> "Cells":
         """Return the cells that lie that many cells further down and to the right."""
         return Cells(self.height, self.width, self.rows + rows, self.columns + columns)
 
-    def extent(self, margin: int) -> Extent:
+    def bounding_slices(self, margin: int) -> Slices:
         """Return the rows and columns of cells that hold these and `margin` more on each side."""
-        return _spanned(self.rows, margin), _spanned(self.columns, margin)
+        return _bounding_slice(self.rows, margin), _bounding_slice(self.columns, margin)
 
-    def crop(self, plane: Plane, extent: Extent) -> Plane:
+    def crop(self, plane: Plane, slices: Slices) -> Plane:
         """Return a view of the part of `plane` that lies in some rows and columns of cells."""
-        rows, columns = extent
+        rows, columns = slices
         return plane[
             rows.start * self.height : rows.stop * self.height,
             columns.start * self.width : columns.stop * self.width,
         ]
 
-    def enlarged(self, factor: int) -> "Cells":
+    def coarsened(self, factor: int) -> "Cells":
         """Return the cells `factor` times as large that hold these, one for each."""
         rows, columns = self.rows // factor, self.columns // factor
         return Cells(self.height * factor, self.width * factor, rows, columns)
@@ -134,11 +134,11 @@ def _weights(height: int, width: int) -> Floats:
     return np.kron(*sides).astype(np.float32)
 
 
-def _spanned(places: NDArray[np.intp], margin: int) -> slice:
+def _bounding_slice(places: NDArray[np.intp], margin: int) -> slice:
     return slice(max(0, int(places.min()) - margin), int(places.max()) + margin + 1)
 
 
-def extent(marked: NDArray[np.uint8], margin: int) -> Extent:
+def bounding_slices(marked: NDArray[np.uint8], margin: int) -> Slices:
     """Return rows and columns that hold all that is not 0 in [h, w], and `margin` more on each side.
 
     Where nothing is marked, they are the margin's, at the first corner.

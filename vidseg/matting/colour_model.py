@@ -42,7 +42,7 @@ _COUNT_FLOOR = 1.0
 """Added to both counts, so that a colour seen once or twice says little."""
 
 
-def thinned(array: NDArray[_Sample]) -> NDArray[_Sample]:
+def subsampled(array: NDArray[_Sample]) -> NDArray[_Sample]:
     """Return the points of [h, w, …] that are counted."""
     return array[::_STRIDE, ::_STRIDE]
 
@@ -64,7 +64,7 @@ class Appearance:
     def of(cls, *seen: tuple[NDArray[np.float32], NDArray[np.uint8]]) -> "Appearance":
         """Return what one or several pictures show.
 
-        Each is given by `thinned` points: probabilities [h, w] of a person, and colours [h, w, 3].
+        Each is given by `subsampled` points: probabilities [h, w] of a person, and colours [h, w, 3].
         """
         height, width = seen[0][0].shape
         cell = max(8 / _STRIDE, _CELL_SHARE * max(height, width))
@@ -95,7 +95,7 @@ class Appearance:
         return np.asarray(upper + down * (lower - upper), np.float32)
 
 
-def snapped(
+def refine_by_colour(
     person: NDArray[np.float32], picture: NDArray[np.uint8], appearance: Appearance | None = None
 ) -> NDArray[np.float32]:
     """Return the probability of a person with its edge moved to where the picture's colours change.
@@ -107,7 +107,7 @@ def snapped(
     doubtful = cv2.findNonZero(cv2.inRange(person, _DOUBTFUL, 1 - _DOUBTFUL))
     if doubtful is None or float(person.max()) <= _SURE:
         return person
-    appearance = appearance or Appearance.of((thinned(person), thinned(picture)))
+    appearance = appearance or Appearance.of((subsampled(person), subsampled(picture)))
     columns, rows = np.ascontiguousarray(doubtful.reshape(-1, 2).T.astype(np.intp))
     places = rows * person.shape[1] + columns
     colours = np.take(picture.reshape(-1, 3), places, axis=0)

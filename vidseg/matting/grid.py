@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
 from vidseg.frames.planes import cropped
-from vidseg.matting.cells import Cells, Extent
+from vidseg.matting.cells import Cells, Slices
 from vidseg.matting.mask import Mask
 
 _MOST_CELLS = 130_000
@@ -60,9 +60,9 @@ def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.merge(channels), np.uint8)
 
 
-def part(mask: Mask, extent: Extent) -> Mask:
+def part(mask: Mask, slices: Slices) -> Mask:
     """Return the part of a mask on a grid that lies in some rows and columns of its cells."""
-    rows, columns = extent
+    rows, columns = slices
     side, box = mask.cell, mask.box
     here = Box(
         box.left + columns.start * side,
@@ -70,8 +70,8 @@ def part(mask: Mask, extent: Extent) -> Mask:
         min(box.left + columns.stop * side, box.right),
         min(box.top + rows.stop * side, box.bottom),
     )
-    picture, parts = (None if each is None else each[extent] for each in (mask.picture, mask.parts))
-    return replace(mask, person=mask.person[extent], box=here, picture=picture, parts=parts)
+    picture, parts = (None if each is None else each[slices] for each in (mask.picture, mask.parts))
+    return replace(mask, person=mask.person[slices], box=here, picture=picture, parts=parts)
 
 
 def gridded(mask: Mask, frame: Frame) -> Mask:

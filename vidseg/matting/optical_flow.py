@@ -42,7 +42,7 @@ class Flow:
         self._finest = 1 if fine else 2
         self._wide_stride = _WIDE_STRIDE if fine else _STRIDE
 
-    def there(
+    def sampling_map(
         self, luma: NDArray[np.uint8], other: NDArray[np.uint8]
     ) -> NDArray[np.float32] | None:
         """Return where in `other` [h, w] each pixel of `luma` [h, w] is, x and y, float32 [h, w, 2].
@@ -50,7 +50,7 @@ class Flow:
         `None` for pictures too small to tell.
         """
         height, width = luma.shape
-        luma, other = small(luma), small(other)
+        luma, other = reduced(luma), reduced(other)
         if min(luma.shape) < _PATCH:
             return None
         # Each time: for small pictures OpenCV sets another scale, and keeps it.
@@ -60,10 +60,10 @@ class Flow:
         if luma.shape != (height, width):
             scale = np.array([width / luma.shape[1], height / luma.shape[0]], np.float32)
             moved = np.asarray(cv2.resize(moved, (width, height)), np.float32) * scale
-        return moved + places(height, width)
+        return moved + pixel_coordinates(height, width)
 
 
-def small(array: NDArray[_Sample]) -> NDArray[_Sample]:
+def reduced(array: NDArray[_Sample]) -> NDArray[_Sample]:
     """Return an array [h, w, …] halved until flow takes it."""
     while max(array.shape[:2]) > SIDE:
         array = halved(array)
@@ -71,25 +71,25 @@ def small(array: NDArray[_Sample]) -> NDArray[_Sample]:
 
 
 @lru_cache(4)
-def places(height: int, width: int) -> NDArray[np.float32]:
+def pixel_coordinates(height: int, width: int) -> NDArray[np.float32]:
     """Return the coordinates of every pixel, float32 [h, w, 2]."""
-    places = np.empty((height, width, 2), np.float32)
-    places[..., 0] = np.arange(width, dtype=np.float32)
-    places[..., 1] = np.arange(height, dtype=np.float32)[:, None]
-    places.flags.writeable = False
-    return places
+    coordinates = np.empty((height, width, 2), np.float32)
+    coordinates[..., 0] = np.arange(width, dtype=np.float32)
+    coordinates[..., 1] = np.arange(height, dtype=np.float32)[:, None]
+    coordinates.flags.writeable = False
+    return coordinates
 
 
-def read(
-    array: NDArray[_Sample], there: NDArray[np.float32], *, nearest: bool = False
+def warp(
+    array: NDArray[_Sample], sampling_map: NDArray[np.float32], *, nearest: bool = False
 ) -> NDArray[_Sample]:
     """Return an array [h, w, …] as it is at the places `there` [h, w, 2], in between by interpolation."""
     how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-    at, fractions = cast(Any, there), cast(Any, None)  # OpenCV's stubs know neither's type
+    at, fractions = cast(Any, sampling_map), cast(Any, None)  # OpenCV's stubs know neither's type
     if array.dtype == np.uint8 and not nearest:
         # Whole places and 1024 fractions between, as good for 8 bits, take a third less time, this
         # included.
-        at, fractions = cv2.convertMaps(there, fractions, cv2.CV_16SC2)
+        at, fractions = cv2.convertMaps(sampling_map, fractions, cv2.CV_16SC2)
     return cast(
         NDArray[_Sample], cv2.remap(array, at, fractions, how, borderMode=cv2.BORDER_REPLICATE)
     )

@@ -15,10 +15,10 @@ from vidseg.frames.frame import WORKING_FORMATS, Frame, PixelFormat, Plane, as_p
 from vidseg.frames.geometry import Box
 from vidseg.matting import grid
 from vidseg.matting.alpha import Alpha
-from vidseg.matting.colour_model import snapped
+from vidseg.matting.colour_model import refine_by_colour
 from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.components import solid
-from vidseg.matting.refinement.refine import foreground, refine, with_edge
+from vidseg.matting.refinement.components import clean_components
+from vidseg.matting.refinement.refine import estimate_foreground, refine, with_edge
 from vidseg.settings import MatteSettings
 
 Doubles = NDArray[np.float64]
@@ -147,7 +147,7 @@ def test_refining_is_the_guided_filter_in_its_band(
     assert side
     alpha = refine(frame, mask, MatteSettings())
     assert mask.picture is not None
-    person = solid(snapped(person, mask.picture), person)
+    person = clean_components(refine_by_colour(person, mask.picture), person)
     inside = alpha.plane[box.top : box.bottom, box.left : box.right].astype(np.float64)
     banded = as_plane(np.zeros(frame.planes[0].shape, np.uint8))
     alpha.cells.write(banded, as_plane(np.ones_like(alpha.cells.read(banded))))
@@ -175,6 +175,6 @@ def test_the_smallest_pictures_are_refined(name: str, size: tuple[int, int]) -> 
     alpha = refine(frame, Mask(person, Box(0, 0, *size)), MatteSettings(grow=1, feather=1))
     assert (alpha.plane == frame.format.peak).all()
     for plane, expected in zip(
-        with_edge(frame, alpha, foreground(frame, alpha)), frame.planes, strict=True
+        with_edge(frame, alpha, estimate_foreground(frame, alpha)), frame.planes, strict=True
     ):
         assert np.array_equal(plane, expected)

@@ -57,7 +57,7 @@ class Scripted(Inference):
 
 
 def _covered(box: Box, people: list[Box]) -> list[Box]:
-    return [each for each in people if regions.share(each, box) == 1]
+    return [each for each in people if regions.covered_fraction(each, box) == 1]
 
 
 def detected(inference: Scripted, known: list[Box]) -> Prediction:

@@ -78,8 +78,8 @@ class Detector:
         """
         found: list[Box] = []
         for person in regions.largest(missing):
-            box = regions.around(person, frame.whole)
-            scale = self._planner.closer(box, person, frame.whole)
+            box = regions.search_area(person, frame.whole)
+            scale = self._planner.close_up_scale(box, person, frame.whole)
             found += self._inference.predict([frame], [box], scale)[0].people(CERTAIN)
         return regions.largest(found)
 
@@ -107,12 +107,12 @@ class Detector:
 
         Where one was made not long ago, and what it saw is there still, it is as good as new.
         """
-        box = self._planner.around(person, frame.whole)
+        box = self._planner.close_up_box(person, frame.whole)
         if box is None:
             return None
         prediction = self._cache.find(frame, person, box)
         if prediction is None:
-            scale = self._planner.closer(box, person, frame.whole)
+            scale = self._planner.close_up_scale(box, person, frame.whole)
             prediction = self._inference.predict([frame], [box], scale)[0]
             self._cache.add(prediction, frame)
         return prediction

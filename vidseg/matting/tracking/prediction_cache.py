@@ -46,11 +46,15 @@ class _Cached:
         now, shift = grid.picture(frame, self.box, self.side), np.zeros(2)
         then = self.picture
         lumas = (np.ascontiguousarray(each[..., 0]) for each in (now, then))
-        there = optical_flow.Flow(fine=True).there(*lumas)
-        if there is not None:
-            then = optical_flow.read(then, there)
+        sampling_map = optical_flow.Flow(fine=True).sampling_map(*lumas)
+        if sampling_map is not None:
+            then = optical_flow.warp(then, sampling_map)
             shift = (
-                np.median(there - optical_flow.places(*there.shape[:2]), axis=(0, 1)) * self.side
+                np.median(
+                    sampling_map - optical_flow.pixel_coordinates(*sampling_map.shape[:2]),
+                    axis=(0, 1),
+                )
+                * self.side
             )
         differs = cv2.inRange(optical_flow.difference(now, then), _DIFFERENT, 255)
         if np.count_nonzero(differs) > _MOST_DIFFERENT * differs.size:
@@ -83,6 +87,9 @@ class PredictionCache:
             if regions.area(cached.box) >= 2 * regions.area(box):
                 continue
             prediction = cached.at(frame)
-            if prediction is not None and regions.share(person, prediction.box) >= _COVERED:
+            if (
+                prediction is not None
+                and regions.covered_fraction(person, prediction.box) >= _COVERED
+            ):
                 return prediction
         return None

@@ -29,7 +29,7 @@ _NEAR = -3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FlowView:
+class FlowInput:
     """A frame as flow sees it.
 
     `picture`: uint8 [h, w, 3], luma first; `logits`: float32 [h, w], where the network looked.
@@ -41,10 +41,10 @@ class FlowView:
     @classmethod
     def of(
         cls, picture: NDArray[np.uint8], logits: NDArray[np.float32] | None = None
-    ) -> "FlowView":
+    ) -> "FlowInput":
         """Return the view of a grid's picture and logits, made small."""
         return cls(
-            optical_flow.small(picture), None if logits is None else optical_flow.small(logits)
+            optical_flow.reduced(picture), None if logits is None else optical_flow.reduced(logits)
         )
 
     @property
@@ -60,23 +60,25 @@ class Propagator:
         self._flow = optical_flow.Flow()
 
     def warped(
-        self, now: FlowView, before: FlowView, after: FlowView, share: float
+        self, now: FlowInput, before: FlowInput, after: FlowInput, progress: float
     ) -> NDArray[np.float32] | None:
         """Return the logits of `now`, float32 [h, w]; `None` where too much of it is in neither other frame.
 
-        All views are of one size, and the other ones have logits. `share` in (0, 1) is how far
+        All views are of one size, and the other ones have logits. `progress` in (0, 1) is how far
         `now` is from `before` on the way to `after`.
         """
         luma = now.luma
         weighted, total = np.zeros(luma.shape, np.float32), np.full(luma.shape, 1e-6, np.float32)
         unknown, near = np.full_like(luma, 255), np.zeros_like(luma)
-        for other, weight in ((before, 1 - share), (after, share)):
+        for other, weight in ((before, 1 - progress), (after, progress)):
             assert other.logits is not None
-            there = self._flow.there(luma, other.luma)
-            if there is None:
+            sampling_map = self._flow.sampling_map(luma, other.luma)
+            if sampling_map is None:
                 return None
-            change = optical_flow.difference(now.picture, optical_flow.read(other.picture, there))
-            logits = optical_flow.read(other.logits, there)
+            change = optical_flow.difference(
+                now.picture, optical_flow.warp(other.picture, sampling_map)
+            )
+            logits = optical_flow.warp(other.logits, sampling_map)
             trust = np.asarray(cv2.LUT(change, _TRUST * np.float32(weight)), np.float32)
             total += trust
             trust *= logits

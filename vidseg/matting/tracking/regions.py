@@ -1,4 +1,4 @@
-"""Boxes around people: found in a mask, joined, widened, and moved between two key frames. Pure."""
+"""Boxes around people: found in a mask, merged, widened, and moved between two key frames. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def overlap(one: Box, other: Box) -> bool:
     return across and max(one.top, other.top) < min(one.bottom, other.bottom)
 
 
-def share(box: Box, other: Box) -> float:
+def covered_fraction(box: Box, other: Box) -> float:
     """Return how much of `box` lies within `other`, as a share of its pixels."""
     width = min(box.right, other.right) - max(box.left, other.left)
     height = min(box.bottom, other.bottom) - max(box.top, other.top)
@@ -93,7 +93,7 @@ def grown(box: Box, pixels: int) -> Box:
     return Box(box.left - pixels, box.top - pixels, box.right + pixels, box.bottom + pixels)
 
 
-def inside(box: Box, frame: Box) -> Box:
+def clipped(box: Box, frame: Box) -> Box:
     """Return the part of `box` within `frame`, which it overlaps."""
     return Box(
         max(box.left, frame.left),
@@ -141,11 +141,11 @@ def groups(first: Sequence[Box], last: Sequence[Box], *, margin: float, most: in
     who came and those who went form one group.
     """
     found = [Group.of(first=box) for box in first] + [Group.of(last=box) for box in last]
-    found = _joined(found, lambda one, other: _near(one, other, margin))
+    found = _merged(found, lambda one, other: _near(one, other, margin))
     lonely = [group for group in found if not (group.first and group.last)]
     if any(group.first for group in lonely) and any(group.last for group in lonely):
         found = [group for group in found if group not in lonely] + [sum(lonely[1:], lonely[0])]
-    found = _joined(found, _cheaper_as_one)
+    found = _merged(found, _cheaper_as_one)
     while len(found) > most:
         found.sort(key=lambda group: area(group.reach))
         found[:2] = [found[0] + found[1]]
@@ -163,15 +163,15 @@ def _cheaper_as_one(one: Group, other: Group) -> bool:
     )
 
 
-def _joined(items: list[Group], alike: Callable[[Group, Group], bool]) -> list[Group]:
+def _merged(items: list[Group], alike: Callable[[Group, Group], bool]) -> list[Group]:
     """Return the groups with every two that are alike made one, until no two are."""
-    joined: list[Group] = []
+    merged: list[Group] = []
     for item in items:
-        while match := next((other for other in joined if alike(item, other)), None):
-            joined.remove(match)
+        while match := next((other for other in merged if alike(item, other)), None):
+            merged.remove(match)
             item = match + item
-        joined.append(item)
-    return joined
+        merged.append(item)
+    return merged
 
 
 def missing(first: Sequence[Box], last: Sequence[Box]) -> list[Box]:
@@ -186,9 +186,9 @@ def missing(first: Sequence[Box], last: Sequence[Box]) -> list[Box]:
     ]
 
 
-def around(person: Box, frame: Box) -> Box:
+def search_area(person: Box, frame: Box) -> Box:
     """Return where to look for who was at `person` some frames ago: up to two lengths further out."""
-    return inside(_widened(person, 2.0), frame)
+    return clipped(_widened(person, 2.0), frame)
 
 
 def _widened(box: Box, share: float) -> Box:
@@ -211,15 +211,15 @@ def tiles(frame: Box) -> list[Box]:
     return tiles
 
 
-def glide(group: Group, count: int) -> list[Box]:
+def interpolated_over(group: Group, count: int) -> list[Box]:
     """Return `count` boxes of one size that follow the group from the first frame of a span to the last."""
     first, last = (union(boxes) if boxes else group.reach for boxes in (group.first, group.last))
     if not overlap(first, last):
         first = last = group.reach
-    return between(first, last, count)
+    return interpolated(first, last, count)
 
 
-def between(first: Box, last: Box, count: int) -> list[Box]:
+def interpolated(first: Box, last: Box, count: int) -> list[Box]:
     """Return `count` boxes of one size that glide from `first` to `last`, both of which are covered."""
     width, height = max(first.width, last.width), max(first.height, last.height)
     steps = np.linspace(0, 1, count) if count > 1 else np.array([1.0])

@@ -68,7 +68,7 @@ class RoiPlanner:
         shrink = min(1.0, least * float(np.sqrt(regions.area(whole) / pixels)))
         return [Roi(each, max(least, s * shrink)) for each, s in zip(boxes, wanted, strict=True)]
 
-    def closer(self, box: Box, person: Box, whole: Box) -> float:
+    def close_up_scale(self, box: Box, person: Box, whole: Box) -> float:
         """Return the scale to look for a person in a box: what the network likes, within a frame's cost."""
         wanted = min(self._traits.person_side / regions.longest_side([person]), _MOST_ENLARGED)
         affordable = self.whole_scale(whole) * float(
@@ -76,7 +76,7 @@ class RoiPlanner:
         )
         return min(wanted, affordable)
 
-    def around(self, person: Box, whole: Box) -> Box | None:
+    def close_up_box(self, person: Box, whole: Box) -> Box | None:
         """Return a person's box with the usual margins; `None` where that is most of the frame."""
         margin = round(self._traits.margin * regions.longest_side([person]))
         box = regions.placed(person, person.width + 2 * margin, person.height + 2 * margin, whole)
@@ -98,15 +98,15 @@ class RoiPlanner:
         return self._resolution / min(whole.width, whole.height)
 
     def _boxes(self, group: regions.Group, whole: Box, count: int) -> list[Box]:
-        gliding = regions.glide(group, count)
+        boxes = regions.interpolated_over(group, count)
         margin = 2 * round(self._traits.margin * group.longest)
-        width, height = self._proportioned(gliding[0].width + margin, gliding[0].height + margin)
-        return [regions.placed(box, width, height, whole) for box in gliding]
+        width, height = self._proportioned(boxes[0].width + margin, boxes[0].height + margin)
+        return [regions.placed(box, width, height, whole) for box in boxes]
 
     def _is_large(self, person: Box, whole: Box) -> bool:
         margin = round(self._traits.margin * regions.longest_side([person]))
         return regions.area(
-            regions.inside(regions.grown(person, margin), whole)
+            regions.clipped(regions.grown(person, margin), whole)
         ) > _LARGE * regions.area(whole)
 
     def _proportioned(self, width: int, height: int) -> tuple[int, int]:

@@ -28,7 +28,7 @@ from vidseg.matting.tracking.mask_builder import Gap, MaskBuilder
 from vidseg.matting.tracking.observation import Observation, SpanObserver
 from vidseg.matting.tracking.predictions import CERTAIN
 from vidseg.matting.tracking.roi_planner import RoiPlanner
-from vidseg.matting.tracking.shots import Span, spans
+from vidseg.matting.tracking.shots import FrameSpan, frame_spans
 from vidseg.networks.base import Segmenter
 from vidseg.settings import ModelSettings
 
@@ -75,18 +75,18 @@ class Tracker:
         """
         pace = _Pace(self._inference.batch_size)
         before: _SpanEnd | None = None
-        for span in spans(frames, pace.length):
+        for span in frame_spans(frames, pace.length):
             if begin is not None and span.frames[0].time < begin:
                 continue
             before, masked = self._span(span, None if span.fresh else before)
-            count = carried = 0
+            count = propagated = 0
             for frame, mask in masked:
-                count, carried = count + 1, carried + mask.carried
+                count, propagated = count + 1, propagated + mask.propagated
                 yield frame, mask
-            pace.calm = before.large and 0 < carried == count - (2 if span.fresh else 1)
+            pace.calm = before.large and 0 < propagated == count - (2 if span.fresh else 1)
 
     def _span(
-        self, span: Span, before: "_SpanEnd | None"
+        self, span: FrameSpan, before: "_SpanEnd | None"
     ) -> "tuple[_SpanEnd, Iterator[tuple[Frame, Mask]]]":
         """Return the end of a span, and, to be made one by one, the masks of all of its frames.
 
@@ -200,7 +200,7 @@ class _Pace:
     calm: bool = False
 
     def length(self, first: Frame, fresh: bool) -> int:
-        """Return how many frames the span that begins with `first` may have; see `Span` for `fresh`."""
+        """Return how many frames the span that begins with `first` may have; see `FrameSpan` for `fresh`."""
         affordable = _MOST_HELD // (first.width * first.height)
         longer = min(_CALM_SPAN, affordable) if self.calm and not fresh else 0
         return min(max(_SPAN, longer, self.batch), _LONGEST_SPAN)
