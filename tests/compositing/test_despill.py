@@ -1,4 +1,4 @@
-"""Light of a coloured screen is taken off people's edges; before any other background nothing changes."""
+"""Light of a coloured screen is taken off people's edges; other backgrounds change nothing."""
 
 from fractions import Fraction
 
@@ -28,7 +28,7 @@ def alpha_of(peak: int, dtype: type[np.generic]) -> Plane:
 
 
 def before_a_screen(person: Rgb, screen: Rgb, name: str = "yuv420p") -> tuple[Frame, Plane]:
-    """Return a person of one colour, lit by a fifth by the screen behind near the edge, and the alpha."""
+    """Return a person of one colour, lit a fifth by the screen near the edge, and the alpha."""
     form = WORKING_FORMATS[name]
     alpha = alpha_of(form.peak, form.dtype)
     share = (alpha / form.peak)[..., None]
@@ -92,7 +92,7 @@ def test_hair_before_a_screen_loses_its_tint(screen: Rgb, name: str) -> None:
 
 
 def test_skin_keeps_its_colour() -> None:
-    """Its chroma lies 45 degrees and more from that of screens; a despill that greys faces is no help."""
+    """Its chroma lies 45 degrees and more from that of screens; despill must not grey faces."""
     frame, alpha = before_a_screen(SKIN, GREEN)
     people = people_of(frame, alpha)
     inside = alpha == 255

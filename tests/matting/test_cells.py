@@ -43,7 +43,7 @@ def test_a_ramp_is_spread_as_a_ramp() -> None:
 @pytest.mark.parametrize("name", list(WORKING_FORMATS))
 @pytest.mark.parametrize("size", SIZES)
 def test_cells_hold_every_pixel_that_is_mixed(name: str, size: tuple[int, int]) -> None:
-    """A value of 1, and one of peak - 1, among equals, are mixed too; so is chroma where luma is not."""
+    """A 1, and a peak - 1, among equals, are mixed too; so is chroma where luma is not."""
     layout = WORKING_FORMATS[name]
     alpha = np.zeros(size[::-1], layout.dtype)
     alpha[:, size[0] // 2 :] = layout.peak

@@ -45,7 +45,7 @@ def test_nothing_crosses_a_cut() -> None:
 
 
 def test_cells_that_the_frames_edge_cuts_stay_where_they_are() -> None:
-    """Masks were taken to fill their boxes evenly: where the last cells are cut, an edge moved by a pixel."""
+    """Masks were taken to fill their boxes: where last cells are cut, an edge moved by a pixel."""
     frame = pair(0, 0)[0]
     boxes = Box(0, 0, 49, 33), Box(32, 0, 49, 33)
     whole = np.zeros((9, 13), np.float32)
@@ -59,7 +59,7 @@ def test_cells_that_the_frames_edge_cuts_stay_where_they_are() -> None:
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_what_moves_is_steadied_and_leaves_no_ghost(times: int) -> None:
-    """Neighbours counted where nothing had moved only, so that a walking person's mask flickered as it came.
+    """Neighbours counted only where nothing had moved: a walking person's mask flickered.
 
     Also on a grid that is larger than flow takes.
     """
@@ -75,7 +75,7 @@ def test_what_moves_is_steadied_and_leaves_no_ghost(times: int) -> None:
 
 
 def walker(x: int, milliseconds: int, times: int) -> tuple[Frame, Mask]:
-    """Return somebody at `x` and a certain mask, on a grid `times` as large each way as 160 x 90."""
+    """Return somebody at `x` and a certain mask, on a grid `times` 160 x 90."""
     picture, logits = (
         np.kron(array, np.ones((times, times) + (1,) * (array.ndim - 2))) for array in seen(x)
     )

@@ -1,4 +1,4 @@
-"""Frame + alpha + background → frame, plane by plane; pure arithmetic."""
+"""Compositing: frame + alpha + background → frame, plane by plane. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Frames whose size or shape of pixels changed on the way, brought to those before them; crops. Pure."""
+"""Letterboxing of frames whose shape changes within a clip, and crops. Pure."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -11,7 +11,7 @@ from vidseg.frames.planes import cropped, reduced
 
 
 def letterboxed(frame: Frame, shape: Shape) -> Frame:
-    """Return a frame in `shape`, whole and undistorted, between black bars where its own is another.
+    """Return a frame in `shape`, whole and undistorted, between black bars where its own differs.
 
     `frame.shape` tells its own; without one, or where both are the same, the frame is returned as
     it is.
@@ -30,7 +30,7 @@ def letterboxed(frame: Frame, shape: Shape) -> Frame:
 
 
 def display_box(own: Shape, shape: Shape, layout: PixelFormat) -> Box:
-    """Return where in a picture of `shape` one of another shape is shown: in the middle, as large as fits.
+    """Return the box of a picture of shape `own` in one of `shape`: centred, as large as fits.
 
     Its edges lie between samples of chroma, or are the picture's own.
     """
@@ -42,7 +42,7 @@ def display_box(own: Shape, shape: Shape, layout: PixelFormat) -> Box:
 
 
 def _middle(length: Fraction, whole: int, step: int) -> tuple[int, int]:
-    """Return [low, high) of about `length` in the middle of `whole`, in multiples of `step`, or all of it."""
+    """Return [low, high) of about `length`, centred in `whole`, in steps of `step`, or all."""
     low = min(round((whole - length) / 2 / step), (whole - 1) // step) * step
     if low <= 0:
         return 0, whole
@@ -65,7 +65,7 @@ def _boxed(
 
 
 def crop(frame: Frame, box: Box) -> Frame:
-    """Return the part of a frame inside `box`; views of its planes, but for chroma that `box` divides."""
+    """Return the part of a frame inside `box`: views, but for chroma that `box` divides."""
     planes = tuple(_cropped(frame, index, box) for index in range(3))
     return replace(frame, planes=planes)
 

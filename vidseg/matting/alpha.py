@@ -1,4 +1,4 @@
-"""The band around the edge of the people: the only pixels of a frame that need arithmetic. Pure.
+"""Alpha: a plane of opacity, and the band of cells at its edge, which alone needs arithmetic. Pure.
 
 Everywhere else alpha is 0 or the peak, and a copy will do. The band is a set of square cells of the
 frame, so that its pixels are read and written a cell's row at a time, and what varies slowly is
@@ -21,7 +21,7 @@ _SIDE = 4
 
 @dataclass(frozen=True, eq=False)
 class Alpha:
-    """How opaque the people are: `plane` [H, W] in the frame's sample type, 0 to its peak code value.
+    """Opacity of the people: `plane` [H, W] in the frame's sample type, 0 to its peak code value.
 
     `cells` hold every pixel whose alpha, or chroma sample whose mean alpha, is neither 0 nor the
     peak. `bounds`, where known: rows and columns of pixels beyond which all is 0, in whole cells.
@@ -47,7 +47,7 @@ class Alpha:
         return Alpha(as_plane(inverse), self.layout, self.cells)
 
     def at(self, index: int) -> tuple[Plane, Cells]:
-        """Return alpha and cells at the size of plane `index`; chroma's alpha is the mean of its luma's."""
+        """Return alpha and cells at plane `index`'s size; chroma's is the mean of its luma's."""
         return (self.plane, self.cells) if index == 0 else self._chroma
 
     def bounds_at(self, index: int) -> Slices:
@@ -60,7 +60,7 @@ class Alpha:
         return rows, columns
 
     def opacity(self, index: int) -> Floats:
-        """Return how opaque the people are in the cells at the size of plane `index`: [n, h, w] in [0, 1]."""
+        """Return the opacity in the cells at the size of plane `index`: [n, h, w] in [0, 1]."""
         return self._luma_opacity if index == 0 else self._chroma_opacity
 
     @cached_property

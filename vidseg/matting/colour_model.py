@@ -1,4 +1,4 @@
-"""Which side of the edge a pixel belongs to, told by its colour. Pure.
+"""Local colour model of people and background, which refines a mask's edge. Pure.
 
 A network's scores are coarse: they know that a person is there, not where exactly the sleeve ends.
 The picture knows. For every part of the picture, the colours under the sure person and under the
@@ -64,7 +64,7 @@ class Appearance:
     def of(cls, *seen: tuple[NDArray[np.float32], NDArray[np.uint8]]) -> "Appearance":
         """Return what one or several pictures show.
 
-        Each is given by `subsampled` points: probabilities [h, w] of a person, and colours [h, w, 3].
+        Each is given by `subsampled` points: a person's probability [h, w], colours [h, w, 3].
         """
         height, width = seen[0][0].shape
         cell = max(8 / _STRIDE, _CELL_SHARE * max(height, width))
@@ -79,7 +79,7 @@ class Appearance:
     def evidence(
         self, rows: NDArray[np.intp], columns: NDArray[np.intp], colours: NDArray[np.uint8]
     ) -> NDArray[np.float32]:
-        """Return the logarithms for colours [n, 3] at some points, float32 [n]; bilinear between corners."""
+        """Return log ratios of colours [n, 3] at points, float32 [n]; bilinear between corners."""
         flat, shape = self.log_ratios.reshape(-1), self.log_ratios.shape
         step_row, step_column = int(np.prod(shape[1:])), int(np.prod(shape[2:]))
         above, down = _corners(rows, self.cell, step_row)
@@ -149,7 +149,7 @@ def _corner_count(length: int, cell: float) -> int:
 def _count(
     counts: NDArray[np.float32], person: NDArray[np.float32], bins: NDArray[np.intp], cell: float
 ) -> None:
-    """Add to the counts on and beside people, [2, rows, columns, *sizes], what is sure to be either.
+    """Add what is surely on or beside people to the counts of both, [2, rows, columns, *sizes].
 
     `person` [h, w] and `bins` [h, w] (numbers among all sizes) are what is counted, `cell` the
     cells' side.
@@ -163,7 +163,7 @@ def _count(
 
 
 def _log_ratios(counts: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how much likelier a colour is on a person than beside one, given both counts, which change."""
+    """Return the log ratio of colours on people to those beside, from both counts, which change."""
     spreads = (_PLACE_SPREAD, _PLACE_SPREAD, _LUMA_SPREAD, _CHROMA_SPREAD, _CHROMA_SPREAD)
     for axis, spread in enumerate(spreads, 1):
         _spread_along(counts, axis, np.float32(spread))

@@ -30,7 +30,7 @@ def side_for(box: Box) -> int:
 
 
 def aligned(box: Box, side: int, frame: Frame) -> Box:
-    """Return the smallest box of whole cells around `box`; cells at the frame's far edges may be cut."""
+    """Return the smallest box of whole cells around `box`; the frame's far edges may cut some."""
     return Box(
         box.left // side * side,
         box.top // side * side,
@@ -45,7 +45,7 @@ def size(box: Box, side: int) -> tuple[int, int]:
 
 
 def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
-    """Return the mean colour of every cell of an aligned box: Y, Cb, Cr in 8-bit codes, uint8 [h, w, 3]."""
+    """Return each cell's mean colour in an aligned box: Y, Cb, Cr in 8 bits, uint8 [h, w, 3]."""
     columns, rows = size(box, side)
     channels = []
     for index in range(3):
@@ -75,7 +75,7 @@ def part(mask: Mask, slices: Slices) -> Mask:
 
 
 def gridded(mask: Mask, frame: Frame) -> Mask:
-    """Return the mask on a grid of the frame, with a picture: itself where it lies on one, and has one."""
+    """Return the mask with a picture, on a grid of the frame: itself where it has both."""
     if mask.cell and mask.picture is not None:
         return mask
     side = mask.cell or side_for(mask.box)

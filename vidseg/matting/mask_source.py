@@ -1,4 +1,4 @@
-"""Sources of masks: what finds the people in the frames of a clip, and makes a full-size alpha of it.
+"""Sources of masks: the interface for finding people in frames, and tracking as one of them.
 
 A network with tracking is one; one with memory, a key colour, or a matte from a file would be
 another class with the same two operations.

@@ -1,6 +1,6 @@
-"""Steady masks: each is blended with its neighbours in time, before and after, so that nothing lags.
+"""Temporal smoothing: each mask is blended with its neighbours before and after it, without lag.
 
-Neighbours are moved along the motion of the picture first (see `vidseg.matting.optical_flow`), and
+Neighbours are warped by optical flow first (see `vidseg.matting.optical_flow`), and
 count where they then show what this frame shows. So what moves is smoothed too, and leaves no
 ghost.
 """
@@ -28,7 +28,7 @@ _SAME = 12.0
 _LIKENESS = np.exp(-np.square(np.arange(256) / _SAME)).astype(np.float32)
 
 _CERTAIN = 5.0
-"""Logit, of either sign, that counts as certain: no single frame is to outvote its neighbours by more."""
+"""Logit, of either sign, that counts as certain: no frame outvotes its neighbours by more."""
 
 _LEAST = float(1 / (1 + np.exp(_CERTAIN)))
 """The probability of the lowest such logit."""
@@ -38,12 +38,12 @@ _PROPAGATED_S = 0.25
 
 
 def smooth_masks(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
-    """Yield the same frames in the same order, with each mask averaged with the one before and after it.
+    """Yield the same frames in order, each mask averaged with the one before and the one after it.
 
     The mean is one of logits; neighbours further off would bring hardly anything. A neighbour's
     weight falls with its distance in time, to 0 at half of `window_s`, and with what differs
-    between the pictures once the motion is made good. No mask is blended across a cut. Masks that
-    were carried to their frames are means over time already, and stay unless the window is longer
+    between the pictures once motion is compensated. No mask is blended across a cut. Masks that
+    were propagated to their frames are means over time already, and stay unless the window is longer
     than theirs. A window of 0 passes all through.
     """
     if window_s <= 0:
@@ -95,7 +95,7 @@ class _SmallMask:
 
     @classmethod
     def of(cls, mask: Mask, scores: NDArray[np.float32], base: Mask) -> "_SmallMask":
-        """Return `mask` and its `scores`, logits, on the grid of `base`, halved until flow takes it."""
+        """Return `mask` and its logits `scores` on the grid of `base`, reduced for flow."""
         picture = None if mask.picture is None else _onto(base, mask.picture, mask)
         return cls(
             None if picture is None else reduced(picture), reduced(_onto(base, scores, mask))
@@ -125,7 +125,7 @@ def _match(
 
 
 def _ballots(flow: Flow, mask: Mask, other: Mask, weight: NDArray[np.float32]) -> list[Ballot]:
-    """Return how a neighbour votes on the parts of `mask`: on its whole grid, since labels have no means."""
+    """Return how a neighbour votes on the parts of `mask`, on its own grid: labels have no mean."""
     if other.parts is None:
         return []
     sampling_map = None
@@ -151,7 +151,7 @@ def _luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _onto(
     mask: Mask, array: NDArray[_Sample], other: Mask, *, nearest: bool = False
 ) -> NDArray[_Sample]:
-    """Return what lies on the grid of `other` on that of `mask`: both cover boxes of one coded picture.
+    """Return an array on the grid of `other`, of the same frame size, resampled to that of `mask`.
 
     Beyond, pictures and parts go on as they end, and logits say that nobody is there.
     """

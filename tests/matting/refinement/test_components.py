@@ -1,4 +1,4 @@
-"""Small holes are closed and specks dropped where the network doubts them; what it is sure of stays."""
+"""Small holes are closed and specks dropped where the network doubts them; the sure ones stay."""
 
 import numpy as np
 import pytest

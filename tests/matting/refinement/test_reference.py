@@ -1,4 +1,4 @@
-"""The band's shortcuts against plain arithmetic over whole pictures, in every layout and at odd sizes."""
+"""The band's shortcuts against plain arithmetic over whole pictures, in every layout."""
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ def alpha_plane(seed: int, width: int, height: int, layout: PixelFormat) -> Plan
 
 
 def at_plane(alpha: Plane, layout: PixelFormat, index: int) -> Doubles:
-    """Return luma's alpha at the size of plane `index`: means, an odd last row or column counted twice."""
+    """Return luma's alpha at plane `index`'s size: means; an odd last row counts twice."""
     if index == 0:
         return alpha.astype(np.float64)
     down, across = 1 << layout.shift_y, 1 << layout.shift_x
@@ -92,7 +92,7 @@ def test_hiding_some_leaves_the_rest_to_the_bit(
 
 
 def whole_alpha(frame: Frame, person: NDArray[np.float32], box: Box, side: int) -> Doubles:
-    """Return the guided filter's alpha of every pixel of a box, whether it needs one or not, 0 to 1."""
+    """Return the guided filter's alpha of every pixel of a box, needed or not, 0 to 1."""
     peak = frame.format.peak
     luma = frame.planes[0][box.top : box.bottom, box.left : box.right].astype(np.float64) / peak
     rows, columns = person.shape
@@ -169,7 +169,7 @@ def test_refining_is_the_guided_filter_in_its_band(
     "size", [(1, 1), (1, 4), (4, 1), (2, 2), (1, 9), (3, 1), (7, 5), (161, 121)]
 )
 def test_the_smallest_pictures_are_refined(name: str, size: tuple[int, int]) -> None:
-    """The side of cells was told by the width alone, so that a picture of one column had none at all."""
+    """The side of cells was told by the width: a picture of one column had none at all."""
     frame = picture(3, *size, name)
     person = np.ones((-(-size[1] // 2), -(-size[0] // 2)), np.float32)
     alpha = refine(frame, Mask(person, Box(0, 0, *size)), MatteSettings(grow=1, feather=1))

@@ -1,4 +1,4 @@
-"""Masks carried along the motion of the picture, and refused where it doesn't explain what is there."""
+"""Masks are propagated by optical flow, and refused where it doesn't explain the picture."""
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ def test_a_mask_moves_with_the_picture() -> None:
 
 
 def test_who_is_in_neither_picture_is_not_explained() -> None:
-    """Somebody who comes by between two looks must be looked at."""
+    """Somebody who comes by between two observed frames must be seen by the network."""
     empty = FlowInput.of(room(), np.full(SIZE, -6, np.float32))
     assert Propagator().warped(FlowInput.of(seen(60)[0]), empty, empty, 0.5) is None
 
@@ -42,7 +42,7 @@ def test_too_small_for_flow() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(20, 160), (28, 264), (31, 330), (160, 20)])
 def test_a_flat_region_is_left_to_the_network(height: int, width: int) -> None:
-    """OpenCV's flow reads beyond a picture that is wide and low, which ended the process on a real clip."""
+    """OpenCV's flow reads beyond a wide and low picture, which ended the process on a real clip."""
     picture = np.random.default_rng(1).integers(0, 255, (height, width, 3)).astype(np.uint8)
     seen = FlowInput(picture, np.zeros((height, width), np.float32))
     assert Propagator().warped(FlowInput(picture), seen, seen, 0.5) is None
@@ -57,7 +57,7 @@ def textured(seed: int, shape: tuple[int, int], sigma: float) -> NDArray[np.uint
 
 @pytest.mark.parametrize("fine", [False, True])
 def test_flow_remembers_nothing_of_small_pictures(fine: bool) -> None:
-    """OpenCV went to a finer scale for them and stayed there: a resumed render got other masks after."""
+    """OpenCV went to a finer scale for them and stayed: a resumed render got other masks."""
     luma = textured(3, (135, 240), 3)
     other = np.roll(luma, 3, axis=1)
     flow = Flow(fine=fine)

@@ -1,8 +1,8 @@
-"""Holes in bodies closed, specks and haze beside them dropped. Pure.
+"""Connected components: holes in bodies are closed, specks and haze beside them dropped. Pure.
 
-What is small beside the largest person is judged by what the network predicted before colours had their
-say: a blob in which it was nowhere sure of a person is none, and an enclosed gap in which it was
-nowhere sure of the background is none either (hysteresis, as in the edges of Canny 1986). So a
+What is small beside the largest person is judged by what the network predicted, before colours had
+their say: a blob in which it was nowhere sure of a person is none, and an enclosed gap in which it
+was nowhere sure of the background is none either (hysteresis, as in the edges of Canny 1986). So a
 shadow that happens to have the jacket's colour does not stay, and daylight between arm and body
 does.
 """
@@ -18,13 +18,13 @@ SEEN, _BODY = 0.15, 0.5
 """Probability from which a pixel shows at all (see the step in `refine`), and belongs to a body."""
 
 _PERSON_SURE = 0.9
-"""Probability reached somewhere in a person. At 0.8 an empty stream shows blobs in every fifth frame."""
+"""Probability reached somewhere in a person; at 0.8, every fifth frame of a stream shows blobs."""
 
 _GAP, _GAP_SURE = 0.01, 0.1
 """A hole below this share of the largest blob is closed unless probability falls to this in it."""
 
 _MOTE = 0.002
-"""Share of the largest blob below which blobs are dropped, and holes closed, however sure the network is."""
+"""Share of the largest blob below which blobs are dropped and holes closed, sure or not."""
 
 _REACH = 1 / 80
 """Share of the longer side beyond which nothing soft belongs to a body."""
@@ -35,7 +35,7 @@ _Outline: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]
 
 
 def clean_components(person: _Float, predicted: _Float, longest: int = 0) -> _Float:
-    """Return the probability `person` without specks and holes; `predicted` is what the network gave for it.
+    """Return `person` without specks and holes; `predicted` is what the network gave for it.
 
     Both are float32 [h, w] in [0, 1], and stay as they are; `person` itself comes back where
     nothing has to change. Where they are the part of a mask that holds all that shows in it,
@@ -60,7 +60,7 @@ def clean_components(person: _Float, predicted: _Float, longest: int = 0) -> _Fl
 
 
 def _without_haze(person: _Float, body: NDArray[np.uint8], least: float, reach: int) -> _Float:
-    """Return the probability without what is faint and further than `reach` from bodies of `least` pixels."""
+    """Return `person` without what is faint and over `reach` off bodies of `least` pixels."""
     blobs = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     near = _painted(
         body, [blob for blob in blobs if cv2.contourArea(blob) + len(blob) / 2 + 1 < least], 0

@@ -1,4 +1,4 @@
-"""From a small mask to a full-size alpha that follows the picture's edges, and the colours there. Pure.
+"""Alpha refinement: small masks to full size along the picture's edges, by a guided filter. Pure.
 
 Full-size work is confined to the band around the edge: everywhere else alpha is 0 or the peak.
 """
@@ -27,10 +27,10 @@ _GUIDE_REACH = 3
 """Points from which a pixel's alpha is gathered, each way: by two means, and between points."""
 
 _SURROUNDINGS = 8
-"""Points around all that shows that are refined with it: half the band, and what it is gathered from."""
+"""Points around what shows that are refined too: half the band, and what it is filtered from."""
 
 _FLATNESS = 1e-3
-"""Variance of luma, in [0, 1], below which the guided filter takes the picture for flat and just smooths."""
+"""Variance of luma, in [0, 1], below which the guided filter takes the picture for flat."""
 
 
 def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
@@ -81,7 +81,7 @@ def _shifted(person: Floats, threshold: float) -> Floats:
 
 
 def _filled(frame: Frame, mask: Mask, side: int) -> Alpha:
-    """Return the alpha of a frame for the probabilities of a mask on a grid of it, of cells of `side`."""
+    """Return a frame's alpha for a mask on a grid of it, of cells of `side` pixels."""
     layout = frame.format
     assert mask.picture is not None, "gridded gave it one"
     plane = as_plane(np.zeros((frame.height, frame.width), layout.dtype))
@@ -123,7 +123,7 @@ def _stepped(person: Floats) -> Floats:
 
 
 def _zones(person: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return where the person is (1), and where alpha is to be worked out at full size (not 0), [h, w] each.
+    """Return where the person is (1), and where alpha needs full-size work (not 0), [h, w] each.
 
     The latter is around any soft value, and any edge.
     """
@@ -137,7 +137,7 @@ _SQUARE = np.ones((3, 3), np.uint8)
 
 
 def _guided(luma: Floats, person: Floats) -> tuple[Floats, Floats]:
-    """Return slope and offset, [h, w], of the line that gives `person` from `luma` around each point."""
+    """Return slope and offset [h, w] of the line from `luma` to `person` around each point."""
     mean_luma, mean_person = cv2.blur(luma, _WINDOW), cv2.blur(person, _WINDOW)
     covariance = cv2.blur(luma * person, _WINDOW) - mean_luma * mean_person
     variance = cv2.blur(luma * luma, _WINDOW) - mean_luma * mean_luma
@@ -188,7 +188,7 @@ def _dilated(plane: Plane, kernel: NDArray[np.uint8]) -> Plane:
 
 
 _SMOOTH = 8
-"""Sigma, in pixels, that makes a picture so smooth that one may interpolate it, as good as to 8 bits."""
+"""Sigma, in pixels, of a blur smooth enough to be interpolated, as good as to 8 bits."""
 
 
 def _feathered(alpha: Plane, sigma: float) -> Plane:
@@ -213,7 +213,7 @@ _MEANS_SIDE = 256
 
 
 def estimate_foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
-    """Return the foreground's own colours in the edge band, where the old background shines through.
+    """Return the foreground's own colours in the edge band, without the old background's.
 
     For each plane of the frame, float32 [n, height, width] in whole code values, at the cells of
     `alpha`. The colours on both sides of the edge are local means weighted by alpha and its
@@ -244,7 +244,7 @@ def with_edge(frame: Frame, alpha: Alpha, edge: list[Floats]) -> Planes:
 
 
 def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
-    """Return the mean colours of foreground and background near each cell of alpha, float32 [n, 3] each."""
+    """Return mean colours of foreground and background near each cell, float32 [n, 3] each."""
     cells, factor, longest = alpha.cells, 1, max(alpha.plane.shape)
     while longest > _MEANS_SIDE * cells.height * factor:
         factor *= 2

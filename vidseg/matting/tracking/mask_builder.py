@@ -60,7 +60,7 @@ class MaskBuilder:
         return replace(mask, parts=joined_labels(observation.predictions, box, side, among))
 
     def gap(self, first: tuple[Frame, Observation], last: tuple[Frame, Observation]) -> Gap | None:
-        """Return the gap between two observed frames; maps of parts, which have no mean, have none."""
+        """Return the gap between observed frames; none for maps of parts, which have no mean."""
         if self._settings.part_map:
             return None
         box, side = _gridded(regions.union([first[1].reach, last[1].reach]), first[0])
@@ -78,7 +78,7 @@ class MaskBuilder:
         return replace(gap, appearance=Appearance.of(*seen))
 
     def propagated(self, gap: Gap, frame: Frame) -> Mask | None:
-        """Return the mask of a frame in a gap, `None` where the frames at its ends don't explain it."""
+        """Return the mask of a frame in a gap, `None` where the ends don't explain the frame."""
         box, side = gap.begin.box, gap.begin.side
         picture = grid.picture(frame, box, side)
         progress = float((frame.time - gap.since) / (gap.until - gap.since))
@@ -99,6 +99,6 @@ class MaskBuilder:
 
 
 def _gridded(box: Box, frame: Frame) -> tuple[Box, int]:
-    """Return the box on a grid of the frame that fits its size, and the side of the grid's cells."""
+    """Return the box on a grid of the frame that fits its size, and the side of its cells."""
     side = grid.side_for(box)
     return grid.aligned(box, side, frame), side

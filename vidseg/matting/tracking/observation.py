@@ -1,4 +1,4 @@
-"""Observations: frames that the network saw, its predictions for their regions, and these on a grid."""
+"""Observations: the predictions for one frame, and their logits on a grid of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class GriddedObservation:
 
 
 class Observation:
-    """The predictions for one frame; its view on a grid is made once for the gaps on both sides of it."""
+    """The predictions for one frame; on a grid once, for the gaps on both sides of it."""
 
     def __init__(self, predictions: Sequence[Prediction]) -> None:
         self.predictions = predictions
@@ -102,7 +102,7 @@ class SpanObserver:
     def _wider(
         self, frames: Sequence[Frame], predictions: Sequence[Prediction], scale: float
     ) -> list[Prediction]:
-        """Return predictions for wider regions, which also cover whom the whole frame shows there."""
+        """Return predictions for wider regions, which also cover whom whole frames show there."""
         whole = frames[0].whole
         people = self._detector.detect([frames[0]], self._known)[0].people(LIKELY)
         boxes = []

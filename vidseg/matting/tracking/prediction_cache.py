@@ -23,7 +23,7 @@ _FINE = 40
 """Cells that a region's shorter side has at least, where they can be as small as that."""
 
 _DIFFERENT = 12
-"""Change of colour, in codes of 256, above which a place is not the same once motion is made good."""
+"""Change of colour, in codes of 256, above which a pixel differs once motion is compensated."""
 
 _MOST_DIFFERENT = 0.03
 """Share of all places that may differ."""
@@ -80,7 +80,7 @@ class PredictionCache:
         self._cached.append(_Cached(prediction, grid.picture(frame, box, side), box, side))
 
     def find(self, frame: Frame, person: Box, box: Box) -> Prediction | None:
-        """Return one as good as for `box` of `frame`, hardly larger, with most of `person` in it."""
+        """Return one that will do for `box` of `frame`, with most of `person` in it."""
         for cached in reversed(self._cached):
             if not regions.overlap(cached.box, person):
                 continue

@@ -1,7 +1,7 @@
-"""Propagation: masks of frames that the network saw, warped by optical flow to the frames between.
+"""Mask propagation: masks of observed frames, warped by optical flow to the frames between.
 
 Most of the time little changes from one frame to the next but where things are. Optical flow
-(`vidseg.matting.optical_flow`) tells that far sooner than a network would look again. It also tells
+(`vidseg.matting.optical_flow`) tells that at a fraction of an inference's cost. It also tells
 where it fails, since the pictures then don't match: there the network is asked. Pure.
 """
 
@@ -22,7 +22,7 @@ _DIFFERENT = 12
 """Change of colour, in codes of 256, above which a place is not the same."""
 
 _MOST_UNKNOWN, _MOST_UNKNOWN_NEAR = 0.002, 0.02
-"""Shares of all places, and of those near people, that may match nothing before the network is asked."""
+"""Shares of all pixels, and of those near people, that may match nothing without an inference."""
 
 _NEAR = -3.0
 """Logit above which a place counts as near people."""
@@ -32,7 +32,7 @@ _NEAR = -3.0
 class FlowInput:
     """A frame as flow sees it.
 
-    `picture`: uint8 [h, w, 3], luma first; `logits`: float32 [h, w], where the network looked.
+    `picture`: uint8 [h, w, 3], luma first; `logits`: float32 [h, w], where there is a prediction.
     """
 
     picture: NDArray[np.uint8]
@@ -62,7 +62,7 @@ class Propagator:
     def warped(
         self, now: FlowInput, before: FlowInput, after: FlowInput, progress: float
     ) -> NDArray[np.float32] | None:
-        """Return the logits of `now`, float32 [h, w]; `None` where too much of it is in neither other frame.
+        """Return the logits of `now`, float32 [h, w]; `None` where neither other frame explains it.
 
         All views are of one size, and the other ones have logits. `progress` in (0, 1) is how far
         `now` is from `before` on the way to `after`.

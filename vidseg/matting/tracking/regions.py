@@ -104,7 +104,7 @@ def clipped(box: Box, frame: Box) -> Box:
 
 
 _OBLONG, _TILE_STEP = 1.2, 0.75
-"""Ratio of sides from which a frame is searched in squares, and their distance as a share of their sides."""
+"""Ratio of sides from which a frame is searched in squares, and these squares' distance by side."""
 
 _MOST_TILES = 40
 """Squares beyond which a frame is a strip, where nobody is whole and a search takes minutes."""
@@ -134,7 +134,7 @@ class Group:
 
 
 def groups(first: Sequence[Box], last: Sequence[Box], *, margin: float, most: int) -> list[Group]:
-    """Return the people at both ends of a span in at most `most` groups that are worth a look each.
+    """Return the people at both ends of a span in at most `most` groups, a region each.
 
     Boxes come together where they overlap once widened by `margin` of their longest side, or where
     one region costs hardly more than two. Whoever is at one end only may have moved far, so those
@@ -187,7 +187,7 @@ def missing(first: Sequence[Box], last: Sequence[Box]) -> list[Box]:
 
 
 def search_area(person: Box, frame: Box) -> Box:
-    """Return where to look for who was at `person` some frames ago: up to two lengths further out."""
+    """Return where to search for who was at `person` some frames ago: up to two lengths away."""
     return clipped(_widened(person, 2.0), frame)
 
 
@@ -196,7 +196,7 @@ def _widened(box: Box, share: float) -> Box:
 
 
 def tiles(frame: Box) -> list[Box]:
-    """Return overlapping squares of the frame's shorter side that cover it; none for a square or a strip."""
+    """Return overlapping squares of the frame's shorter side; none for a square or a strip."""
     side, length = min(frame.width, frame.height), max(frame.width, frame.height)
     if length < _OBLONG * side:
         return []
@@ -212,7 +212,7 @@ def tiles(frame: Box) -> list[Box]:
 
 
 def interpolated_over(group: Group, count: int) -> list[Box]:
-    """Return `count` boxes of one size that follow the group from the first frame of a span to the last."""
+    """Return `count` boxes of one size that follow the group from first to last frame of a span."""
     first, last = (union(boxes) if boxes else group.reach for boxes in (group.first, group.last))
     if not overlap(first, last):
         first = last = group.reach
@@ -220,7 +220,7 @@ def interpolated_over(group: Group, count: int) -> list[Box]:
 
 
 def interpolated(first: Box, last: Box, count: int) -> list[Box]:
-    """Return `count` boxes of one size that glide from `first` to `last`, both of which are covered."""
+    """Return `count` boxes of one size from `first` to `last`, both of which are covered."""
     width, height = max(first.width, last.width), max(first.height, last.height)
     steps = np.linspace(0, 1, count) if count > 1 else np.array([1.0])
     boxes = []
@@ -232,7 +232,7 @@ def interpolated(first: Box, last: Box, count: int) -> list[Box]:
 
 
 def placed(box: Box, width: int, height: int, frame: Box) -> Box:
-    """Return a box of about `width` x `height` around the middle of `box`, moved to lie inside `frame`.
+    """Return a box of about `width` x `height` centred on `box`, moved to lie inside `frame`.
 
     Edges fall on even pixels, where 4:2:0 chroma begins, unless they are the frame's own.
     """

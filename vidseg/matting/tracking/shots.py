@@ -1,4 +1,4 @@
-"""Where one shot ends and the next begins, told from thumbnails. Pure."""
+"""Shot-boundary detection from thumbnails, and the spans of frames that tracking takes. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MEMORY = 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameSpan:
-    """Some frames in order. `cut`: they begin a shot; `fresh`: nothing before is remembered (so at cuts)."""
+    """Frames in order. `cut`: they begin a shot; `fresh`: they know nothing of those before."""
 
     frames: list[Frame]
     cut: bool

@@ -175,7 +175,7 @@ class Tracker:
     def _explained(
         self, frames: Sequence[Frame], low: "_Anchor", high: "_Anchor", sources: "_Sources"
     ) -> bool:
-        """Whether the middle of a gap, if any, is explained by its ends; `sources` gets the gap then."""
+        """Whether the ends of a gap explain its middle, if any; `sources` gets the gap then."""
         inner = range(low.place + 1, high.place)
         if not inner:
             return True
@@ -194,13 +194,13 @@ class Tracker:
 
 @dataclass(slots=True)
 class _Pace:
-    """How many frames spans have. `batch`: how many the network likes; `calm`: whether the last was."""
+    """Length of spans. `batch`: frames that the network likes; `calm`: whether the last was."""
 
     batch: int
     calm: bool = False
 
     def length(self, first: Frame, fresh: bool) -> int:
-        """Return how many frames the span that begins with `first` may have; see `FrameSpan` for `fresh`."""
+        """Return the most frames of a span that begins with `first`; `fresh`: see `FrameSpan`."""
         affordable = _MOST_HELD // (first.width * first.height)
         longer = min(_CALM_SPAN, affordable) if self.calm and not fresh else 0
         return min(max(_SPAN, longer, self.batch), _LONGEST_SPAN)
@@ -222,7 +222,7 @@ class _SpanEnd:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Anchor:
-    """An observed frame at a place in a span, counted from 0; -1: the last frame of the span before."""
+    """An observed frame at a place in a span, from 0; -1: the last frame of the span before."""
 
     place: int
     frame: Frame
@@ -235,7 +235,7 @@ def _middle(low: _Anchor, high: _Anchor) -> int:
 
 @dataclass(slots=True)
 class _Sources:
-    """What the masks of a span are made of, by places: observations, gaps, and some masks themselves."""
+    """What the masks of a span are made of, by place: observations, gaps, and finished masks."""
 
     observed: dict[int, Observation]
     gaps: dict[int, Gap] = field(default_factory=dict)
