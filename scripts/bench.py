@@ -137,8 +137,8 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
 
     from vidseg.compositing.background import Canvas, open_background
     from vidseg.compositing.composite import composite
-    from vidseg.matting.refinement.refine import foreground, refine
-    from vidseg.matting.smoothing import steady
+    from vidseg.matting.refinement.refine import estimate_foreground, refine
+    from vidseg.matting.smoothing import smooth_masks
     from vidseg.matting.tracking.tracker import Tracker
     from vidseg.media.decode import Damage, Span, decode
     from vidseg.media.encode import Encoder
@@ -179,7 +179,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
             yield item
 
     found = through("track", Tracker(segmenter, ModelSettings(), info.orientation).follow(frames))
-    found = through("smooth", steady(found, MatteSettings().smooth))
+    found = through("smooth", smooth_masks(found, MatteSettings().smooth))
     background = open_background(
         BackgroundSpec.parse(BACKGROUND), Canvas(info, frames[0].format, frames[0].colour)
     )
@@ -192,7 +192,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
             before, begun = spent["decode"], time.process_time()
             for frame, mask in found:
                 alpha = timed("refine", lambda f=frame, m=mask: refine(f, m, MatteSettings()))
-                edge = timed("foreground", lambda f=frame, a=alpha: foreground(f, a))
+                edge = timed("foreground", lambda f=frame, a=alpha: estimate_foreground(f, a))
                 behind = timed("background", lambda f=frame, a=alpha: background.planes(f, a.plane))
                 buffer = timed("output buffer", writer.new_buffer)
                 timed(

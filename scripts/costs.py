@@ -38,7 +38,7 @@ def scaled(frames: Sequence[Path], height: int, folder: Path) -> list[Path]:
 def costs(clip: Path, model: str, smooth: float | None) -> Costs:
     """Return what the stages cost on a clip; `smooth` in seconds instead of the default."""
     from vidseg.matting.refinement.refine import refine
-    from vidseg.matting.smoothing import steady
+    from vidseg.matting.smoothing import smooth_masks
     from vidseg.matting.tracking.tracker import Tracker
     from vidseg.media.decode import Damage, Span, decode
     from vidseg.media.probe import probe_video
@@ -65,7 +65,7 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
         lambda: list(Tracker(segmenter, ModelSettings(), info.orientation).follow(frames)),
     )
     spent["track"] -= spent["network"]
-    found = timed("smooth", lambda: list(steady(found, matte.smooth)))
+    found = timed("smooth", lambda: list(smooth_masks(found, matte.smooth)))
     timed("refine", lambda: [refine(frame, mask, matte) for frame, mask in found])
     segmenter.close()
     return spent

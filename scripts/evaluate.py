@@ -103,10 +103,10 @@ WAYS: dict[str, Way] = {
     ),
     "no smoothing": Way(("--smooth", "0")),
     "no edge colours": Way(
-        instead={"vidseg.matting.refinement.refine.snapped": lambda person, *_: person}
+        instead={"vidseg.matting.refinement.refine.refine_by_colour": lambda person, *_: person}
     ),
     "holes and specks": Way(
-        instead={"vidseg.matting.refinement.refine.solid": lambda person, *_: person}
+        instead={"vidseg.matting.refinement.refine.clean_components": lambda person, *_: person}
     ),
 }
 """The default and its ablations: what each stage brings is what is missing without it."""

@@ -15,7 +15,7 @@ from vidseg.frames.frame import Frame, Planes
 from vidseg.frames.geometry import Box, Orientation
 from vidseg.matting import grid
 from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.refine import foreground, refine
+from vidseg.matting.refinement.refine import estimate_foreground, refine
 from vidseg.matting.tracking import inference, tracker
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.fake import FakeSegmenter
@@ -45,7 +45,7 @@ def test_painting_holds_no_full_size_array_of_floats() -> None:
     tracemalloc.start()
     try:
         alpha = refine(frame, mask, MatteSettings())
-        composite(frame.planes, alpha, frame.planes, out, foreground(frame, alpha))
+        composite(frame.planes, alpha, frame.planes, out, estimate_foreground(frame, alpha))
         held = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

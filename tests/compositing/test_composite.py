@@ -71,7 +71,7 @@ def test_nothing_is_written_to_the_frame_or_the_background() -> None:
 
 
 def test_a_person_one_column_wide_and_four_high() -> None:
-    """OpenCV takes an array of four rows and one column for a scalar, and then refuses to mix types."""
+    """OpenCV takes an array of four rows and one column for a scalar, and refuses to mix types."""
     frame, other = picture("yuv444p", 8, 8), picture("yuv444p", 8, 8)
     alpha = as_plane(np.zeros((8, 8), np.uint8))
     alpha[2:6, 3] = 255

@@ -1,4 +1,4 @@
-"""Light of a coloured screen is taken off people's edges; before any other background nothing changes."""
+"""Light of a coloured screen is taken off people's edges; other backgrounds change nothing."""
 
 from fractions import Fraction
 
@@ -11,7 +11,7 @@ from vidseg.compositing.despill import _medians, despilled, screen_behind
 from vidseg.frames.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.frames.frame import WORKING_FORMATS, Frame, Plane, Planes, as_plane
 from vidseg.matting.alpha import Alpha
-from vidseg.matting.refinement.refine import foreground, with_edge
+from vidseg.matting.refinement.refine import estimate_foreground, with_edge
 
 GREEN, BLUE = (0, 177, 64), (0, 71, 187)
 GREY_HAIR, SKIN = (120, 120, 120), (205, 150, 120)
@@ -28,7 +28,7 @@ def alpha_of(peak: int, dtype: type[np.generic]) -> Plane:
 
 
 def before_a_screen(person: Rgb, screen: Rgb, name: str = "yuv420p") -> tuple[Frame, Plane]:
-    """Return a person of one colour, lit by a fifth by the screen behind near the edge, and the alpha."""
+    """Return a person of one colour, lit a fifth by the screen near the edge, and the alpha."""
     form = WORKING_FORMATS[name]
     alpha = alpha_of(form.peak, form.dtype)
     share = (alpha / form.peak)[..., None]
@@ -51,7 +51,7 @@ def before_a_screen(person: Rgb, screen: Rgb, name: str = "yuv420p") -> tuple[Fr
 def people_of(frame: Frame, alpha: Plane) -> Planes:
     """Return the frame's planes with the person's own colours at the edge."""
     known = Alpha.of(alpha, frame.format)
-    return with_edge(frame, known, foreground(frame, known))
+    return with_edge(frame, known, estimate_foreground(frame, known))
 
 
 def without_screen(people: Planes, frame: Frame, alpha: Plane) -> Planes:
@@ -92,7 +92,7 @@ def test_hair_before_a_screen_loses_its_tint(screen: Rgb, name: str) -> None:
 
 
 def test_skin_keeps_its_colour() -> None:
-    """Its chroma lies 45 degrees and more from that of screens; a despill that greys faces is no help."""
+    """Its chroma lies 45 degrees and more from that of screens; despill must not grey faces."""
     frame, alpha = before_a_screen(SKIN, GREEN)
     people = people_of(frame, alpha)
     inside = alpha == 255

@@ -33,7 +33,7 @@ def test_what_is_read_can_be_written_back(size: tuple[int, int], side: int, dtyp
 def test_a_ramp_is_spread_as_a_ramp() -> None:
     grid = np.add.outer(np.arange(6) * 4.0, np.arange(9) * 8.0).astype(np.float32)
     cells = Cells.where(np.ones(grid.shape, np.uint8), 4)
-    spread = cells.spread(grid)
+    spread = cells.upsample(grid)
     inner = (cells.rows > 0) & (cells.rows < 5) & (cells.columns > 0) & (cells.columns < 8)
     place = (np.arange(4) + 0.5) / 4 - 0.5
     expected = grid[cells.rows, cells.columns][:, None, None] + np.add.outer(place * 4, place * 8)
@@ -43,7 +43,7 @@ def test_a_ramp_is_spread_as_a_ramp() -> None:
 @pytest.mark.parametrize("name", list(WORKING_FORMATS))
 @pytest.mark.parametrize("size", SIZES)
 def test_cells_hold_every_pixel_that_is_mixed(name: str, size: tuple[int, int]) -> None:
-    """A value of 1, and one of peak - 1, among equals, are mixed too; so is chroma where luma is not."""
+    """A 1, and a peak - 1, among equals, are mixed too; so is chroma where luma is not."""
     layout = WORKING_FORMATS[name]
     alpha = np.zeros(size[::-1], layout.dtype)
     alpha[:, size[0] // 2 :] = layout.peak

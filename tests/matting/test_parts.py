@@ -23,7 +23,7 @@ from vidseg.frames.geometry import Box
 from vidseg.jobs import resume
 from vidseg.matting import part_map
 from vidseg.matting.mask import Mask
-from vidseg.matting.smoothing import steady
+from vidseg.matting.smoothing import smooth_masks
 from vidseg.matting.tracking.predictions import chosen
 from vidseg.networks.base import Scores
 from vidseg.networks.fake import FakeSegmenter
@@ -53,7 +53,7 @@ class Body(FakeSegmenter):
 
 
 def truth(number: int) -> NDArray[np.uint8]:
-    """Return which part each pixel shows, 255 for none: three blocks, one on the other, that walk."""
+    """Return which part each pixel shows, 255 for none: three stacked blocks that walk."""
     left = 24 + 2 * number
     labels = np.full((HEIGHT, WIDTH), 255, np.uint8)
     for top, bottom, part in ((8, 24, 0), (24, 44, 12), (44, 64, 14)):
@@ -250,7 +250,7 @@ def test_a_map_of_a_turned_clip_is_turned_like_it(tmp_path: Path) -> None:
 
 
 def test_a_small_person_in_a_large_picture(tmp_path: Path) -> None:
-    """Where the network sees regions rather than the whole, and two of them, parts lie where they should."""
+    """Where the network sees two regions, not the whole, parts lie where they should."""
     wide, high = 1280, 720
 
     def scene(_: int) -> NDArray[np.uint8]:
@@ -298,15 +298,17 @@ def labelled(part: int, rgb: tuple[int, int, int] = (90, 90, 90), pts: int = 0) 
 
 
 def test_a_part_that_flickers_is_outvoted() -> None:
-    """A hand that is a foot for one frame stays a hand; where the picture changes, the new part is shown."""
+    """A hand that is a foot for one frame stays a hand, but where the picture changes."""
     pairs = [labelled(23 if i == 4 else 10, pts=i) for i in range(9)]
     assert [
-        int(mask.parts[16, 24]) for _, mask in steady(pairs, 0.2) if mask.parts is not None
+        int(mask.parts[16, 24]) for _, mask in smooth_masks(pairs, 0.2) if mask.parts is not None
     ] == [10] * 9
     moved = [labelled(10, pts=i) for i in range(4)] + [
         labelled(23, (200, 90, 90), i) for i in range(4, 8)
     ]
-    found = [int(mask.parts[16, 24]) for _, mask in steady(moved, 0.2) if mask.parts is not None]
+    found = [
+        int(mask.parts[16, 24]) for _, mask in smooth_masks(moved, 0.2) if mask.parts is not None
+    ]
     assert found == [10] * 4 + [23] * 4
 
 
@@ -320,7 +322,7 @@ def test_votes_are_counted_by_weight() -> None:
 
 
 def test_borders_between_parts_are_smooth() -> None:
-    """A slanted border, enlarged eightfold, is within three pixels of a straight line: no stairs."""
+    """A slanted border, enlarged eightfold, is within three pixels of a straight line."""
     y, x = np.mgrid[:40, :40]
     large = part_map.enlarged(np.where(x * 2 > y + 20, 4, 7).astype(np.uint8), 320, 320)
     y, x = (np.mgrid[:320, :320] + 0.5) / 8 - 0.5
@@ -331,7 +333,7 @@ def test_borders_between_parts_are_smooth() -> None:
 
 
 def test_parts_of_cells_that_the_frames_edge_cuts_stay_where_they_are() -> None:
-    """Maps were stretched over their boxes: where the last cells are cut, borders moved by pixels."""
+    """Maps were stretched over their boxes: where last cells are cut, borders moved by pixels."""
     box = Box(0, 0, 33, 17)
     labels = np.zeros((5, 9), np.uint8)
     labels[:, 7:] = 12  # a whole column of cells, and one of which the picture shows one pixel

@@ -10,7 +10,7 @@ from vidseg.frames.colour import Colour
 from vidseg.frames.frame import WORKING_FORMATS, Frame, PixelFormat
 from vidseg.frames.geometry import Box
 from vidseg.matting.mask import Mask
-from vidseg.matting.smoothing import steady
+from vidseg.matting.smoothing import smooth_masks
 
 FORMAT = WORKING_FORMATS["yuv420p"]
 BOX = Box(0, 0, 32, 32)
@@ -28,24 +28,24 @@ def pair(level: float, milliseconds: int, *, cut: bool = False) -> tuple[Frame, 
 @pytest.mark.parametrize("window", [0.0, 0.05, 0.2, 5.0])
 def test_frames_out_are_frames_in(count: int, window: float) -> None:
     pairs = [pair(0.5, 40 * i) for i in range(count)]
-    out = list(steady(iter(pairs), window))
+    out = list(smooth_masks(iter(pairs), window))
     assert [frame for frame, _ in out] == [frame for frame, _ in pairs]
 
 
 def test_a_flicker_is_damped() -> None:
     pairs = [pair(0.9 if i != 5 else 0.1, 40 * i) for i in range(11)]
-    out = [float(mask.person.mean()) for _, mask in steady(pairs, 0.2)]
+    out = [float(mask.person.mean()) for _, mask in smooth_masks(pairs, 0.2)]
     assert out[5] > 0.4
 
 
 def test_nothing_crosses_a_cut() -> None:
     pairs = [pair(0.0 if i < 5 else 1.0, 40 * i, cut=i == 5) for i in range(10)]
-    out = [float(mask.person.mean()) for _, mask in steady(pairs, 0.4)]
+    out = [float(mask.person.mean()) for _, mask in smooth_masks(pairs, 0.4)]
     assert out == pytest.approx([0.0] * 5 + [1.0] * 5, abs=0.01)
 
 
 def test_cells_that_the_frames_edge_cuts_stay_where_they_are() -> None:
-    """Masks were taken to fill their boxes evenly: where the last cells are cut, an edge moved by a pixel."""
+    """Masks were taken to fill their boxes: where last cells are cut, an edge moved by a pixel."""
     frame = pair(0, 0)[0]
     boxes = Box(0, 0, 49, 33), Box(32, 0, 49, 33)
     whole = np.zeros((9, 13), np.float32)
@@ -53,13 +53,13 @@ def test_cells_that_the_frames_edge_cuts_stay_where_they_are() -> None:
     masks = [Mask(whole[:, box.left // 4 :].copy(), box) for box in boxes]
     assert [mask.cell for mask in masks] == [4, 4]
     pairs = [(frame, masks[0]), (Frame(frame.planes, 10, *_rest(frame)), masks[1])]
-    for _, mask in steady(pairs, 0.2):
+    for _, mask in smooth_masks(pairs, 0.2):
         np.testing.assert_allclose(mask.person, whole[:, mask.box.left // 4 :], atol=0.01)
 
 
 @pytest.mark.parametrize("times", [1, 3])
 def test_what_moves_is_steadied_and_leaves_no_ghost(times: int) -> None:
-    """Neighbours counted where nothing had moved only, so that a walking person's mask flickered as it came.
+    """Neighbours counted only where nothing had moved: a walking person's mask flickered.
 
     Also on a grid that is larger than flow takes.
     """
@@ -67,7 +67,7 @@ def test_what_moves_is_steadied_and_leaves_no_ghost(times: int) -> None:
     truth = pairs[2][1].person > 0.5
     middle = pairs[2][1]
     middle.person[truth.shape[0] // 2 :] = 0.2  # one look missed the legs
-    steadied = list(steady(pairs, 0.2))[2][1].person
+    steadied = list(smooth_masks(pairs, 0.2))[2][1].person
     legs = np.zeros_like(truth)
     legs[truth.shape[0] // 2 :] = truth[truth.shape[0] // 2 :]
     assert (steadied[legs] > 0.5).mean() > 0.9
@@ -75,7 +75,7 @@ def test_what_moves_is_steadied_and_leaves_no_ghost(times: int) -> None:
 
 
 def walker(x: int, milliseconds: int, times: int) -> tuple[Frame, Mask]:
-    """Return somebody at `x` and a certain mask, on a grid `times` as large each way as 160 x 90."""
+    """Return somebody at `x` and a certain mask, on a grid `times` 160 x 90."""
     picture, logits = (
         np.kron(array, np.ones((times, times) + (1,) * (array.ndim - 2))) for array in seen(x)
     )

@@ -24,9 +24,9 @@ from vidseg import api
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import WORKING_FORMATS, Frame, Shape
 from vidseg.frames.geometry import Box
-from vidseg.frames.letterbox import boxed, cut_out, place
+from vidseg.frames.letterbox import crop, display_box, letterboxed
 from vidseg.jobs import resume
-from vidseg.matting.tracking.shots import marked
+from vidseg.matting.tracking.shots import detect_cuts
 from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.probe import probe_video
 from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
@@ -84,7 +84,7 @@ def frame_of(
     ],
 )
 def test_where_a_picture_of_another_shape_goes(own: Shape, shape: Shape, box: Box) -> None:
-    assert place(own, shape, WORKING_FORMATS["yuv420p"]) == box
+    assert display_box(own, shape, WORKING_FORMATS["yuv420p"]) == box
 
 
 @pytest.mark.parametrize("name", ["yuv420p", "yuv422p10le", "yuv444p12le"])
@@ -93,7 +93,7 @@ def test_bars_are_black_and_what_is_between_them_is_all_of_the_picture(name: str
     unit = 1 << (layout.bits - 8)
     sizes = [layout.plane_size(index, 40, 80) for index in range(3)]
     planes = tuple(np.full((h, w), 90 * unit, layout.dtype) for w, h in sizes)
-    made = boxed(frame_of(planes, Shape(40, 80), name), Shape(96, 64))
+    made = letterboxed(frame_of(planes, Shape(40, 80), name), Shape(96, 64))
     assert made.window == Box(32, 0, 64, 64)
     luma, blue, _ = made.planes
     assert luma.shape == (64, 96)
@@ -107,7 +107,7 @@ def test_bars_are_black_and_what_is_between_them_is_all_of_the_picture(name: str
 
 def test_a_frame_of_its_shape_is_left_alone() -> None:
     frame = frame_of((np.zeros((64, 96), np.uint8),), SQUARE)
-    assert boxed(frame, SQUARE) is frame
+    assert letterboxed(frame, SQUARE) is frame
 
 
 @pytest.mark.parametrize(("left", "top"), [(0, 0), (2, 4), (1, 0), (0, 3), (5, 3)])
@@ -116,7 +116,7 @@ def test_a_crop_takes_the_colours_that_belong_to_its_pixels(left: int, top: int)
     down, across = np.mgrid[0:32, 0:48]
     chroma = (4 * across[::2, ::2] // 2 + 4 * down[::2, ::2] // 2 + 20).astype(np.uint8)
     frame = frame_of(((2 * across + 2 * down).astype(np.uint8), chroma, chroma), None)
-    made = cut_out(frame, Box(left, top, 40, 30))
+    made = crop(frame, Box(left, top, 40, 30))
     assert (made.planes[0] == frame.planes[0][top:30, left:40]).all()
     height, width = made.planes[1].shape
     assert (width, height) == (-(-(40 - left) // 2), -(-(30 - top) // 2))
@@ -276,7 +276,7 @@ def test_masks_of_a_clip_whose_size_changes_are_of_one_size(tmp_path: Path) -> N
 def test_nothing_is_carried_over_a_change(tmp_path: Path) -> None:
     """The picture moves and shrinks at once, which no motion explains: it counts as a cut."""
     source = write_pieces(tmp_path / "in.ts", SQUARE, WIDE)
-    cuts = [cut for cut, _ in marked(decode(probe_video(source), Span(), Damage()))]
+    cuts = [cut for cut, _ in detect_cuts(decode(probe_video(source), Span(), Damage()))]
     assert [number for number, cut in enumerate(cuts) if cut] == [0, 24]
 
 

@@ -58,7 +58,7 @@ def _failing_stream(function: Any, after: int = 3) -> Any:
 STAGES: list[tuple[Any, str, Any]] = [
     (chain, "frames_of", _failing_stream),
     (Tracker, "follow", _failing_stream),
-    (mask_source, "steady", _failing_stream),
+    (mask_source, "smooth_masks", _failing_stream),
     (mask_source, "refine", _fail_later),
     (painters, "composite", _fail_later),
     (background.Still, "planes", _fail_later),

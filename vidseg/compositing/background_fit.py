@@ -1,4 +1,4 @@
-"""Where a background of one shape goes in a picture of another. Pure."""
+"""Fitting of a background to a picture of another shape: cover, contain or stretch. Pure."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from vidseg.settings import Fit
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """Which part of a background is shown, and where; in fractions of its own and of the picture's sides."""
+    """The part of a background shown, and where; in fractions of its and the picture's sides."""
 
     source: tuple[float, float, float, float]
     target: tuple[float, float, float, float]
 
 
 def fitting(size: tuple[int, int], shown: tuple[int, int], fit: Fit) -> Fitting:
-    """Return left, top, right, bottom of the part used of a background of `size`, and of where it goes."""
+    """Return the part used of a background of `size`, and its place: left, top, right, bottom."""
     whole = (0.0, 0.0, 1.0, 1.0)
     ratio = (size[0] / size[1]) / (shown[0] / shown[1])
     if fit == "stretch" or abs(ratio - 1) < 1e-3:

@@ -1,4 +1,4 @@
-"""A clip's own surroundings, blurred, as a background. Pure."""
+"""Blurred background: a clip's own surroundings without its people. Pure."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ class Blur:
     """
 
     _SMALL_SIGMA = 3.0
-    """Standard deviation, in pixels, on the reduced picture: fine enough that the reduction can't be seen."""
+    """Standard deviation, in pixels, on the reduced picture: fine enough to hide the reduction."""
 
     def __init__(self, strength: float, *, whole: bool) -> None:
         self.notes: list[str] = []

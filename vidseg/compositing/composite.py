@@ -1,4 +1,4 @@
-"""Frame + alpha + background → frame, plane by plane; pure arithmetic."""
+"""Compositing: frame + alpha + background → frame, plane by plane. Pure."""
 
 from collections.abc import Sequence
 
@@ -28,11 +28,11 @@ def composite(
     for index, (front, back, target) in enumerate(zip(foreground, background, out, strict=True)):
         weight, cells = alpha.at(index)
         np.copyto(target, back)
-        here = alpha.within(index)
+        here = alpha.bounds_at(index)
         _copy_where(weight[here], front[here], target[here])
         if len(cells):
             own = cells.read(front).astype(np.float32) if edge is None else edge[index]
-            _blend(own, back, alpha.share(index), cells, target)
+            _blend(own, back, alpha.opacity(index), cells, target)
 
 
 def _copy_where(weight: Plane, source: Plane, target: Plane) -> None:
@@ -48,7 +48,7 @@ def _copy_where(weight: Plane, source: Plane, target: Plane) -> None:
     cv2.copyTo(source, marked, target)
 
 
-def _blend(front: Floats, back: Plane, share: Floats, cells: Cells, out: Plane) -> None:
+def _blend(front: Floats, back: Plane, opacity: Floats, cells: Cells, out: Plane) -> None:
     under = cells.read(back).astype(np.float32) if any(back.strides) else np.float32(back[0, 0])
-    mixed = under + share * (front - under)
+    mixed = under + opacity * (front - under)
     cells.write(out, as_plane(np.rint(mixed).astype(out.dtype)))

@@ -1,4 +1,4 @@
-"""The light of a coloured screen taken off the person before it. Pure.
+"""Despill: the light of a coloured screen is removed from the person before it. Pure.
 
 Someone who stands before a green screen is lit green at the edges, in the hair most. Where the old
 background is one saturated colour, chroma along its hue is limited in and near the edge to what the
@@ -20,22 +20,22 @@ _SATURATION = (25.0, 40.0)
 """Distance from grey, in 8-bit codes, between which a background begins to count as a screen's."""
 
 _EVEN, _EVEN_SHARE = 20.0, (0.7, 0.85)
-"""Distance from the median chroma within which a sample is the screen's, and how many have to be."""
+"""Distance from the median chroma of a screen's samples, and the share that must lie within it."""
 
 _LEAST_SAMPLES = 30
 _SAMPLES_SIDE = 64
 """Samples are read on a grid of about this many along the longer side."""
 
 _SKIN, _TOO_NEAR_SKIN = (-0.67, 0.74), 0.8
-"""Direction of skin's chroma (Cb, Cr), and the cosine above which a screen's is too much like it."""
+"""Direction of skin's chroma (Cb, Cr), and the cosine above which a screen's is too near it."""
 
 _REACH = 1 / 60
-"""How far into the person the screen's light is taken off, as a share of the picture's longer side."""
+"""How far into the person despill reaches, as a share of the picture's longer side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A coloured screen: its chroma's direction (Cb, Cr), of length 1; in (0, 1], how surely it is one."""
+    """A coloured screen: its chroma's direction (Cb, Cr), of length 1; how sure, in (0, 1]."""
 
     along_cb: np.float32
     along_cr: np.float32
@@ -45,7 +45,7 @@ class Screen:
 def despilled(people: Planes, alpha: Alpha, screen: Screen) -> Planes:
     """Return the people's planes without the light of the `screen` behind them.
 
-    `people`: their colours as `vidseg.matting.refinement.refine.foreground` gave them. Planes are
+    `people`: their colours, of `vidseg.matting.refinement.refine.estimate_foreground`. Planes are
     not written to.
     """
     middle = np.float32(128 << (alpha.layout.bits - 8))
@@ -68,7 +68,7 @@ def despilled(people: Planes, alpha: Alpha, screen: Screen) -> Planes:
 
 
 def screen_behind(frame: Frame, alpha: Alpha) -> Screen | None:
-    """Return the screen that people stand before, `None` where the background is not of one saturated colour.
+    """Return the screen behind people, `None` where the background is not of one saturated colour.
 
     Nor is one that is too near that of skin.
     """
@@ -98,7 +98,7 @@ def _ramp(value: float, low: float, high: float) -> float:
 def _near_edge(
     alpha: Plane, peak: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
-    """Return the rows and columns of what shows of the person near the edge, and there 1 (at it) to 0."""
+    """Return rows and columns of the person's pixels near the edge, and there 1 (at it) to 0."""
     reach = max(1, round(max(alpha.shape) * _REACH))
     open_share = cv2.blur(
         np.float32(1) - alpha.astype(np.float32) / np.float32(peak), (2 * reach + 1,) * 2
@@ -113,7 +113,7 @@ def _near_edge(
 
 
 def _medians(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the medians of rows, [n, m] with m > 0, as `numpy.median` does after importing masked arrays."""
+    """Return medians of rows, [n, m > 0], as `numpy.median`, which imports masked arrays, does."""
     below, above = (rows.shape[1] - 1) // 2, rows.shape[1] // 2
     ordered = np.partition(rows, (below, above), axis=1)
     return np.asarray((ordered[:, below] + ordered[:, above]) / 2, np.float32)

@@ -1,4 +1,4 @@
-"""A person's colours carried on beyond the person's edge, for straight alpha; pure."""
+"""Colour extension: a person's colours continued beyond the edge, for straight alpha. Pure."""
 
 import cv2
 import numpy as np
@@ -12,8 +12,8 @@ _REDUCTION = 4
 _Float = NDArray[np.float32]
 
 
-def extended(plane: Plane, alpha: Plane, peak: int) -> Plane:
-    """Return `plane` [h, w] with the colours of its opaque part carried on wherever `alpha` [h, w] is 0.
+def extend_colours(plane: Plane, alpha: Plane, peak: int) -> Plane:
+    """Return `plane` [h, w] with the colours of its opaque part continued where `alpha` is 0.
 
     Values of alpha other than 0 keep their pixels. The colours come from where alpha exceeds half
     its `peak`, by pull and push (Gortler, Grzeszczuk, Szeliski, Cohen 1996): averages over ever

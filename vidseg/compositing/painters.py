@@ -10,14 +10,14 @@ import numpy as np
 from vidseg.compositing.background import Background, Canvas, open_background
 from vidseg.compositing.composite import composite
 from vidseg.compositing.despill import despilled, screen_behind
-from vidseg.compositing.foreground import extended
+from vidseg.compositing.foreground import extend_colours
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Frame, PixelFormat, Planes, as_plane
 from vidseg.matting import part_map
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Floats
 from vidseg.matting.mask_source import Layer
-from vidseg.matting.refinement.refine import foreground, with_edge
+from vidseg.matting.refinement.refine import estimate_foreground, with_edge
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import BackgroundSpec, PreviewSettings, RenderSettings
@@ -163,7 +163,7 @@ class CutoutPainter:
         if edge is not None:
             people = with_edge(frame, alpha, edge)
         for index, plane in enumerate(people):
-            out[index][:] = extended(plane, alpha.at(index)[0], frame.format.peak)
+            out[index][:] = extend_colours(plane, alpha.at(index)[0], frame.format.peak)
 
     def close(self) -> None:
         """Close the black background."""
@@ -245,7 +245,7 @@ def _people(frame: Frame, alpha: Alpha, *, own_colours: bool) -> tuple[Planes, l
     """
     if not own_colours:
         return frame.planes, None
-    edge = foreground(frame, alpha)
+    edge = estimate_foreground(frame, alpha)
     screen = screen_behind(frame, alpha)
     if screen is None:
         return frame.planes, edge

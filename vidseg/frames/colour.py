@@ -31,7 +31,7 @@ class Colour:
 
 
 def rgb_to_yuv_matrix(colour: Colour, height: int, bits: int) -> NDArray[np.float64]:
-    """Return the [3, 4] matrix from R'G'B' in [0, 1] (and a 1) to Y, Cb, Cr code values (ITU-T H.273 8.3)."""
+    """Return the matrix [3, 4] of R'G'B' in [0, 1] (and 1) to Y, Cb, Cr codes (ITU-T H.273 8.3)."""
     red, blue = colour.weights(height)
     green = 1 - red - blue
     luma = np.array([red, green, blue])

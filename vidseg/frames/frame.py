@@ -1,4 +1,4 @@
-"""Frames: pictures with their times and planes, and the pixel formats that they come in. Pure values."""
+"""Frames: planes with their times and colour, and the pixel formats that they come in. Pure."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -15,7 +15,7 @@ Planes: TypeAlias = tuple[Plane, ...]
 
 
 def as_plane(array: NDArray[Any]) -> Plane:
-    """Say to the type checker that an array is a plane: OpenCV's and numpy's stubs know no sample types."""
+    """Cast an array to a plane for the type checker: the stubs of OpenCV lack sample types."""
     return cast(Plane, array)
 
 
@@ -43,7 +43,7 @@ class PixelFormat:
         return (1 << self.bits) - 1
 
     def plane_size(self, index: int, width: int, height: int) -> tuple[int, int]:
-        """Width and height of plane `index` (0 luma, 1 and 2 chroma) of a `width` x `height` picture."""
+        """Width and height of plane `index` (0 luma, 1, 2 chroma), given the picture's."""
         if index == 0:
             return width, height
         return -(-width >> self.shift_x), -(-height >> self.shift_y)
@@ -59,7 +59,7 @@ def _formats() -> dict[str, PixelFormat]:
 
 
 WORKING_FORMATS: dict[str, PixelFormat] = _formats()
-"""The pixel formats frames are composited in; a decoder's other formats are converted to one of these."""
+"""Pixel formats that frames are composited in; a decoder's other formats are converted to these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How the coded picture is shown: turned clockwise by `quarter_turns` x 90°, then mirrored left-right."""
+    """How the coded picture is shown: turned clockwise by `quarter_turns` x 90°, then mirrored."""
 
     quarter_turns: int = 0
     mirrored: bool = False

@@ -1,4 +1,4 @@
-"""Bring an SDR picture into the light of an HDR source, and an HDR picture to SDR to look at; pure."""
+"""Transfer functions: SDR pictures converted to PQ and HLG, and HDR pictures to SDR. Pure."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,10 @@ def is_hdr(colour: Colour) -> bool:
 
 
 def sdr_to(rgb: NDArray[np.float32], colour: Colour) -> NDArray[np.float32]:
-    """Return R'G'B' float32 [h, w, 3] in [0, 1] of an SDR picture in the transfer and primaries of `colour`.
+    """Return an SDR picture, R'G'B' float32 [h, w, 3] in [0, 1], in the transfer of `colour`.
 
-    SDR sources get it as it is: BT.709, BT.601 and sRGB displays are near enough that editors don't
-    convert between them either. For PQ (SMPTE ST 2084) and HLG (ITU-R BT.2100), diffuse white lands
+    Its primaries become those of `colour`, too. SDR sources get it as it is: BT.709, BT.601 and
+    sRGB displays are near enough that editors don't convert between them either. For PQ (SMPTE ST 2084) and HLG (ITU-R BT.2100), diffuse white lands
     at 203 cd/m² (75 % of HLG), as ITU-R BT.2408 recommends.
     """
     if not is_hdr(colour):

@@ -1,4 +1,4 @@
-"""Frames whose size or shape of pixels changed on the way, brought to those before them; crops. Pure."""
+"""Letterboxing of frames whose shape changes within a clip, and crops. Pure."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -10,8 +10,8 @@ from vidseg.frames.geometry import Box
 from vidseg.frames.planes import cropped, reduced
 
 
-def boxed(frame: Frame, shape: Shape) -> Frame:
-    """Return a frame in `shape`, whole and undistorted, between black bars where its own is another.
+def letterboxed(frame: Frame, shape: Shape) -> Frame:
+    """Return a frame in `shape`, whole and undistorted, between black bars where its own differs.
 
     `frame.shape` tells its own; without one, or where both are the same, the frame is returned as
     it is.
@@ -19,7 +19,7 @@ def boxed(frame: Frame, shape: Shape) -> Frame:
     own = frame.shape
     if own is None or own == shape:
         return frame
-    box = place(own, shape, frame.format)
+    box = display_box(own, shape, frame.format)
     black = 0 if frame.colour.full_range else 16 << (frame.format.bits - 8)
     neutral = 1 << (frame.format.bits - 1)
     planes = tuple(
@@ -29,8 +29,8 @@ def boxed(frame: Frame, shape: Shape) -> Frame:
     return replace(frame, planes=planes, window=box)
 
 
-def place(own: Shape, shape: Shape, layout: PixelFormat) -> Box:
-    """Return where in a picture of `shape` one of another shape is shown: in the middle, as large as fits.
+def display_box(own: Shape, shape: Shape, layout: PixelFormat) -> Box:
+    """Return the box of a picture of shape `own` in one of `shape`: centred, as large as fits.
 
     Its edges lie between samples of chroma, or are the picture's own.
     """
@@ -42,7 +42,7 @@ def place(own: Shape, shape: Shape, layout: PixelFormat) -> Box:
 
 
 def _middle(length: Fraction, whole: int, step: int) -> tuple[int, int]:
-    """Return [low, high) of about `length` in the middle of `whole`, in multiples of `step`, or all of it."""
+    """Return [low, high) of about `length`, centred in `whole`, in steps of `step`, or all."""
     low = min(round((whole - length) / 2 / step), (whole - 1) // step) * step
     if low <= 0:
         return 0, whole
@@ -64,13 +64,13 @@ def _boxed(
     return as_plane(canvas)
 
 
-def cut_out(frame: Frame, box: Box) -> Frame:
-    """Return the part of a frame inside `box`; views of its planes, but for chroma that `box` divides."""
-    planes = tuple(_cut_out(frame, index, box) for index in range(3))
+def crop(frame: Frame, box: Box) -> Frame:
+    """Return the part of a frame inside `box`: views, but for chroma that `box` divides."""
+    planes = tuple(_cropped(frame, index, box) for index in range(3))
     return replace(frame, planes=planes)
 
 
-def _cut_out(frame: Frame, index: int, box: Box) -> Plane:
+def _cropped(frame: Frame, index: int, box: Box) -> Plane:
     layout = frame.format
     across = index > 0 and layout.shift_x > 0 and box.left % 2 == 1
     down = index > 0 and layout.shift_y > 0 and box.top % 2 == 1

@@ -57,14 +57,14 @@ def reduced(plane: Plane, width: int, height: int) -> Plane:
 
 
 def halved(picture: NDArray[_Sample]) -> NDArray[_Sample]:
-    """Return a picture [h, w, …] at half its size, rounded up, each pixel the mean of what it covers."""
+    """Return a picture [h, w, …] at half its size, rounded up, by means of 2 x 2 pixels."""
     height, width = picture.shape[:2]
     size = ((width + 1) // 2, (height + 1) // 2)
     return cast(NDArray[_Sample], cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def at_chroma_size(plane: NDArray[Any], layout: PixelFormat) -> NDArray[Any]:
-    """Return a luma-sized plane [H, W] at the size of `layout`'s chroma: each sample the mean of its luma.
+    """Return a luma-sized plane [H, W] at chroma's size: each sample the mean of its luma.
 
     An odd last column or row counts twice, as decoders pad it. Keeps the type; may return `plane`
     itself.

@@ -1,4 +1,4 @@
-"""The band around the edge of the people: the only pixels of a frame that need arithmetic. Pure.
+"""Alpha: a plane of opacity, and the band of cells at its edge, which alone needs arithmetic. Pure.
 
 Everywhere else alpha is 0 or the peak, and a copy will do. The band is a set of square cells of the
 frame, so that its pixels are read and written a cell's row at a time, and what varies slowly is
@@ -13,7 +13,7 @@ import numpy as np
 
 from vidseg.frames.frame import PixelFormat, Plane, as_plane
 from vidseg.frames.planes import at_chroma_size
-from vidseg.matting.cells import Cells, Extent, Floats
+from vidseg.matting.cells import Cells, Floats, Slices
 
 _SIDE = 4
 """Side of the cells, in pixels, where only an alpha is given."""
@@ -21,16 +21,16 @@ _SIDE = 4
 
 @dataclass(frozen=True, eq=False)
 class Alpha:
-    """How opaque the people are: `plane` [H, W] in the frame's sample type, 0 to its peak code value.
+    """Opacity of the people: `plane` [H, W] in the frame's sample type, 0 to its peak code value.
 
     `cells` hold every pixel whose alpha, or chroma sample whose mean alpha, is neither 0 nor the
-    peak. `reach`, where known: rows and columns of pixels beyond which all is 0, in whole cells.
+    peak. `bounds`, where known: rows and columns of pixels beyond which all is 0, in whole cells.
     """
 
     plane: Plane
     layout: PixelFormat
     cells: Cells
-    reach: Extent = (slice(None), slice(None))
+    bounds: Slices = (slice(None), slice(None))
 
     @classmethod
     def of(cls, plane: Plane, layout: PixelFormat) -> "Alpha":
@@ -47,31 +47,31 @@ class Alpha:
         return Alpha(as_plane(inverse), self.layout, self.cells)
 
     def at(self, index: int) -> tuple[Plane, Cells]:
-        """Return alpha and cells at the size of plane `index`; chroma's alpha is the mean of its luma's."""
+        """Return alpha and cells at plane `index`'s size; chroma's is the mean of its luma's."""
         return (self.plane, self.cells) if index == 0 else self._chroma
 
-    def within(self, index: int) -> Extent:
+    def bounds_at(self, index: int) -> Slices:
         """Return the rows and columns of plane `index` beyond which alpha is 0."""
         shifts = (self.layout.shift_y, self.layout.shift_x) if index else (0, 0)
         rows, columns = (
             slice(side.start and side.start >> shift, side.stop and -(-side.stop >> shift))
-            for side, shift in zip(self.reach, shifts, strict=True)
+            for side, shift in zip(self.bounds, shifts, strict=True)
         )
         return rows, columns
 
-    def share(self, index: int) -> Floats:
-        """Return how opaque the people are in the cells at the size of plane `index`: [n, h, w] in [0, 1]."""
-        return self._luma_share if index == 0 else self._chroma_share
+    def opacity(self, index: int) -> Floats:
+        """Return the opacity in the cells at the size of plane `index`: [n, h, w] in [0, 1]."""
+        return self._luma_opacity if index == 0 else self._chroma_opacity
 
     @cached_property
-    def _luma_share(self) -> Floats:
-        return self._shared(self.plane, self.cells)
+    def _luma_opacity(self) -> Floats:
+        return self._opacity(self.plane, self.cells)
 
     @cached_property
-    def _chroma_share(self) -> Floats:
-        return self._shared(*self._chroma)
+    def _chroma_opacity(self) -> Floats:
+        return self._opacity(*self._chroma)
 
-    def _shared(self, plane: Plane, cells: Cells) -> Floats:
+    def _opacity(self, plane: Plane, cells: Cells) -> Floats:
         return cells.read(plane) * np.float32(1 / self.layout.peak)
 
     @cached_property
@@ -80,5 +80,5 @@ class Alpha:
         height, width = cells.height >> layout.shift_y, cells.width >> layout.shift_x
         columns, rows = layout.plane_size(1, self.plane.shape[1], self.plane.shape[0])
         small = as_plane(np.zeros((rows, columns), layout.dtype))
-        small[self.within(1)] = at_chroma_size(self.plane[self.reach], layout)
+        small[self.bounds_at(1)] = at_chroma_size(self.plane[self.bounds], layout)
         return small, Cells(height, width, cells.rows, cells.columns)

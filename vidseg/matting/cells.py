@@ -1,4 +1,4 @@
-"""Cells: the squares of a frame around the people's edge, the only pixels that need arithmetic. Pure."""
+"""Square cells of a frame, by which the band around the people's edge is read and written. Pure."""
 
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -14,17 +14,17 @@ from vidseg.frames.planes import reduced
 Floats = NDArray[np.float32]
 
 
-Extent: TypeAlias = tuple[slice, slice]
+Slices: TypeAlias = tuple[slice, slice]
 """Rows and columns of an array, or of cells; the ends may lie beyond the last ones."""
 
 
 _PRODUCT = 1 << 18
-"""Multiplications that OpenBLAS does in one thread; its others go on spinning after a larger product."""
+"""Multiplications that OpenBLAS does in one thread; after a larger product its others spin on."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Some cells of one plane: `height` x `width` pixels each, at `rows` and `columns` (integers [n]).
+    """Some cells of one plane: `height` x `width` pixels each, at `rows` and `columns`, intp [n].
 
     Cells at the plane's right and lower edge may reach beyond it: its last pixels are repeated
     there.
@@ -37,7 +37,7 @@ class Cells:
 
     @classmethod
     def where(cls, marked: NDArray[np.uint8], side: int) -> "Cells":
-        """Return the square cells that are marked in uint8 [h, w], one value per cell of a plane."""
+        """Return the square cells that are not 0 in `marked`, uint8 [h, w], one value a cell."""
         found = cv2.findNonZero(marked)  # a third of the time of numpy's
         places = (
             np.empty((0, 2), np.intp) if found is None else found.reshape(-1, 2).astype(np.intp)
@@ -60,8 +60,8 @@ class Cells:
         if padded is not plane:
             plane[...] = padded[: plane.shape[0], : plane.shape[1]]
 
-    def spread(self, grid: Floats) -> Floats:
-        """Return values that lie in the middle of all the plane's cells, [h, w], at the pixels of these.
+    def upsample(self, grid: Floats) -> Floats:
+        """Return values [h, w], one a cell of the whole plane, upsampled to the pixels of these.
 
         Float32 [n, height, width], interpolated bilinearly.
         """
@@ -76,27 +76,27 @@ class Cells:
             np.matmul(near[begin : begin + step], weights, out=spread[begin : begin + step])
         return spread.reshape(-1, self.height, self.width)
 
-    def among(self, kept: NDArray[np.bool_]) -> "Cells":
+    def select(self, kept: NDArray[np.bool_]) -> "Cells":
         """Return those of the cells that are `kept` [n]."""
         return Cells(self.height, self.width, self.rows[kept], self.columns[kept])
 
-    def moved(self, rows: int, columns: int) -> "Cells":
+    def shifted(self, rows: int, columns: int) -> "Cells":
         """Return the cells that lie that many cells further down and to the right."""
         return Cells(self.height, self.width, self.rows + rows, self.columns + columns)
 
-    def extent(self, margin: int) -> Extent:
+    def bounding_slices(self, margin: int) -> Slices:
         """Return the rows and columns of cells that hold these and `margin` more on each side."""
-        return _spanned(self.rows, margin), _spanned(self.columns, margin)
+        return _bounding_slice(self.rows, margin), _bounding_slice(self.columns, margin)
 
-    def crop(self, plane: Plane, extent: Extent) -> Plane:
+    def crop(self, plane: Plane, slices: Slices) -> Plane:
         """Return a view of the part of `plane` that lies in some rows and columns of cells."""
-        rows, columns = extent
+        rows, columns = slices
         return plane[
             rows.start * self.height : rows.stop * self.height,
             columns.start * self.width : columns.stop * self.width,
         ]
 
-    def enlarged(self, factor: int) -> "Cells":
+    def coarsened(self, factor: int) -> "Cells":
         """Return the cells `factor` times as large that hold these, one for each."""
         rows, columns = self.rows // factor, self.columns // factor
         return Cells(self.height * factor, self.width * factor, rows, columns)
@@ -125,7 +125,7 @@ class Cells:
 
 @cache
 def _weights(height: int, width: int) -> Floats:
-    """Return what the nine values around a cell count for each of its pixels: [9, height * width]."""
+    """Return the weights of the nine values around a cell in its pixels: [9, height * width]."""
     sides = []
     for side in (height, width):
         place = (np.arange(side) + 0.5) / side - 0.5
@@ -134,12 +134,12 @@ def _weights(height: int, width: int) -> Floats:
     return np.kron(*sides).astype(np.float32)
 
 
-def _spanned(places: NDArray[np.intp], margin: int) -> slice:
+def _bounding_slice(places: NDArray[np.intp], margin: int) -> slice:
     return slice(max(0, int(places.min()) - margin), int(places.max()) + margin + 1)
 
 
-def extent(marked: NDArray[np.uint8], margin: int) -> Extent:
-    """Return rows and columns that hold all that is not 0 in [h, w], and `margin` more on each side.
+def bounding_slices(marked: NDArray[np.uint8], margin: int) -> Slices:
+    """Return rows and columns around all that is not 0 in [h, w], and `margin` more on each side.
 
     Where nothing is marked, they are the margin's, at the first corner.
     """
@@ -151,7 +151,8 @@ def extent(marked: NDArray[np.uint8], margin: int) -> Extent:
 def fill(plane: Plane, marked: NDArray[np.uint8], side: int, peak: int) -> None:
     """Fill `plane` with a square of the peak for each 1 in [h, w], of 0 for each 0.
 
-    The last squares may reach beyond the plane.
+    The last squares may reach beyond the plane. Written by hand since that is faster: filling a 1080p
+    plane takes 0.09 ms, 0.33 ms with `numpy.repeat` both ways, and 0.77 ms with `cv2.resize`.
     """
     word = np.full(side, peak, plane.dtype).view(
         f"u{min(8, side * plane.itemsize)}"

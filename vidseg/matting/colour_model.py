@@ -1,4 +1,4 @@
-"""Which side of the edge a pixel belongs to, told by its colour. Pure.
+"""Local colour model of people and background, which refines a mask's edge. Pure.
 
 A network's scores are coarse: they know that a person is there, not where exactly the sleeve ends.
 The picture knows. For every part of the picture, the colours under the sure person and under the
@@ -42,7 +42,7 @@ _COUNT_FLOOR = 1.0
 """Added to both counts, so that a colour seen once or twice says little."""
 
 
-def thinned(array: NDArray[_Sample]) -> NDArray[_Sample]:
+def subsampled(array: NDArray[_Sample]) -> NDArray[_Sample]:
     """Return the points of [h, w, …] that are counted."""
     return array[::_STRIDE, ::_STRIDE]
 
@@ -64,7 +64,7 @@ class Appearance:
     def of(cls, *seen: tuple[NDArray[np.float32], NDArray[np.uint8]]) -> "Appearance":
         """Return what one or several pictures show.
 
-        Each is given by `thinned` points: probabilities [h, w] of a person, and colours [h, w, 3].
+        Each is given by `subsampled` points: a person's probability [h, w], colours [h, w, 3].
         """
         height, width = seen[0][0].shape
         cell = max(8 / _STRIDE, _CELL_SHARE * max(height, width))
@@ -79,7 +79,7 @@ class Appearance:
     def evidence(
         self, rows: NDArray[np.intp], columns: NDArray[np.intp], colours: NDArray[np.uint8]
     ) -> NDArray[np.float32]:
-        """Return the logarithms for colours [n, 3] at some points, float32 [n]; bilinear between corners."""
+        """Return log ratios of colours [n, 3] at points, float32 [n]; bilinear between corners."""
         flat, shape = self.log_ratios.reshape(-1), self.log_ratios.shape
         step_row, step_column = int(np.prod(shape[1:])), int(np.prod(shape[2:]))
         above, down = _corners(rows, self.cell, step_row)
@@ -95,7 +95,7 @@ class Appearance:
         return np.asarray(upper + down * (lower - upper), np.float32)
 
 
-def snapped(
+def refine_by_colour(
     person: NDArray[np.float32], picture: NDArray[np.uint8], appearance: Appearance | None = None
 ) -> NDArray[np.float32]:
     """Return the probability of a person with its edge moved to where the picture's colours change.
@@ -107,7 +107,7 @@ def snapped(
     doubtful = cv2.findNonZero(cv2.inRange(person, _DOUBTFUL, 1 - _DOUBTFUL))
     if doubtful is None or float(person.max()) <= _SURE:
         return person
-    appearance = appearance or Appearance.of((thinned(person), thinned(picture)))
+    appearance = appearance or Appearance.of((subsampled(person), subsampled(picture)))
     columns, rows = np.ascontiguousarray(doubtful.reshape(-1, 2).T.astype(np.intp))
     places = rows * person.shape[1] + columns
     colours = np.take(picture.reshape(-1, 3), places, axis=0)
@@ -149,7 +149,7 @@ def _corner_count(length: int, cell: float) -> int:
 def _count(
     counts: NDArray[np.float32], person: NDArray[np.float32], bins: NDArray[np.intp], cell: float
 ) -> None:
-    """Add to the counts on and beside people, [2, rows, columns, *sizes], what is sure to be either.
+    """Add what is surely on or beside people to the counts of both, [2, rows, columns, *sizes].
 
     `person` [h, w] and `bins` [h, w] (numbers among all sizes) are what is counted, `cell` the
     cells' side.
@@ -163,7 +163,7 @@ def _count(
 
 
 def _log_ratios(counts: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how much likelier a colour is on a person than beside one, given both counts, which change."""
+    """Return the log ratio of colours on people to those beside, from both counts, which change."""
     spreads = (_PLACE_SPREAD, _PLACE_SPREAD, _LUMA_SPREAD, _CHROMA_SPREAD, _CHROMA_SPREAD)
     for axis, spread in enumerate(spreads, 1):
         _spread_along(counts, axis, np.float32(spread))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
 from vidseg.frames.planes import cropped
-from vidseg.matting.cells import Cells, Extent
+from vidseg.matting.cells import Cells, Slices
 from vidseg.matting.mask import Mask
 
 _MOST_CELLS = 130_000
@@ -30,7 +30,7 @@ def side_for(box: Box) -> int:
 
 
 def aligned(box: Box, side: int, frame: Frame) -> Box:
-    """Return the smallest box of whole cells around `box`; cells at the frame's far edges may be cut."""
+    """Return the smallest box of whole cells around `box`; the frame's far edges may cut some."""
     return Box(
         box.left // side * side,
         box.top // side * side,
@@ -45,7 +45,7 @@ def size(box: Box, side: int) -> tuple[int, int]:
 
 
 def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
-    """Return the mean colour of every cell of an aligned box: Y, Cb, Cr in 8-bit codes, uint8 [h, w, 3]."""
+    """Return each cell's mean colour in an aligned box: Y, Cb, Cr in 8 bits, uint8 [h, w, 3]."""
     columns, rows = size(box, side)
     channels = []
     for index in range(3):
@@ -60,9 +60,9 @@ def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.merge(channels), np.uint8)
 
 
-def part(mask: Mask, extent: Extent) -> Mask:
+def part(mask: Mask, slices: Slices) -> Mask:
     """Return the part of a mask on a grid that lies in some rows and columns of its cells."""
-    rows, columns = extent
+    rows, columns = slices
     side, box = mask.cell, mask.box
     here = Box(
         box.left + columns.start * side,
@@ -70,12 +70,12 @@ def part(mask: Mask, extent: Extent) -> Mask:
         min(box.left + columns.stop * side, box.right),
         min(box.top + rows.stop * side, box.bottom),
     )
-    picture, parts = (None if each is None else each[extent] for each in (mask.picture, mask.parts))
-    return replace(mask, person=mask.person[extent], box=here, picture=picture, parts=parts)
+    picture, parts = (None if each is None else each[slices] for each in (mask.picture, mask.parts))
+    return replace(mask, person=mask.person[slices], box=here, picture=picture, parts=parts)
 
 
 def gridded(mask: Mask, frame: Frame) -> Mask:
-    """Return the mask on a grid of the frame, with a picture: itself where it lies on one, and has one."""
+    """Return the mask with a picture, on a grid of the frame: itself where it has both."""
     if mask.cell and mask.picture is not None:
         return mask
     side = mask.cell or side_for(mask.box)

@@ -18,9 +18,9 @@ class Mask:
     in 8-bit codes, uint8 [h', w', 3], from which smoothing and refinement tell what moved and where
     edges run; `None` where unknown. Masks usually lie on a grid of the picture (see
     `vidseg.matting.grid`). `parts`: where a map of parts was asked for, the part that each point
-    shows if it shows anyone, uint8 [h', w'], numbers of `vidseg.body_parts.PARTS`. `carried`: it is
-    a mean over time already (see `vidseg.matting.tracking.propagation`). `appearance`: how people
-    look near by in time, else the mask's own picture tells (see `vidseg.matting.colour_model`).
+    shows if it shows anyone, uint8 [h', w'], numbers of `vidseg.body_parts.PARTS`. `propagated`:
+    it is a mean over time already (see `vidseg.matting.tracking.propagation`). `appearance`: colours
+    of people near by in time, else the mask's own picture tells (see `vidseg.matting.colour_model`).
     """
 
     person: NDArray[np.float32]
@@ -28,12 +28,12 @@ class Mask:
     cut: bool = False
     picture: NDArray[np.uint8] | None = None
     parts: NDArray[np.uint8] | None = None
-    carried: bool = False
+    propagated: bool = False
     appearance: Appearance | None = None
 
     @property
     def cell(self) -> int:
-        """Side of the square cells of the picture's grid that the mask lies on, 0 where it lies on none."""
+        """Side of the cells of the picture's grid that the mask lies on, 0 if on none."""
         height, width = self.person.shape
         side = (
             2  # not told by a division: where the last cell is cut, a box may be narrower than one

@@ -1,4 +1,4 @@
-"""Sources of masks: what finds the people in the frames of a clip, and makes a full-size alpha of it.
+"""Sources of masks: the interface for finding people in frames, and tracking as one of them.
 
 A network with tracking is one; one with memory, a key colour, or a matte from a file would be
 another class with the same two operations.
@@ -14,7 +14,7 @@ from vidseg.frames.geometry import Orientation
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.mask import Mask
 from vidseg.matting.refinement.refine import refine
-from vidseg.matting.smoothing import steady
+from vidseg.matting.smoothing import smooth_masks
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.base import Segmenter
 from vidseg.settings import MatteSettings, ModelSettings
@@ -76,7 +76,7 @@ class TrackedSource:
         self, frames: Iterable[Frame], begin: Fraction | None = None
     ) -> Iterator[tuple[Frame, Mask]]:
         """Yield every frame with its smoothed mask; see `MaskSource.follow`."""
-        return steady(self._tracker.follow(frames, begin), self._matte.smooth)
+        return smooth_masks(self._tracker.follow(frames, begin), self._matte.smooth)
 
     def refine(self, frame: Frame, mask: Mask) -> Alpha:
         """Return the alpha of a frame; see `vidseg.matting.refinement.refine.refine`."""

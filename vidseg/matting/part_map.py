@@ -1,4 +1,4 @@
-"""Maps of body parts: which part each point shows, chosen from scores, steadied by votes, coloured. Pure."""
+"""Maps of body parts: labels from scores, smoothed by votes over time, and painted. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -44,7 +44,7 @@ def likeliest(
 
 
 def elected(ballots: Iterable[Ballot]) -> Labels:
-    """Return the part with most votes at each point; where two have as many, that of the earlier ballot."""
+    """Return the part with most votes at each point; of two equal ones, the earlier ballot's."""
     given = list(ballots)
     winner = given[0][1].copy()
     most: _Float = np.full(winner.shape, -1, np.float32)
@@ -71,7 +71,7 @@ def enlarged(labels: Labels, width: int, height: int) -> Labels:
 
 
 def paint(labels: Labels, mask: Mask, alpha: Plane, peak: int, out: Planes) -> None:
-    """Write the map into planes of `LAYOUT`: each part's colour where `alpha` exceeds half its `peak`.
+    """Write the map into planes of `LAYOUT`: parts' colours where `alpha` is above half its `peak`.
 
     `labels` lie on the grid of `mask`; a person who reaches beyond it, having been grown, keeps the
     part at its border. Elsewhere is black.

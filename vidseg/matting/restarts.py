@@ -1,4 +1,4 @@
-"""Where a clip is divided: fixed times of the source's clock, the same however it is rendered. Pure.
+"""Borders of segments: fixed times of the source's clock, the same however it is rendered. Pure.
 
 Long renders are written in segments that begin at multiples of `SEGMENT_S`. Masks depend on what
 came before, so every render forgets it at a restart `LEAD_S` before each of those borders; whoever
@@ -11,10 +11,10 @@ SEGMENT_S = 10
 """Length of a segment: what a render that is killed loses at most."""
 
 MOST_SEGMENTS = 30_000
-"""What a render is divided into at most, 83 hours: a clock that jumps would fill the disk with empty ones."""
+"""Segments of a render at most, 83 hours: a jump of the clock may ask for more, all empty."""
 
 LEAD_S = 1
-"""How long before a border tracking restarts: longer than half the default window that steadies masks."""
+"""Seconds from a restart to its border: more than half the default window of smoothing."""
 
 SHOT_LEAD_S = 1
 """Of pictures before a restart that tell how much change is usual; cuts are then found alike."""
@@ -38,7 +38,7 @@ def stretch_at(time: Fraction) -> int:
 def restart_before(segment: int, window_s: float) -> Fraction:
     """Return the restart from which masks are right once `segment` begins.
 
-    `window_s` is the width of the window that steadies masks: half of it must lie after the
+    `window_s` is the width of the window of smoothing: half of it must lie after the
     restart.
     """
     needed = border(segment) - Fraction(window_s) / 2

@@ -1,7 +1,7 @@
-"""Steady masks: each is blended with its neighbours in time, before and after, so that nothing lags.
+"""Temporal smoothing: each mask is blended with its neighbours before and after it, without lag.
 
-Neighbours are moved along the motion of the picture first (see `vidseg.matting.optical_flow`), and
-count where they then show what this frame shows. So what moves is steadied too, and leaves no
+Neighbours are warped by optical flow first (see `vidseg.matting.optical_flow`), and
+count where they then show what this frame shows. So what moves is smoothed too, and leaves no
 ghost.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vidseg.frames.frame import Frame
 from vidseg.matting.logits import logits, probability
 from vidseg.matting.mask import Mask
-from vidseg.matting.optical_flow import Flow, difference, read, small
+from vidseg.matting.optical_flow import Flow, difference, reduced, warp
 from vidseg.matting.part_map import Ballot, elected
 
 _Pair = tuple[Frame, Mask]
@@ -28,22 +28,22 @@ _SAME = 12.0
 _LIKENESS = np.exp(-np.square(np.arange(256) / _SAME)).astype(np.float32)
 
 _CERTAIN = 5.0
-"""Logit, of either sign, that counts as certain: no single frame is to outvote its neighbours by more."""
+"""Logit, of either sign, that counts as certain: no frame outvotes its neighbours by more."""
 
 _LEAST = float(1 / (1 + np.exp(_CERTAIN)))
 """The probability of the lowest such logit."""
 
-_CARRIED_S = 0.25
+_PROPAGATED_S = 0.25
 """Seconds that masks are carried over, about."""
 
 
-def steady(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
-    """Yield the same frames in the same order, with each mask averaged with the one before and after it.
+def smooth_masks(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
+    """Yield the same frames in order, each mask averaged with the one before and the one after it.
 
     The mean is one of logits; neighbours further off would bring hardly anything. A neighbour's
     weight falls with its distance in time, to 0 at half of `window_s`, and with what differs
-    between the pictures once the motion is made good. No mask is blended across a cut. Masks that
-    were carried to their frames are means over time already, and stay unless the window is longer
+    between the pictures once motion is compensated. No mask is blended across a cut. Masks that
+    were propagated to their frames are means over time already, and stay unless the window is longer
     than theirs. A window of 0 passes all through.
     """
     if window_s <= 0:
@@ -55,49 +55,51 @@ def steady(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
     for after in pairs:
         cut = after[1].cut
         if now is not None:
-            yield _steadied(flow, now, [before, None if cut else after], window_s)
+            yield _smoothed(flow, now, [before, None if cut else after], window_s)
         # What was yielded is a neighbour still, which needs no picture of full size.
         before, now = (None if cut or now is None else (now[0].without_picture, now[1])), after
     if now is not None:
-        yield _steadied(flow, now, [before], window_s)
+        yield _smoothed(flow, now, [before], window_s)
 
 
-def _steadied(flow: Flow, now: _Pair, neighbours: Sequence[_Pair | None], window_s: float) -> _Pair:
+def _smoothed(flow: Flow, now: _Pair, neighbours: Sequence[_Pair | None], window_s: float) -> _Pair:
     frame, mask = now
-    if mask.carried and window_s <= _CARRIED_S:
+    if mask.propagated and window_s <= _PROPAGATED_S:
         return now
-    steadied = logits(mask.person, _LEAST)
-    own = _View.of(mask, steadied, mask)
+    smoothed = logits(mask.person, _LEAST)
+    own = _SmallMask.of(mask, smoothed, mask)
     total, change = np.ones_like(own.logits), np.zeros_like(own.logits)
     ballots: list[Ballot] = [] if mask.parts is None else [(mask.person, mask.parts)]
     for neighbour in neighbours:
         if neighbour is None or (time_weight := _time_weight(frame, neighbour[0], window_s)) <= 0:
             continue
         other = neighbour[1]
-        view = _View.of(other, logits(other.person, _LEAST), mask)
-        there, weight = _match(flow, own, view, time_weight)
+        view = _SmallMask.of(other, logits(other.person, _LEAST), mask)
+        sampling_map, weight = _match(flow, own, view, time_weight)
         total += weight
-        change += weight * (_moved(view.logits, there) - own.logits)
+        change += weight * (_moved(view.logits, sampling_map) - own.logits)
         if mask.parts is not None:
             ballots += _ballots(flow, mask, other, weight)
     change /= total
-    steadied += _resized(change, steadied.shape)
-    person = probability(steadied)
+    smoothed += _resized(change, smoothed.shape)
+    person = probability(smoothed)
     return frame, replace(mask, person=person, parts=elected(ballots) if ballots else None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _View:
+class _SmallMask:
     """A mask on some mask's grid, made small: its picture [h, w, 3] and logits [h, w]."""
 
     picture: NDArray[np.uint8] | None
     logits: NDArray[np.float32]
 
     @classmethod
-    def of(cls, mask: Mask, scores: NDArray[np.float32], base: Mask) -> "_View":
-        """Return `mask` and its `scores`, logits, on the grid of `base`, halved until flow takes it."""
+    def of(cls, mask: Mask, scores: NDArray[np.float32], base: Mask) -> "_SmallMask":
+        """Return `mask` and its logits `scores` on the grid of `base`, reduced for flow."""
         picture = None if mask.picture is None else _onto(base, mask.picture, mask)
-        return cls(None if picture is None else small(picture), small(_onto(base, scores, mask)))
+        return cls(
+            None if picture is None else reduced(picture), reduced(_onto(base, scores, mask))
+        )
 
 
 def _resized(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -109,7 +111,7 @@ def _time_weight(frame: Frame, other: Frame, window_s: float) -> float:
 
 
 def _match(
-    flow: Flow, view: _View, other: _View, weight: float
+    flow: Flow, view: _SmallMask, other: _SmallMask, weight: float
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
     """Return where the points of `view` are in another on its grid, and what each counts there.
 
@@ -117,27 +119,29 @@ def _match(
     """
     if view.picture is None or other.picture is None:
         return None, np.full_like(view.logits, weight)
-    there = flow.there(_luma(view.picture), _luma(other.picture))
-    differs = difference(view.picture, _moved(other.picture, there))
-    return there, np.asarray(cv2.LUT(differs, _LIKENESS * np.float32(weight)), np.float32)
+    sampling_map = flow.sampling_map(_luma(view.picture), _luma(other.picture))
+    differs = difference(view.picture, _moved(other.picture, sampling_map))
+    return sampling_map, np.asarray(cv2.LUT(differs, _LIKENESS * np.float32(weight)), np.float32)
 
 
 def _ballots(flow: Flow, mask: Mask, other: Mask, weight: NDArray[np.float32]) -> list[Ballot]:
-    """Return how a neighbour votes on the parts of `mask`: on its whole grid, since labels have no means."""
+    """Return how a neighbour votes on the parts of `mask`, on its own grid: labels have no mean."""
     if other.parts is None:
         return []
-    there = None
+    sampling_map = None
     if mask.picture is not None and other.picture is not None:
-        there = flow.there(_luma(mask.picture), _luma(_onto(mask, other.picture, other)))
-    person = probability(_moved(_onto(mask, logits(other.person, _LEAST), other), there))
-    parts = _moved(_onto(mask, other.parts, other, nearest=True), there, nearest=True)
+        sampling_map = flow.sampling_map(
+            _luma(mask.picture), _luma(_onto(mask, other.picture, other))
+        )
+    person = probability(_moved(_onto(mask, logits(other.person, _LEAST), other), sampling_map))
+    parts = _moved(_onto(mask, other.parts, other, nearest=True), sampling_map, nearest=True)
     return [(_resized(weight, person.shape) * person, parts)]
 
 
 def _moved(
-    array: NDArray[_Sample], there: NDArray[np.float32] | None, *, nearest: bool = False
+    array: NDArray[_Sample], sampling_map: NDArray[np.float32] | None, *, nearest: bool = False
 ) -> NDArray[_Sample]:
-    return array if there is None else read(array, there, nearest=nearest)
+    return array if sampling_map is None else warp(array, sampling_map, nearest=nearest)
 
 
 def _luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -147,7 +151,7 @@ def _luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _onto(
     mask: Mask, array: NDArray[_Sample], other: Mask, *, nearest: bool = False
 ) -> NDArray[_Sample]:
-    """Return what lies on the grid of `other` on that of `mask`: both cover boxes of one coded picture.
+    """Return an array on the grid of `other`, of the same frame size, resampled to that of `mask`.
 
     Beyond, pictures and parts go on as they end, and logits say that nobody is there.
     """

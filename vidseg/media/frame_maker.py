@@ -9,7 +9,7 @@ from av.video.stream import VideoStream
 
 from vidseg.frames.frame import Frame, Shape
 from vidseg.frames.geometry import Box
-from vidseg.frames.letterbox import boxed, cut_out
+from vidseg.frames.letterbox import crop, letterboxed
 from vidseg.media.frame_conversion import (
     colour_of,
     planes_of,
@@ -79,8 +79,8 @@ class FrameMaker:
         )
         self._before = shape
         if (box.width, box.height) != (made.width, made.height):
-            frame = cut_out(frame, box)
-        return boxed(frame, self._shape)
+            frame = crop(frame, box)
+        return letterboxed(frame, self._shape)
 
     def _kept(self, picture: VideoFrame) -> Box:
         """Return what of a picture is to be shown: all, but for what the container crops of its size."""

@@ -1,4 +1,4 @@
-"""The band's shortcuts against plain arithmetic over whole pictures, in every layout and at odd sizes."""
+"""The band's shortcuts against plain arithmetic over whole pictures, in every layout."""
 
 import cv2
 import numpy as np
@@ -15,10 +15,10 @@ from vidseg.frames.frame import WORKING_FORMATS, Frame, PixelFormat, Plane, as_p
 from vidseg.frames.geometry import Box
 from vidseg.matting import grid
 from vidseg.matting.alpha import Alpha
-from vidseg.matting.colour_model import snapped
+from vidseg.matting.colour_model import refine_by_colour
 from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.components import solid
-from vidseg.matting.refinement.refine import foreground, refine, with_edge
+from vidseg.matting.refinement.components import clean_components
+from vidseg.matting.refinement.refine import estimate_foreground, refine, with_edge
 from vidseg.settings import MatteSettings
 
 Doubles = NDArray[np.float64]
@@ -47,7 +47,7 @@ def alpha_plane(seed: int, width: int, height: int, layout: PixelFormat) -> Plan
 
 
 def at_plane(alpha: Plane, layout: PixelFormat, index: int) -> Doubles:
-    """Return luma's alpha at the size of plane `index`: means, an odd last row or column counted twice."""
+    """Return luma's alpha at plane `index`'s size: means; an odd last row counts twice."""
     if index == 0:
         return alpha.astype(np.float64)
     down, across = 1 << layout.shift_y, 1 << layout.shift_x
@@ -92,7 +92,7 @@ def test_hiding_some_leaves_the_rest_to_the_bit(
 
 
 def whole_alpha(frame: Frame, person: NDArray[np.float32], box: Box, side: int) -> Doubles:
-    """Return the guided filter's alpha of every pixel of a box, whether it needs one or not, 0 to 1."""
+    """Return the guided filter's alpha of every pixel of a box, needed or not, 0 to 1."""
     peak = frame.format.peak
     luma = frame.planes[0][box.top : box.bottom, box.left : box.right].astype(np.float64) / peak
     rows, columns = person.shape
@@ -147,7 +147,7 @@ def test_refining_is_the_guided_filter_in_its_band(
     assert side
     alpha = refine(frame, mask, MatteSettings())
     assert mask.picture is not None
-    person = solid(snapped(person, mask.picture), person)
+    person = clean_components(refine_by_colour(person, mask.picture), person)
     inside = alpha.plane[box.top : box.bottom, box.left : box.right].astype(np.float64)
     banded = as_plane(np.zeros(frame.planes[0].shape, np.uint8))
     alpha.cells.write(banded, as_plane(np.ones_like(alpha.cells.read(banded))))
@@ -169,12 +169,12 @@ def test_refining_is_the_guided_filter_in_its_band(
     "size", [(1, 1), (1, 4), (4, 1), (2, 2), (1, 9), (3, 1), (7, 5), (161, 121)]
 )
 def test_the_smallest_pictures_are_refined(name: str, size: tuple[int, int]) -> None:
-    """The side of cells was told by the width alone, so that a picture of one column had none at all."""
+    """The side of cells was told by the width: a picture of one column had none at all."""
     frame = picture(3, *size, name)
     person = np.ones((-(-size[1] // 2), -(-size[0] // 2)), np.float32)
     alpha = refine(frame, Mask(person, Box(0, 0, *size)), MatteSettings(grow=1, feather=1))
     assert (alpha.plane == frame.format.peak).all()
     for plane, expected in zip(
-        with_edge(frame, alpha, foreground(frame, alpha)), frame.planes, strict=True
+        with_edge(frame, alpha, estimate_foreground(frame, alpha)), frame.planes, strict=True
     ):
         assert np.array_equal(plane, expected)

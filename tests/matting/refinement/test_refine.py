@@ -11,7 +11,13 @@ from vidseg.frames.colour import Colour
 from vidseg.frames.frame import WORKING_FORMATS, Frame
 from vidseg.frames.geometry import Box
 from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.refine import _feathered, _grown, foreground, refine, with_edge
+from vidseg.matting.refinement.refine import (
+    _feathered,
+    _grown,
+    estimate_foreground,
+    refine,
+    with_edge,
+)
 from vidseg.settings import MatteSettings
 
 
@@ -48,7 +54,7 @@ def test_foreground_leaves_the_decoders_planes_alone(name: str) -> None:
     frame = flat(161, 121, name)
     before = [plane.copy() for plane in frame.planes]
     alpha = refine(frame, half(161, 121), MatteSettings())
-    planes = with_edge(frame, alpha, foreground(frame, alpha))
+    planes = with_edge(frame, alpha, estimate_foreground(frame, alpha))
     for plane, original, copy in zip(planes, frame.planes, before, strict=True):
         np.testing.assert_array_equal(original, copy)
         assert plane.shape == copy.shape

@@ -1,4 +1,4 @@
-"""What a look at the whole frame takes for people is looked at again; only people stay."""
+"""People of a whole frame's prediction are verified by a closer one; only people stay."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,7 +39,7 @@ def prediction(people: list[Box], box: Box = WHOLE) -> Prediction:
 
 
 class Scripted(Inference):
-    """Sees some people in whole frames, and in closer regions others, each in a region about it alone."""
+    """Sees some people in whole frames, and others in closer regions, each in its own alone."""
 
     def __init__(self, whole: list[Box], closer: list[Box]) -> None:
         super().__init__(FakeSegmenter(), ModelSettings(), Orientation())
@@ -57,7 +57,7 @@ class Scripted(Inference):
 
 
 def _covered(box: Box, people: list[Box]) -> list[Box]:
-    return [each for each in people if regions.share(each, box) == 1]
+    return [each for each in people if regions.covered_fraction(each, box) == 1]
 
 
 def detected(inference: Scripted, known: list[Box]) -> Prediction:
@@ -105,7 +105,7 @@ class Credulous(FakeSegmenter):
 
 
 def test_a_rock_in_an_empty_room_is_nobody() -> None:
-    """Networks were believed who saw people in rocks, so that those stood before the new background."""
+    """Networks that saw people in rocks were believed: rocks stood before the new background."""
     rgb = np.full((180, 320, 3), (120, 110, 130), np.float64)
     rgb[60:120, 200:250] = ROCK_RGB
     frames = [as_frame(rgb, index=i) for i in range(20)]
@@ -126,7 +126,7 @@ def test_a_rock_beside_somebody_is_nobody_either() -> None:
 
 @pytest.mark.parametrize(("drift", "again"), [(0, False), (6, True)])
 def test_what_stays_the_same_is_not_looked_at_again(drift: int, again: bool) -> None:
-    """A chair that each look at the whole frame took for someone cost a third of all looks."""
+    """A chair that each whole prediction took for someone cost a third of all predictions."""
     frames = []
     for i in range(48):
         rgb = np.full((180, 320, 3), (120, 110, 130), np.float64)
@@ -138,12 +138,12 @@ def test_what_stays_the_same_is_not_looked_at_again(drift: int, again: bool) -> 
         assert not full_size(mask, 320, 180)[:, 190:].any()
     spans = (
         48 // 8 + 1
-    )  # each ends with a look at a whole frame; then one at the person, one at the rock
+    )  # each ends with a whole frame's prediction; then one of the person, one of the rock
     assert (network.frames > spans + 2) is again
 
 
 class Squeezed(FakeSegmenter):
-    """A network whose input has one size, and that sees nobody who is narrower than five pixels there."""
+    """A network of one input size that sees nobody who is narrower than five pixels there."""
 
     def __init__(self) -> None:
         super().__init__()

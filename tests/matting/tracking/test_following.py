@@ -1,4 +1,4 @@
-"""Following people through a clip: who comes, goes, runs, is far away, or shares the picture with others."""
+"""Following people through a clip: who comes, goes, runs, is far away, or is one of several."""
 
 import itertools
 
@@ -18,7 +18,7 @@ from vidseg.settings import ModelSettings
 
 
 class ShortSighted(FakeSegmenter):
-    """Sees people only who take up enough of its input, as networks do; finer input shows smaller people."""
+    """Sees only people who take up enough of its input, as networks do."""
 
     def __init__(self, *, least: int, side: int = 128) -> None:
         super().__init__(side=side)
@@ -45,7 +45,7 @@ def test_someone_who_runs_through_the_picture_is_followed(speed: int) -> None:
 
 
 def test_someone_far_away_is_not_lost_between_two_looks_at_the_whole_frame() -> None:
-    """A region stayed where the person was last, whom whole frames showed too small, until it was left."""
+    """A region stayed where a person too small for whole frames was last, until it was left."""
     near = [[person(60, 100, 40, 100)] for _ in range(9)]
     far = [[person(60 + 9 * i, 100, 24, 50)] for i in range(48)]
     segmenter = ShortSighted(least=220)
@@ -136,7 +136,7 @@ def test_portrait_footage_is_seen_upright(turns: int, mirrored: bool) -> None:
 
 
 def test_a_person_in_need_gets_no_more_looks_than_there_are_frames() -> None:
-    """Going astray must not make a clip slow: closer looks are one a span and missing person."""
+    """A clip must not be slow: closer predictions are at most one a span and missing person."""
     boxes = [[person(100, 100, 24, 50)] if i % 16 < 8 else [] for i in range(64)]
     segmenter = FakeSegmenter()
     overlaps(boxes, segmenter)
@@ -145,7 +145,7 @@ def test_a_person_in_need_gets_no_more_looks_than_there_are_frames() -> None:
 
 @pytest.mark.parametrize("size", [(853, 479), (161, 121)])
 def test_regions_reach_the_last_column_and_row_of_an_odd_picture(size: tuple[int, int]) -> None:
-    """Regions began and ended at even pixels, so that at an odd frame's far corner one missed the last."""
+    """Regions began and ended at even pixels: at an odd frame's far corner one missed the last."""
     width, height = size
     for left, top in itertools.product(range(width - 40, width), range(height - 30, height)):
         box = regions.placed(Box(left, top, width, height), 60, 50, Box(0, 0, width, height))

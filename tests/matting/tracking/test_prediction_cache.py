@@ -1,4 +1,4 @@
-"""A look at part of a frame stays good while what it saw is there, also where the camera moves on."""
+"""A region's prediction holds while what it shows is there, also where the camera moves."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def frame(picture: NDArray[np.uint8]) -> Frame:
 
 
 def remembered() -> PredictionCache:
-    """Return what keeps a look at part of the room, which says that nobody is there."""
+    """Return a cache of one prediction for part of the room, which says that nobody is there."""
     cache = PredictionCache()
     logits = np.full((10, 10), -6, np.float32)
     cache.add(Prediction(ROOM, logits, logits, False, 100, 100), frame(room()))
@@ -38,12 +38,12 @@ def remembered() -> PredictionCache:
 
 @pytest.mark.parametrize("left", [0, 1, 5, 9])
 def test_what_is_there_still_needs_no_look_though_the_camera_moves(left: int) -> None:
-    """A chair in a room filmed by a moving camera cost a look in every span."""
+    """A chair in a room filmed by a moving camera cost a prediction in every span."""
     moved = Box(PERSON.left - left, PERSON.top, PERSON.right - left, PERSON.bottom)
-    look = remembered().find(frame(room(left)), moved, ROOM)
-    assert look is not None
-    assert abs(look.box.left - (ROOM.left - left)) <= 1
-    assert look.box.top == ROOM.top
+    found = remembered().find(frame(room(left)), moved, ROOM)
+    assert found is not None
+    assert abs(found.box.left - (ROOM.left - left)) <= 1
+    assert found.box.top == ROOM.top
 
 
 def test_whoever_comes_in_is_looked_at() -> None:

@@ -1,4 +1,4 @@
-"""Masks carried along the motion of the picture, and refused where it doesn't explain what is there."""
+"""Masks are propagated by optical flow, and refused where it doesn't explain the picture."""
 
 import cv2
 import numpy as np
@@ -6,29 +6,29 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.helpers.textures import SIZE, room, seen
-from vidseg.matting.optical_flow import Flow, places
-from vidseg.matting.tracking.propagation import FlowView, Propagator
+from vidseg.matting.optical_flow import Flow, pixel_coordinates
+from vidseg.matting.tracking.propagation import FlowInput, Propagator
 
 
 def test_a_mask_moves_with_the_picture() -> None:
-    before, after = (FlowView.of(*seen(x)) for x in (60, 66))
+    before, after = (FlowInput.of(*seen(x)) for x in (60, 66))
     picture, expected = seen(63)
-    carried = Propagator().warped(FlowView.of(picture), before, after, 0.5)
+    carried = Propagator().warped(FlowInput.of(picture), before, after, 0.5)
     assert carried is not None
     wrong = (carried > 0) != (expected > 0)
     assert wrong.sum() < 0.1 * (expected > 0).sum()
 
 
 def test_who_is_in_neither_picture_is_not_explained() -> None:
-    """Somebody who comes by between two looks must be looked at."""
-    empty = FlowView.of(room(), np.full(SIZE, -6, np.float32))
-    assert Propagator().warped(FlowView.of(seen(60)[0]), empty, empty, 0.5) is None
+    """Somebody who comes by between two observed frames must be seen by the network."""
+    empty = FlowInput.of(room(), np.full(SIZE, -6, np.float32))
+    assert Propagator().warped(FlowInput.of(seen(60)[0]), empty, empty, 0.5) is None
 
 
 def test_a_still_picture_keeps_its_mask() -> None:
     picture, logits = seen(60)
-    view = FlowView.of(picture, logits)
-    carried = Propagator().warped(FlowView.of(picture), view, view, 0.25)
+    view = FlowInput.of(picture, logits)
+    carried = Propagator().warped(FlowInput.of(picture), view, view, 0.25)
     assert carried is not None
     np.testing.assert_allclose(carried, logits, atol=0.01)
 
@@ -36,16 +36,16 @@ def test_a_still_picture_keeps_its_mask() -> None:
 def test_too_small_for_flow() -> None:
     """A patch of the flow is 8 pixels on a picture of half the size; OpenCV would fail."""
     tiny = np.zeros((10, 12, 3), np.uint8)
-    view = FlowView.of(tiny, np.zeros((10, 12), np.float32))
-    assert Propagator().warped(FlowView.of(tiny), view, view, 0.5) is None
+    view = FlowInput.of(tiny, np.zeros((10, 12), np.float32))
+    assert Propagator().warped(FlowInput.of(tiny), view, view, 0.5) is None
 
 
 @pytest.mark.parametrize(("height", "width"), [(20, 160), (28, 264), (31, 330), (160, 20)])
 def test_a_flat_region_is_left_to_the_network(height: int, width: int) -> None:
-    """OpenCV's flow reads beyond a picture that is wide and low, which ended the process on a real clip."""
+    """OpenCV's flow reads beyond a wide and low picture, which ended the process on a real clip."""
     picture = np.random.default_rng(1).integers(0, 255, (height, width, 3)).astype(np.uint8)
-    seen = FlowView(picture, np.zeros((height, width), np.float32))
-    assert Propagator().warped(FlowView(picture), seen, seen, 0.5) is None
+    seen = FlowInput(picture, np.zeros((height, width), np.float32))
+    assert Propagator().warped(FlowInput(picture), seen, seen, 0.5) is None
 
 
 def textured(seed: int, shape: tuple[int, int], sigma: float) -> NDArray[np.uint8]:
@@ -57,13 +57,13 @@ def textured(seed: int, shape: tuple[int, int], sigma: float) -> NDArray[np.uint
 
 @pytest.mark.parametrize("fine", [False, True])
 def test_flow_remembers_nothing_of_small_pictures(fine: bool) -> None:
-    """OpenCV went to a finer scale for them and stayed there: a resumed render got other masks after."""
+    """OpenCV went to a finer scale for them and stayed: a resumed render got other masks."""
     luma = textured(3, (135, 240), 3)
     other = np.roll(luma, 3, axis=1)
     flow = Flow(fine=fine)
-    before = flow.there(luma, other)
-    flow.there(luma[:40, :40].copy(), other[:40, :40].copy())
-    after = flow.there(luma, other)
+    before = flow.sampling_map(luma, other)
+    flow.sampling_map(luma[:40, :40].copy(), other[:40, :40].copy())
+    after = flow.sampling_map(luma, other)
     assert before is not None
     assert after is not None
     assert np.array_equal(after, before)
@@ -76,12 +76,12 @@ def test_flow_follows_wide_pictures(fine: bool) -> None:
     other = np.roll(luma, 4, axis=1)
     narrow = luma[:135, :240].copy(), other[:135, :240].copy()
     flow = Flow(fine=fine)
-    before = flow.there(*narrow)
-    there = flow.there(luma, other)
+    before = flow.sampling_map(*narrow)
+    there = flow.sampling_map(luma, other)
     assert before is not None
     assert there is not None
-    moved = there[20:-20, 20:-20] - places(240, 320)[20:-20, 20:-20]
+    moved = there[20:-20, 20:-20] - pixel_coordinates(240, 320)[20:-20, 20:-20]
     assert np.abs(moved - [4, 0]).mean() < 0.2
-    after = flow.there(*narrow)
+    after = flow.sampling_map(*narrow)
     assert after is not None
     assert np.array_equal(after, before)

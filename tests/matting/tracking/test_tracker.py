@@ -69,7 +69,7 @@ def test_the_network_rests_where_nothing_changes() -> None:
 
 
 def test_somebody_who_jumps_in_between_is_seen() -> None:
-    """One frame with a person, between two looks at an empty room."""
+    """One frame with a person, between two observed frames of an empty room."""
     clip = [[] if i != 4 else [Box(100, 40, 160, 170)] for i in range(16)]
     found = [
         float(mask.person.max())

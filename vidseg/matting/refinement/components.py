@@ -1,8 +1,8 @@
-"""Holes in bodies closed, specks and haze beside them dropped. Pure.
+"""Connected components: holes in bodies are closed, specks and haze beside them dropped. Pure.
 
-What is small beside the largest person is judged by what the network said before colours had their
-say: a blob in which it was nowhere sure of a person is none, and an enclosed gap in which it was
-nowhere sure of the background is none either (hysteresis, as in the edges of Canny 1986). So a
+What is small beside the largest person is judged by what the network predicted, before colours had
+their say: a blob in which it was nowhere sure of a person is none, and an enclosed gap in which it
+was nowhere sure of the background is none either (hysteresis, as in the edges of Canny 1986). So a
 shadow that happens to have the jacket's colour does not stay, and daylight between arm and body
 does.
 """
@@ -18,13 +18,13 @@ SEEN, _BODY = 0.15, 0.5
 """Probability from which a pixel shows at all (see the step in `refine`), and belongs to a body."""
 
 _PERSON_SURE = 0.9
-"""Probability reached somewhere in a person. At 0.8 an empty stream shows blobs in every fifth frame."""
+"""Probability reached somewhere in a person; at 0.8, every fifth frame of a stream shows blobs."""
 
 _GAP, _GAP_SURE = 0.01, 0.1
 """A hole below this share of the largest blob is closed unless probability falls to this in it."""
 
 _MOTE = 0.002
-"""Share of the largest blob below which blobs are dropped, and holes closed, whatever the network said."""
+"""Share of the largest blob below which blobs are dropped and holes closed, sure or not."""
 
 _REACH = 1 / 80
 """Share of the longer side beyond which nothing soft belongs to a body."""
@@ -34,8 +34,8 @@ _Sample = TypeVar("_Sample", NDArray[np.float32], NDArray[np.uint8])
 _Outline: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]
 
 
-def solid(person: _Float, said: _Float, longest: int = 0) -> _Float:
-    """Return the probability `person` without specks and holes; `said` is what the network gave for it.
+def clean_components(person: _Float, predicted: _Float, longest: int = 0) -> _Float:
+    """Return `person` without specks and holes; `predicted` is what the network gave for it.
 
     Both are float32 [h, w] in [0, 1], and stay as they are; `person` itself comes back where
     nothing has to change. Where they are the part of a mask that holds all that shows in it,
@@ -47,7 +47,7 @@ def solid(person: _Float, said: _Float, longest: int = 0) -> _Float:
     ]  # in pixels, by Pick's theorem
     largest = max(areas, default=0.0)
     judged = zip(blobs, areas, strict=True)
-    specks = [blob for blob, area in judged if not _is_person(blob, said, area / largest)]
+    specks = [blob for blob, area in judged if not _is_person(blob, predicted, area / largest)]
     result = _painted(person, specks, 0)
     body = _above(result, _BODY)
     result = _without_haze(
@@ -56,11 +56,11 @@ def solid(person: _Float, said: _Float, longest: int = 0) -> _Float:
     outlines, family = cv2.findContours(body, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     parents = [] if family is None else family[0, :, 3]
     enclosed = [outline for outline, parent in zip(outlines, parents, strict=True) if parent >= 0]
-    return _painted(result, [hole for hole in enclosed if _is_flaw(hole, said, largest)], 1)
+    return _painted(result, [hole for hole in enclosed if _is_flaw(hole, predicted, largest)], 1)
 
 
 def _without_haze(person: _Float, body: NDArray[np.uint8], least: float, reach: int) -> _Float:
-    """Return the probability without what is faint and further than `reach` from bodies of `least` pixels."""
+    """Return `person` without what is faint and over `reach` off bodies of `least` pixels."""
     blobs = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     near = _painted(
         body, [blob for blob in blobs if cv2.contourArea(blob) + len(blob) / 2 + 1 < least], 0
@@ -74,14 +74,14 @@ def _above(person: _Float, level: float) -> NDArray[np.uint8]:
     return (person > np.float32(level)).view(np.uint8)
 
 
-def _is_person(blob: _Outline, said: _Float, share: float) -> bool:
-    return share >= _MOTE and _extremes(said, blob)[1] >= _PERSON_SURE
+def _is_person(blob: _Outline, predicted: _Float, share: float) -> bool:
+    return share >= _MOTE and _extremes(predicted, blob)[1] >= _PERSON_SURE
 
 
-def _is_flaw(hole: _Outline, said: _Float, largest: float) -> bool:
+def _is_flaw(hole: _Outline, predicted: _Float, largest: float) -> bool:
     """Whether a hole, given by the body's pixels around it, is to be closed."""
     share = (cv2.contourArea(hole) - len(hole) / 2 + 1) / largest
-    return share < _MOTE or (share < _GAP and _extremes(said, hole)[0] > _GAP_SURE)
+    return share < _MOTE or (share < _GAP and _extremes(predicted, hole)[0] > _GAP_SURE)
 
 
 def _extremes(array: _Float, outline: _Outline) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""From a small mask to a full-size alpha that follows the picture's edges, and the colours there. Pure.
+"""Alpha refinement: small masks to full size along the picture's edges, by a guided filter. Pure.
 
 Full-size work is confined to the band around the edge: everywhere else alpha is 0 or the peak.
 """
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from vidseg.frames.frame import Frame, PixelFormat, Plane, Planes, as_plane
 from vidseg.frames.geometry import Box
 from vidseg.matting.alpha import Alpha
-from vidseg.matting.cells import Cells, Floats, extent, fill
-from vidseg.matting.colour_model import snapped
+from vidseg.matting.cells import Cells, Floats, bounding_slices, fill
+from vidseg.matting.colour_model import refine_by_colour
 from vidseg.matting.grid import gridded, part
 from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.components import SEEN, solid
+from vidseg.matting.refinement.components import SEEN, clean_components
 from vidseg.settings import MatteSettings
 
 _STEP_WIDTH = 0.7
@@ -27,10 +27,10 @@ _GUIDE_REACH = 3
 """Points from which a pixel's alpha is gathered, each way: by two means, and between points."""
 
 _SURROUNDINGS = 8
-"""Points around all that shows that are refined with it: half the band, and what it is gathered from."""
+"""Points around what shows that are refined too: half the band, and what it is filtered from."""
 
 _FLATNESS = 1e-3
-"""Variance of luma, in [0, 1], below which the guided filter takes the picture for flat and just smooths."""
+"""Variance of luma, in [0, 1], below which the guided filter takes the picture for flat."""
 
 
 def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
@@ -46,10 +46,12 @@ def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
     """
     mask = gridded(mask, frame)
     assert mask.picture is not None, "gridded gives it one"
-    shown = _shifted(snapped(mask.person, mask.picture, mask.appearance), settings.threshold)
-    here = extent(np.asarray(cv2.inRange(shown, SEEN, 2), np.uint8), _SURROUNDINGS)
-    said = _shifted(mask.person[here], settings.threshold)
-    person = solid(shown[here], said, max(shown.shape))
+    coloured = _shifted(
+        refine_by_colour(mask.person, mask.picture, mask.appearance), settings.threshold
+    )
+    here = bounding_slices(np.asarray(cv2.inRange(coloured, SEEN, 2), np.uint8), _SURROUNDINGS)
+    predicted = _shifted(mask.person[here], settings.threshold)
+    person = clean_components(coloured[here], predicted, max(coloured.shape))
     alpha = _filled(frame, replace(part(mask, here), person=person), mask.cell)
     if round(settings.grow) or settings.feather:
         alpha = Alpha.of(
@@ -79,24 +81,26 @@ def _shifted(person: Floats, threshold: float) -> Floats:
 
 
 def _filled(frame: Frame, mask: Mask, side: int) -> Alpha:
-    """Return the alpha of a frame for the probabilities of a mask on a grid of it, of cells of `side`."""
+    """Return a frame's alpha for a mask on a grid of it, of cells of `side` pixels."""
     layout = frame.format
     assert mask.picture is not None, "gridded gave it one"
     plane = as_plane(np.zeros((frame.height, frame.width), layout.dtype))
     sure, band = _zones(mask.person)
-    here = extent(sure | band, _GUIDE_REACH)
+    here = bounding_slices(sure | band, _GUIDE_REACH)
     sure, cells = sure[here], Cells.where(band[here], side)
     top, left = mask.box.top + here[0].start * side, mask.box.left + here[1].start * side
     reach = slice(top, top + side * sure.shape[0]), slice(left, left + side * sure.shape[1])
     fill(plane[reach], sure, side, layout.peak)
-    placed = cells.moved(top // side, left // side)
+    placed = cells.shifted(top // side, left // side)
     if len(cells):
         slope, offset = _guided(_luma(mask.picture[here], layout), mask.person[here])
-        values = cells.spread(slope) * (placed.read(frame.planes[0]) * np.float32(1 / layout.peak))
-        edge = _stepped(values + cells.spread(offset)) * np.float32(layout.peak)
+        values = cells.upsample(slope) * (
+            placed.read(frame.planes[0]) * np.float32(1 / layout.peak)
+        )
+        edge = _stepped(values + cells.upsample(offset)) * np.float32(layout.peak)
         codes = as_plane(np.rint(edge).astype(layout.dtype))
         placed.write(plane, codes)
-        placed = placed.among(_mixed(codes, layout.peak))
+        placed = placed.select(_mixed(codes, layout.peak))
     return Alpha(plane, layout, placed, reach)
 
 
@@ -119,7 +123,7 @@ def _stepped(person: Floats) -> Floats:
 
 
 def _zones(person: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return where the person is (1), and where alpha is to be worked out at full size (not 0), [h, w] each.
+    """Return where the person is (1), and where alpha needs full-size work (not 0), [h, w] each.
 
     The latter is around any soft value, and any edge.
     """
@@ -133,7 +137,7 @@ _SQUARE = np.ones((3, 3), np.uint8)
 
 
 def _guided(luma: Floats, person: Floats) -> tuple[Floats, Floats]:
-    """Return slope and offset, [h, w], of the line that gives `person` from `luma` around each point."""
+    """Return slope and offset [h, w] of the line from `luma` to `person` around each point."""
     mean_luma, mean_person = cv2.blur(luma, _WINDOW), cv2.blur(person, _WINDOW)
     covariance = cv2.blur(luma * person, _WINDOW) - mean_luma * mean_person
     variance = cv2.blur(luma * luma, _WINDOW) - mean_luma * mean_luma
@@ -184,7 +188,7 @@ def _dilated(plane: Plane, kernel: NDArray[np.uint8]) -> Plane:
 
 
 _SMOOTH = 8
-"""Sigma, in pixels, that makes a picture so smooth that one may interpolate it, as good as to 8 bits."""
+"""Sigma, in pixels, of a blur smooth enough to be interpolated, as good as to 8 bits."""
 
 
 def _feathered(alpha: Plane, sigma: float) -> Plane:
@@ -208,8 +212,8 @@ _MEANS_SIDE = 256
 """Longest side of the grid that colours are averaged on: means are smooth, so it may be coarse."""
 
 
-def foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
-    """Return the foreground's own colours in the edge band, where the old background shines through.
+def estimate_foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
+    """Return the foreground's own colours in the edge band, without the old background's.
 
     For each plane of the frame, float32 [n, height, width] in whole code values, at the cells of
     `alpha`. The colours on both sides of the edge are local means weighted by alpha and its
@@ -217,12 +221,12 @@ def foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
     taken on a coarse grid.
     """
     if not len(alpha.cells):
-        return [alpha.share(index) for index in range(3)]  # nothing either
+        return [alpha.opacity(index) for index in range(3)]  # nothing either
     peak = np.float32(frame.format.peak)
     front, back = _two_sides(frame, alpha)
     own = []
     for index, plane in enumerate(frame.planes):
-        part = alpha.share(index)
+        part = alpha.opacity(index)
         ahead, behind = front[:, None, None, index], back[:, None, None, index]
         colour = ahead + part * (alpha.at(index)[1].read(plane) - behind - part * (ahead - behind))
         own.append(np.rint(np.clip(colour, 0, peak)))
@@ -240,13 +244,13 @@ def with_edge(frame: Frame, alpha: Alpha, edge: list[Floats]) -> Planes:
 
 
 def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
-    """Return the mean colours of foreground and background near each cell of alpha, float32 [n, 3] each."""
+    """Return mean colours of foreground and background near each cell, float32 [n, 3] each."""
     cells, factor, longest = alpha.cells, 1, max(alpha.plane.shape)
     while longest > _MEANS_SIDE * cells.height * factor:
         factor *= 2
     window = max(3, round(-(-longest // (cells.height * factor)) * _REACH) | 1)
-    coarse = [alpha.at(index)[1].enlarged(factor) for index in range(3)]
-    here = coarse[0].extent(window // 2)
+    coarse = [alpha.at(index)[1].coarsened(factor) for index in range(3)]
+    here = coarse[0].bounding_slices(window // 2)
     means = [
         some.means(some.crop(plane, here)) for some, plane in zip(coarse, frame.planes, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Detection of people in whole frames; whoever is new there has to be confirmed by a closer prediction.
+"""Detection of people in whole frames; who is new is verified by a closer prediction.
 
 Networks see people in rocks, curtains and door frames, often with all certainty, but not in the
 same rocks twice: seen larger, and with other things around them, those are nobody. A person stays
@@ -33,7 +33,7 @@ _CELLS = 64
 
 
 class Detector:
-    """Finds people in whole frames. `planner` tells where, and how large, to look at them closer."""
+    """Finds people in whole frames. `planner` gives the closer regions, and their scales."""
 
     def __init__(self, inference: Inference, planner: RoiPlanner) -> None:
         self._inference = inference
@@ -60,7 +60,7 @@ class Detector:
         ]
 
     def search(self, frame: Frame) -> list[Box]:
-        """Return people who are too small for a prediction of the whole frame, found in parts of it."""
+        """Return people too small for a prediction of the whole frame, found in parts of it."""
         tiles, scale = self._planner.tiles(frame.whole)
         found: list[Box] = []
         for prediction in self._inference.predict([frame] * len(tiles), tiles, scale):
@@ -73,13 +73,13 @@ class Detector:
         Someone small and far away is seen well in a region, hardly in the whole frame; going by the
         latter alone, the region would stay where it is, and the person would walk out of it.
 
-        Only the largest are looked for and returned (see `regions.largest`): whoever is found is
+        Only the largest are searched for and returned (see `regions.largest`): whoever is found is
         missing in turn one span later, and in noise each one brought ten more.
         """
         found: list[Box] = []
         for person in regions.largest(missing):
-            box = regions.around(person, frame.whole)
-            scale = self._planner.closer(box, person, frame.whole)
+            box = regions.search_area(person, frame.whole)
+            scale = self._planner.close_up_scale(box, person, frame.whole)
             found += self._inference.predict([frame], [box], scale)[0].people(CERTAIN)
         return regions.largest(found)
 
@@ -98,21 +98,21 @@ class Detector:
         return replace(prediction, person=person, chosen=chosen)
 
     def _refuted(self, frame: Frame, prediction: Prediction, person: Box) -> bool:
-        """Whether a closer prediction sees nobody there; who fills the frame, and has none, is believed."""
+        """Whether a closer prediction shows nobody; who fills the frame has none, and is kept."""
         closer = self._closer(frame, person)
         return closer is not None and _agreement(prediction, closer, person) < _AGREED
 
     def _closer(self, frame: Frame, person: Box) -> Prediction | None:
-        """Return a prediction for a person with the usual margins; `None` where that is most of the frame.
+        """Return a prediction for a person with the usual margins; `None` if nearly the frame.
 
         Where one was made not long ago, and what it saw is there still, it is as good as new.
         """
-        box = self._planner.around(person, frame.whole)
+        box = self._planner.close_up_box(person, frame.whole)
         if box is None:
             return None
         prediction = self._cache.find(frame, person, box)
         if prediction is None:
-            scale = self._planner.closer(box, person, frame.whole)
+            scale = self._planner.close_up_scale(box, person, frame.whole)
             prediction = self._inference.predict([frame], [box], scale)[0]
             self._cache.add(prediction, frame)
         return prediction
@@ -128,7 +128,7 @@ def _agreement(one: Prediction, other: Prediction, box: Box) -> float:
 def _without(
     prediction: Prediction, scores: NDArray[np.float32], refuted: Iterable[Box], kept: Iterable[Box]
 ) -> NDArray[np.float32]:
-    """Return scores that say that nobody is in the boxes `refuted`, but for what is in those `kept`."""
+    """Return scores with nobody in the boxes `refuted`, but for what is in those `kept`."""
     result = scores.copy()
     for box in refuted:
         result[_slices(prediction, box)] = NOBODY

@@ -74,7 +74,7 @@ class Inference:
         return np.ascontiguousarray(self._orientation.coded(scores), np.float32)
 
     def _input(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the picture as the network takes it: upright, and resized to a fixed input's size."""
+        """Return the network's input: the picture upright, and resized to a fixed input's size."""
         upright = np.asarray(self._orientation.upright(picture), np.uint8)
         size = self._traits.fixed_size
         if size is None or size == upright.shape[1::-1]:
@@ -82,10 +82,10 @@ class Inference:
         return np.asarray(cv2.resize(upright, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def _picture_size(self, box: Box, scale: float) -> tuple[int, int]:
-        """Return (width, height) of the picture for a box, in coded orientation: what the network takes.
+        """Return (width, height) of the picture for a box, in coded orientation.
 
-        Where that is one size, it is the box to scale, so that circles stay circles for later
-        stages.
+        It is what the network takes. Where that is one size only, it is the box to scale, so that
+        circles stay circles for later stages.
         """
         if self._traits.fixed_size is not None:
             return max(1, round(box.width * scale)), max(1, round(box.height * scale))

@@ -11,13 +11,13 @@ from vidseg.body_parts import part_indices
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
 from vidseg.matting import grid
-from vidseg.matting.colour_model import Appearance, thinned
+from vidseg.matting.colour_model import Appearance, subsampled
 from vidseg.matting.logits import probability
 from vidseg.matting.mask import Mask
 from vidseg.matting.tracking import regions
-from vidseg.matting.tracking.observation import GridView, Observation
+from vidseg.matting.tracking.observation import GriddedObservation, Observation
 from vidseg.matting.tracking.predictions import joined_labels
-from vidseg.matting.tracking.propagation import FlowView, Propagator
+from vidseg.matting.tracking.propagation import FlowInput, Propagator
 from vidseg.settings import ModelSettings
 
 _WORTH_SHARING = 3
@@ -31,8 +31,8 @@ class Gap:
     `appearance`: colours of people for all masks in it, `None` where each learns its own.
     """
 
-    begin: GridView
-    end: GridView
+    begin: GriddedObservation
+    end: GriddedObservation
     since: Fraction
     until: Fraction
     appearance: Appearance | None = None
@@ -60,7 +60,7 @@ class MaskBuilder:
         return replace(mask, parts=joined_labels(observation.predictions, box, side, among))
 
     def gap(self, first: tuple[Frame, Observation], last: tuple[Frame, Observation]) -> Gap | None:
-        """Return the gap between two observed frames; maps of parts, which have no mean, have none."""
+        """Return the gap between observed frames; none for maps of parts, which have no mean."""
         if self._settings.part_map:
             return None
         box, side = _gridded(regions.union([first[1].reach, last[1].reach]), first[0])
@@ -72,21 +72,23 @@ class MaskBuilder:
         if count < _WORTH_SHARING:
             return gap
         seen = [
-            (probability(thinned(end.logits), self._gain), thinned(end.picture))
+            (probability(subsampled(end.logits), self._gain), subsampled(end.picture))
             for end in (gap.begin, gap.end)
         ]
         return replace(gap, appearance=Appearance.of(*seen))
 
     def propagated(self, gap: Gap, frame: Frame) -> Mask | None:
-        """Return the mask of a frame in a gap, `None` where the frames at its ends don't explain it."""
+        """Return the mask of a frame in a gap, `None` where the ends don't explain the frame."""
         box, side = gap.begin.box, gap.begin.side
         picture = grid.picture(frame, box, side)
-        share = float((frame.time - gap.since) / (gap.until - gap.since))
-        logits = self._propagator.warped(FlowView.of(picture), gap.begin.view, gap.end.view, share)
+        progress = float((frame.time - gap.since) / (gap.until - gap.since))
+        logits = self._propagator.warped(
+            FlowInput.of(picture), gap.begin.flow_input, gap.end.flow_input, progress
+        )
         if logits is None:
             return None
         mask = self._mask(logits, box, picture)
-        return replace(mask, carried=True, appearance=gap.appearance)
+        return replace(mask, propagated=True, appearance=gap.appearance)
 
     def _mask(self, logits: NDArray[np.float32], box: Box, picture: NDArray[np.uint8]) -> Mask:
         height, width = picture.shape[:2]
@@ -97,6 +99,6 @@ class MaskBuilder:
 
 
 def _gridded(box: Box, frame: Frame) -> tuple[Box, int]:
-    """Return the box on a grid of the frame that fits its size, and the side of the grid's cells."""
+    """Return the box on a grid of the frame that fits its size, and the side of its cells."""
     side = grid.side_for(box)
     return grid.aligned(box, side, frame), side

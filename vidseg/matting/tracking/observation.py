@@ -1,4 +1,4 @@
-"""Observations: frames that the network saw, its predictions for their regions, and these on a grid."""
+"""Observations: the predictions for one frame, and their logits on a grid of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from vidseg.matting.tracking import regions
 from vidseg.matting.tracking.detection import LIKELY, Detector
 from vidseg.matting.tracking.inference import Inference
 from vidseg.matting.tracking.predictions import Prediction, joined, reach
-from vidseg.matting.tracking.propagation import FlowView
+from vidseg.matting.tracking.propagation import FlowInput
 from vidseg.matting.tracking.roi_planner import Roi
 
 _MARGIN_IN_NEED = 0.5
@@ -21,37 +21,39 @@ _MARGIN_IN_NEED = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GridView:
+class GriddedObservation:
     """What a frame shows on a grid: its picture, uint8 [h, w, 3], and logits, float32 [h, w].
 
-    `view`: both as optical flow takes them.
+    `flow_input`: both as optical flow takes them.
     """
 
     box: Box
     side: int
     picture: NDArray[np.uint8]
     logits: NDArray[np.float32]
-    view: FlowView
+    flow_input: FlowInput
 
 
 class Observation:
-    """The predictions for one frame; its view on a grid is made once for the gaps on both sides of it."""
+    """The predictions for one frame; on a grid once, for the gaps on both sides of it."""
 
     def __init__(self, predictions: Sequence[Prediction]) -> None:
         self.predictions = predictions
-        self._view: GridView | None = None
+        self._view: GriddedObservation | None = None
 
     @property
     def reach(self) -> Box:
         """The box around all predicted regions."""
         return reach(self.predictions)
 
-    def on_grid(self, frame: Frame, box: Box, side: int) -> GridView:
+    def on_grid(self, frame: Frame, box: Box, side: int) -> GriddedObservation:
         """Return what the observed `frame` shows in an aligned box."""
         view = self._view
         if view is None or (view.box, view.side) != (box, side):
             picture, logits = grid.picture(frame, box, side), joined(self.predictions, box, side)
-            view = self._view = GridView(box, side, picture, logits, FlowView.of(picture, logits))
+            view = self._view = GriddedObservation(
+                box, side, picture, logits, FlowInput.of(picture, logits)
+            )
         return view
 
 
@@ -100,7 +102,7 @@ class SpanObserver:
     def _wider(
         self, frames: Sequence[Frame], predictions: Sequence[Prediction], scale: float
     ) -> list[Prediction]:
-        """Return predictions for wider regions, which also cover whom the whole frame shows there."""
+        """Return predictions for wider regions, which also cover whom whole frames show there."""
         whole = frames[0].whole
         people = self._detector.detect([frames[0]], self._known)[0].people(LIKELY)
         boxes = []

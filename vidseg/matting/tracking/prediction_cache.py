@@ -23,7 +23,7 @@ _FINE = 40
 """Cells that a region's shorter side has at least, where they can be as small as that."""
 
 _DIFFERENT = 12
-"""Change of colour, in codes of 256, above which a place is not the same once motion is made good."""
+"""Change of colour, in codes of 256, above which a pixel differs once motion is compensated."""
 
 _MOST_DIFFERENT = 0.03
 """Share of all places that may differ."""
@@ -46,11 +46,15 @@ class _Cached:
         now, shift = grid.picture(frame, self.box, self.side), np.zeros(2)
         then = self.picture
         lumas = (np.ascontiguousarray(each[..., 0]) for each in (now, then))
-        there = optical_flow.Flow(fine=True).there(*lumas)
-        if there is not None:
-            then = optical_flow.read(then, there)
+        sampling_map = optical_flow.Flow(fine=True).sampling_map(*lumas)
+        if sampling_map is not None:
+            then = optical_flow.warp(then, sampling_map)
             shift = (
-                np.median(there - optical_flow.places(*there.shape[:2]), axis=(0, 1)) * self.side
+                np.median(
+                    sampling_map - optical_flow.pixel_coordinates(*sampling_map.shape[:2]),
+                    axis=(0, 1),
+                )
+                * self.side
             )
         differs = cv2.inRange(optical_flow.difference(now, then), _DIFFERENT, 255)
         if np.count_nonzero(differs) > _MOST_DIFFERENT * differs.size:
@@ -76,13 +80,16 @@ class PredictionCache:
         self._cached.append(_Cached(prediction, grid.picture(frame, box, side), box, side))
 
     def find(self, frame: Frame, person: Box, box: Box) -> Prediction | None:
-        """Return one as good as for `box` of `frame`, hardly larger, with most of `person` in it."""
+        """Return one that will do for `box` of `frame`, with most of `person` in it."""
         for cached in reversed(self._cached):
             if not regions.overlap(cached.box, person):
                 continue
             if regions.area(cached.box) >= 2 * regions.area(box):
                 continue
             prediction = cached.at(frame)
-            if prediction is not None and regions.share(person, prediction.box) >= _COVERED:
+            if (
+                prediction is not None
+                and regions.covered_fraction(person, prediction.box) >= _COVERED
+            ):
                 return prediction
         return None

@@ -1,4 +1,4 @@
-"""Predictions: what the network says of one region of one frame, and where in the picture that is."""
+"""Predictions: logits for one region of one frame, sampled on the grids of later stages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NOBODY = -9.0
 """Logit where nothing was predicted."""
 
 _BLOB_CELLS = 60_000
-"""Cells on which blobs are told apart: a person of a fiftieth of the picture still has a thousand."""
+"""Cells on which blobs are told apart: a person of a fiftieth of the picture has a thousand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +67,7 @@ class Prediction:
         return any(inner and bool(side.any()) for inner, side in sides)
 
     def on(self, box: Box, side: int) -> NDArray[np.float32]:
-        """Return the chosen logits on the grid of an aligned box, [h, w]; `NOBODY` beyond the region."""
+        """Return the chosen logits on an aligned box's grid, [h, w]; `NOBODY` beyond the region."""
         logits = self._sampled(self.chosen, box, side)
         left, top = (self.box.left - box.left) // side, (self.box.top - box.top) // side
         right, bottom = (
@@ -86,13 +86,13 @@ class Prediction:
         return self._sampled(self.person, box, side)
 
     def labels(self, box: Box, side: int, among: Sequence[int]) -> Labels | None:
-        """Return the likeliest of some parts on the grid of an aligned box, where a map is asked for."""
+        """Return the likeliest of some parts on an aligned box's grid, where a map is asked for."""
         if self.parts is None:
             return None
         return likeliest(self.parts, lambda part: self._sampled(part, box, side), among)
 
     def _sampled(self, scores: NDArray[np.float32], box: Box, side: int) -> NDArray[np.float32]:
-        """Return scores at the middles of the cells of `box`, bilinear; the outermost ones go on beyond."""
+        """Return scores at the cells' middles in `box`, bilinear; the outermost go on beyond."""
         rows, columns = scores.shape
         across = _line(
             columns, self.width, self.box.left, self.box.width, box.left, side, self.corners
@@ -110,7 +110,7 @@ class Prediction:
 def _line(
     count: int, pixels: int, begin: int, length: int, origin: int, side: int, corners: bool
 ) -> tuple[float, float]:
-    """Return slope and offset that lead from a cell's number to its place among `count` scores, one way."""
+    """Return slope and offset from a cell's number to its place among `count` scores, one way."""
     per_source = pixels / length  # pixels of the input per pixel of the source
     if corners:
         per_pixel, first = (count - 1) / max(pixels - 1, 1), 0.5
@@ -121,7 +121,7 @@ def _line(
 
 
 def joined(predictions: Sequence[Prediction], box: Box, side: int) -> NDArray[np.float32]:
-    """Return the likeliest of predictions for one frame on an aligned box's grid, float32 [h, w]."""
+    """Return the maximum of predictions for one frame on an aligned box's grid, float32 [h, w]."""
     logits = predictions[0].on(box, side)
     for one in predictions[1:]:
         np.maximum(logits, one.on(box, side), out=logits)
@@ -131,7 +131,7 @@ def joined(predictions: Sequence[Prediction], box: Box, side: int) -> NDArray[np
 def joined_labels(
     predictions: Sequence[Prediction], box: Box, side: int, among: Sequence[int]
 ) -> Labels | None:
-    """Return the parts on the grid of an aligned box as the likeliest of several predictions shows them."""
+    """Return the parts on an aligned box's grid, by the likeliest prediction at each point."""
     labels = predictions[0].labels(box, side, among)
     logits = predictions[0].on(box, side)
     for one in predictions[1:]:

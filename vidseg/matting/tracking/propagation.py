@@ -1,7 +1,7 @@
-"""Propagation: masks of frames that the network saw, warped by optical flow to the frames between.
+"""Mask propagation: masks of observed frames, warped by optical flow to the frames between.
 
 Most of the time little changes from one frame to the next but where things are. Optical flow
-(`vidseg.matting.optical_flow`) tells that far sooner than a network would look again. It also tells
+(`vidseg.matting.optical_flow`) tells that at a fraction of an inference's cost. It also tells
 where it fails, since the pictures then don't match: there the network is asked. Pure.
 """
 
@@ -22,17 +22,17 @@ _DIFFERENT = 12
 """Change of colour, in codes of 256, above which a place is not the same."""
 
 _MOST_UNKNOWN, _MOST_UNKNOWN_NEAR = 0.002, 0.02
-"""Shares of all places, and of those near people, that may match nothing before the network is asked."""
+"""Shares of all pixels, and of those near people, that may match nothing without an inference."""
 
 _NEAR = -3.0
 """Logit above which a place counts as near people."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FlowView:
+class FlowInput:
     """A frame as flow sees it.
 
-    `picture`: uint8 [h, w, 3], luma first; `logits`: float32 [h, w], where the network looked.
+    `picture`: uint8 [h, w, 3], luma first; `logits`: float32 [h, w], where there is a prediction.
     """
 
     picture: NDArray[np.uint8]
@@ -41,10 +41,10 @@ class FlowView:
     @classmethod
     def of(
         cls, picture: NDArray[np.uint8], logits: NDArray[np.float32] | None = None
-    ) -> "FlowView":
+    ) -> "FlowInput":
         """Return the view of a grid's picture and logits, made small."""
         return cls(
-            optical_flow.small(picture), None if logits is None else optical_flow.small(logits)
+            optical_flow.reduced(picture), None if logits is None else optical_flow.reduced(logits)
         )
 
     @property
@@ -60,23 +60,25 @@ class Propagator:
         self._flow = optical_flow.Flow()
 
     def warped(
-        self, now: FlowView, before: FlowView, after: FlowView, share: float
+        self, now: FlowInput, before: FlowInput, after: FlowInput, progress: float
     ) -> NDArray[np.float32] | None:
-        """Return the logits of `now`, float32 [h, w]; `None` where too much of it is in neither other frame.
+        """Return the logits of `now`, float32 [h, w]; `None` where neither other frame explains it.
 
-        All views are of one size, and the other ones have logits. `share` in (0, 1) is how far
+        All views are of one size, and the other ones have logits. `progress` in (0, 1) is how far
         `now` is from `before` on the way to `after`.
         """
         luma = now.luma
         weighted, total = np.zeros(luma.shape, np.float32), np.full(luma.shape, 1e-6, np.float32)
         unknown, near = np.full_like(luma, 255), np.zeros_like(luma)
-        for other, weight in ((before, 1 - share), (after, share)):
+        for other, weight in ((before, 1 - progress), (after, progress)):
             assert other.logits is not None
-            there = self._flow.there(luma, other.luma)
-            if there is None:
+            sampling_map = self._flow.sampling_map(luma, other.luma)
+            if sampling_map is None:
                 return None
-            change = optical_flow.difference(now.picture, optical_flow.read(other.picture, there))
-            logits = optical_flow.read(other.logits, there)
+            change = optical_flow.difference(
+                now.picture, optical_flow.warp(other.picture, sampling_map)
+            )
+            logits = optical_flow.warp(other.logits, sampling_map)
             trust = np.asarray(cv2.LUT(change, _TRUST * np.float32(weight)), np.float32)
             total += trust
             trust *= logits

@@ -1,4 +1,4 @@
-"""Boxes around people: found in a mask, joined, widened, and moved between two key frames. Pure."""
+"""Boxes around people: found in a mask, merged, widened, and moved between two key frames. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def overlap(one: Box, other: Box) -> bool:
     return across and max(one.top, other.top) < min(one.bottom, other.bottom)
 
 
-def share(box: Box, other: Box) -> float:
+def covered_fraction(box: Box, other: Box) -> float:
     """Return how much of `box` lies within `other`, as a share of its pixels."""
     width = min(box.right, other.right) - max(box.left, other.left)
     height = min(box.bottom, other.bottom) - max(box.top, other.top)
@@ -93,7 +93,7 @@ def grown(box: Box, pixels: int) -> Box:
     return Box(box.left - pixels, box.top - pixels, box.right + pixels, box.bottom + pixels)
 
 
-def inside(box: Box, frame: Box) -> Box:
+def clipped(box: Box, frame: Box) -> Box:
     """Return the part of `box` within `frame`, which it overlaps."""
     return Box(
         max(box.left, frame.left),
@@ -104,7 +104,7 @@ def inside(box: Box, frame: Box) -> Box:
 
 
 _OBLONG, _TILE_STEP = 1.2, 0.75
-"""Ratio of sides from which a frame is searched in squares, and their distance as a share of their sides."""
+"""Ratio of sides from which a frame is searched in squares, and these squares' distance by side."""
 
 _MOST_TILES = 40
 """Squares beyond which a frame is a strip, where nobody is whole and a search takes minutes."""
@@ -134,18 +134,18 @@ class Group:
 
 
 def groups(first: Sequence[Box], last: Sequence[Box], *, margin: float, most: int) -> list[Group]:
-    """Return the people at both ends of a span in at most `most` groups that are worth a look each.
+    """Return the people at both ends of a span in at most `most` groups, a region each.
 
     Boxes come together where they overlap once widened by `margin` of their longest side, or where
     one region costs hardly more than two. Whoever is at one end only may have moved far, so those
     who came and those who went form one group.
     """
     found = [Group.of(first=box) for box in first] + [Group.of(last=box) for box in last]
-    found = _joined(found, lambda one, other: _near(one, other, margin))
+    found = _merged(found, lambda one, other: _near(one, other, margin))
     lonely = [group for group in found if not (group.first and group.last)]
     if any(group.first for group in lonely) and any(group.last for group in lonely):
         found = [group for group in found if group not in lonely] + [sum(lonely[1:], lonely[0])]
-    found = _joined(found, _cheaper_as_one)
+    found = _merged(found, _cheaper_as_one)
     while len(found) > most:
         found.sort(key=lambda group: area(group.reach))
         found[:2] = [found[0] + found[1]]
@@ -163,15 +163,15 @@ def _cheaper_as_one(one: Group, other: Group) -> bool:
     )
 
 
-def _joined(items: list[Group], alike: Callable[[Group, Group], bool]) -> list[Group]:
+def _merged(items: list[Group], alike: Callable[[Group, Group], bool]) -> list[Group]:
     """Return the groups with every two that are alike made one, until no two are."""
-    joined: list[Group] = []
+    merged: list[Group] = []
     for item in items:
-        while match := next((other for other in joined if alike(item, other)), None):
-            joined.remove(match)
+        while match := next((other for other in merged if alike(item, other)), None):
+            merged.remove(match)
             item = match + item
-        joined.append(item)
-    return joined
+        merged.append(item)
+    return merged
 
 
 def missing(first: Sequence[Box], last: Sequence[Box]) -> list[Box]:
@@ -186,9 +186,9 @@ def missing(first: Sequence[Box], last: Sequence[Box]) -> list[Box]:
     ]
 
 
-def around(person: Box, frame: Box) -> Box:
-    """Return where to look for who was at `person` some frames ago: up to two lengths further out."""
-    return inside(_widened(person, 2.0), frame)
+def search_area(person: Box, frame: Box) -> Box:
+    """Return where to search for who was at `person` some frames ago: up to two lengths away."""
+    return clipped(_widened(person, 2.0), frame)
 
 
 def _widened(box: Box, share: float) -> Box:
@@ -196,7 +196,7 @@ def _widened(box: Box, share: float) -> Box:
 
 
 def tiles(frame: Box) -> list[Box]:
-    """Return overlapping squares of the frame's shorter side that cover it; none for a square or a strip."""
+    """Return overlapping squares of the frame's shorter side; none for a square or a strip."""
     side, length = min(frame.width, frame.height), max(frame.width, frame.height)
     if length < _OBLONG * side:
         return []
@@ -211,16 +211,16 @@ def tiles(frame: Box) -> list[Box]:
     return tiles
 
 
-def glide(group: Group, count: int) -> list[Box]:
-    """Return `count` boxes of one size that follow the group from the first frame of a span to the last."""
+def interpolated_over(group: Group, count: int) -> list[Box]:
+    """Return `count` boxes of one size that follow the group from first to last frame of a span."""
     first, last = (union(boxes) if boxes else group.reach for boxes in (group.first, group.last))
     if not overlap(first, last):
         first = last = group.reach
-    return between(first, last, count)
+    return interpolated(first, last, count)
 
 
-def between(first: Box, last: Box, count: int) -> list[Box]:
-    """Return `count` boxes of one size that glide from `first` to `last`, both of which are covered."""
+def interpolated(first: Box, last: Box, count: int) -> list[Box]:
+    """Return `count` boxes of one size from `first` to `last`, both of which are covered."""
     width, height = max(first.width, last.width), max(first.height, last.height)
     steps = np.linspace(0, 1, count) if count > 1 else np.array([1.0])
     boxes = []
@@ -232,7 +232,7 @@ def between(first: Box, last: Box, count: int) -> list[Box]:
 
 
 def placed(box: Box, width: int, height: int, frame: Box) -> Box:
-    """Return a box of about `width` x `height` around the middle of `box`, moved to lie inside `frame`.
+    """Return a box of about `width` x `height` centred on `box`, moved to lie inside `frame`.
 
     Edges fall on even pixels, where 4:2:0 chroma begins, unless they are the frame's own.
     """

@@ -35,7 +35,7 @@ class Roi:
 
 
 class RoiPlanner:
-    """Plans looks for one network.
+    """Plans the regions of interest of one network.
 
     `resolution`: short side of its input for whole frames, 0 for what it likes; `turned`: coded
     pictures are shown with their sides swapped.
@@ -49,7 +49,7 @@ class RoiPlanner:
     def plan(self, whole: Box, first: list[Box], last: list[Box], count: int) -> list[Roi]:
         """Return the regions of a span that has the people `first` and `last` at its ends.
 
-        None: look at whole frames, since there is nobody yet (lest one be missed who only comes
+        None: predict whole frames, since there is nobody yet (lest one be missed who only comes
         by), or since people take up most of the picture. Regions together get no more pixels of
         input than a whole frame, and none is seen smaller than there.
         """
@@ -68,22 +68,22 @@ class RoiPlanner:
         shrink = min(1.0, least * float(np.sqrt(regions.area(whole) / pixels)))
         return [Roi(each, max(least, s * shrink)) for each, s in zip(boxes, wanted, strict=True)]
 
-    def closer(self, box: Box, person: Box, whole: Box) -> float:
-        """Return the scale to look for a person in a box: what the network likes, within a frame's cost."""
+    def close_up_scale(self, box: Box, person: Box, whole: Box) -> float:
+        """Return the scale of a person's box: what the network likes, at a frame's cost at most."""
         wanted = min(self._traits.person_side / regions.longest_side([person]), _MOST_ENLARGED)
         affordable = self.whole_scale(whole) * float(
             np.sqrt(regions.area(whole) / regions.area(box))
         )
         return min(wanted, affordable)
 
-    def around(self, person: Box, whole: Box) -> Box | None:
+    def close_up_box(self, person: Box, whole: Box) -> Box | None:
         """Return a person's box with the usual margins; `None` where that is most of the frame."""
         margin = round(self._traits.margin * regions.longest_side([person]))
         box = regions.placed(person, person.width + 2 * margin, person.height + 2 * margin, whole)
         return None if regions.area(box) > _NEARLY_WHOLE * regions.area(whole) else box
 
     def tiles(self, whole: Box) -> tuple[list[Box], float]:
-        """Return parts of the frame to search for people too small to be seen in the whole, and their scale.
+        """Return parts of the frame to search for people too small in the whole, and their scale.
 
         None for a network whose input can be of any size: it sees the whole frame large enough.
         """
@@ -94,23 +94,23 @@ class RoiPlanner:
         return tiles, self.whole_scale(whole) * float(np.sqrt(seen))
 
     def whole_scale(self, whole: Box) -> float:
-        """Return input pixels per source pixel in looks at whole frames."""
+        """Return input pixels per source pixel in predictions of whole frames."""
         return self._resolution / min(whole.width, whole.height)
 
     def _boxes(self, group: regions.Group, whole: Box, count: int) -> list[Box]:
-        gliding = regions.glide(group, count)
+        boxes = regions.interpolated_over(group, count)
         margin = 2 * round(self._traits.margin * group.longest)
-        width, height = self._proportioned(gliding[0].width + margin, gliding[0].height + margin)
-        return [regions.placed(box, width, height, whole) for box in gliding]
+        width, height = self._proportioned(boxes[0].width + margin, boxes[0].height + margin)
+        return [regions.placed(box, width, height, whole) for box in boxes]
 
     def _is_large(self, person: Box, whole: Box) -> bool:
         margin = round(self._traits.margin * regions.longest_side([person]))
         return regions.area(
-            regions.inside(regions.grown(person, margin), whole)
+            regions.clipped(regions.grown(person, margin), whole)
         ) > _LARGE * regions.area(whole)
 
     def _proportioned(self, width: int, height: int) -> tuple[int, int]:
-        """Return the size made longer one way where a network of fixed input would see it too distorted."""
+        """Return the size, made longer one way where a fixed input would distort it too much."""
         if self._traits.fixed_size is None:
             return width, height
         across, down = self._traits.fixed_size[:: -1 if self._turned else 1]

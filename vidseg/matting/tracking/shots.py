@@ -1,4 +1,4 @@
-"""Where one shot ends and the next begins, told from thumbnails. Pure."""
+"""Shot-boundary detection from thumbnails, and the spans of frames that tracking takes. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,15 +17,17 @@ _MEMORY = 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Span:
-    """Some frames in order. `cut`: they begin a shot; `fresh`: nothing before is remembered (so at cuts)."""
+class FrameSpan:
+    """Frames in order. `cut`: they begin a shot; `fresh`: they know nothing of those before."""
 
     frames: list[Frame]
     cut: bool
     fresh: bool
 
 
-def spans(frames: Iterable[Frame], length: Callable[[Frame, bool], int]) -> Iterator[Span]:
+def frame_spans(
+    frames: Iterable[Frame], length: Callable[[Frame, bool], int]
+) -> Iterator[FrameSpan]:
     """Group frames, in order, into spans that no cut and no restart divides.
 
     The first begins a shot. For restarts see `vidseg.matting.restarts`. `length` tells how many
@@ -35,19 +37,19 @@ def spans(frames: Iterable[Frame], length: Callable[[Frame, bool], int]) -> Iter
     held: list[Frame] = []
     begins = restarts = True
     most = 0
-    for cut, frame in marked(frames):
+    for cut, frame in detect_cuts(frames):
         restart = bool(held) and stretch_at(frame.time) != stretch_at(held[-1].time)
         if held and (cut or restart or len(held) == most):
-            yield Span(held, begins, begins or restarts)
+            yield FrameSpan(held, begins, begins or restarts)
             held, begins, restarts = [], cut, restart
         if not held:
             most = length(frame, begins or restarts)
         held.append(frame)
     if held:
-        yield Span(held, begins, begins or restarts)
+        yield FrameSpan(held, begins, begins or restarts)
 
 
-def marked(frames: Iterable[Frame]) -> Iterator[tuple[bool, Frame]]:
+def detect_cuts(frames: Iterable[Frame]) -> Iterator[tuple[bool, Frame]]:
     """Yield every frame with whether it is the first of a shot, or of another shape than before.
 
     A cut is a change between thumbnails that is large in itself and against the changes just before

@@ -28,7 +28,7 @@ from vidseg.matting.tracking.mask_builder import Gap, MaskBuilder
 from vidseg.matting.tracking.observation import Observation, SpanObserver
 from vidseg.matting.tracking.predictions import CERTAIN
 from vidseg.matting.tracking.roi_planner import RoiPlanner
-from vidseg.matting.tracking.shots import Span, spans
+from vidseg.matting.tracking.shots import FrameSpan, frame_spans
 from vidseg.networks.base import Segmenter
 from vidseg.settings import ModelSettings
 
@@ -75,18 +75,18 @@ class Tracker:
         """
         pace = _Pace(self._inference.batch_size)
         before: _SpanEnd | None = None
-        for span in spans(frames, pace.length):
+        for span in frame_spans(frames, pace.length):
             if begin is not None and span.frames[0].time < begin:
                 continue
             before, masked = self._span(span, None if span.fresh else before)
-            count = carried = 0
+            count = propagated = 0
             for frame, mask in masked:
-                count, carried = count + 1, carried + mask.carried
+                count, propagated = count + 1, propagated + mask.propagated
                 yield frame, mask
-            pace.calm = before.large and 0 < carried == count - (2 if span.fresh else 1)
+            pace.calm = before.large and 0 < propagated == count - (2 if span.fresh else 1)
 
     def _span(
-        self, span: Span, before: "_SpanEnd | None"
+        self, span: FrameSpan, before: "_SpanEnd | None"
     ) -> "tuple[_SpanEnd, Iterator[tuple[Frame, Mask]]]":
         """Return the end of a span, and, to be made one by one, the masks of all of its frames.
 
@@ -175,7 +175,7 @@ class Tracker:
     def _explained(
         self, frames: Sequence[Frame], low: "_Anchor", high: "_Anchor", sources: "_Sources"
     ) -> bool:
-        """Whether the middle of a gap, if any, is explained by its ends; `sources` gets the gap then."""
+        """Whether the ends of a gap explain its middle, if any; `sources` gets the gap then."""
         inner = range(low.place + 1, high.place)
         if not inner:
             return True
@@ -194,13 +194,13 @@ class Tracker:
 
 @dataclass(slots=True)
 class _Pace:
-    """How many frames spans have. `batch`: how many the network likes; `calm`: whether the last was."""
+    """Length of spans. `batch`: frames that the network likes; `calm`: whether the last was."""
 
     batch: int
     calm: bool = False
 
     def length(self, first: Frame, fresh: bool) -> int:
-        """Return how many frames the span that begins with `first` may have; see `Span` for `fresh`."""
+        """Return the most frames of a span that begins with `first`; `fresh`: see `FrameSpan`."""
         affordable = _MOST_HELD // (first.width * first.height)
         longer = min(_CALM_SPAN, affordable) if self.calm and not fresh else 0
         return min(max(_SPAN, longer, self.batch), _LONGEST_SPAN)
@@ -222,7 +222,7 @@ class _SpanEnd:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Anchor:
-    """An observed frame at a place in a span, counted from 0; -1: the last frame of the span before."""
+    """An observed frame at a place in a span, from 0; -1: the last frame of the span before."""
 
     place: int
     frame: Frame
@@ -235,7 +235,7 @@ def _middle(low: _Anchor, high: _Anchor) -> int:
 
 @dataclass(slots=True)
 class _Sources:
-    """What the masks of a span are made of, by places: observations, gaps, and some masks themselves."""
+    """What the masks of a span are made of, by place: observations, gaps, and finished masks."""
 
     observed: dict[int, Observation]
     gaps: dict[int, Gap] = field(default_factory=dict)
