@@ -53,7 +53,7 @@ def edited(path: Path, edit: Callable[[Any], object]) -> Path:
 )  # fmt: skip
 def test_manifest_path_outside_is_refused(bucket: BucketServer, name: str) -> None:
     """A model's json can't make vidseg read or write outside of the model's folder."""
-    path = bucket.folder / MODEL.source
+    path = bucket.folder / MODEL.published.path
     edited(path, lambda document: document["weightsManifest"][0].update(paths=[name]))
     with pytest.raises(ModelError, match="names a weight file outside of its folder"):
         read_tfjs(path)

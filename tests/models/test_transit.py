@@ -23,25 +23,27 @@ from vidseg.models import (
     read_tfjs,
     ready,
 )
+from vidseg.models.bodypix import RECIPE
 from vidseg.models.converted import ConversionError
+from vidseg.models.model import Recipe
 from vidseg.networks import open_segmenter
 from vidseg.settings import ModelSettings
 from vidseg.system import checksums
 
 MODEL = MODELS["bodypix-050-s16"]
-JSON = Path(MODEL.source).name
+JSON = Path(MODEL.published.path).name
 SHARD = "group1-shard2of2.bin"
 OUTPUT = 'float_segments", "op"'
 
 
 def position(bucket: BucketServer, text: str) -> int:
     """Return where a text first stands in the json that the bucket serves."""
-    return (bucket.folder / MODEL.source).read_bytes().index(text.encode())
+    return (bucket.folder / MODEL.published.path).read_bytes().index(text.encode())
 
 
 def served(bucket: BucketServer, name: str) -> bytes:
     """Return a file that the bucket serves for the model."""
-    return (bucket.folder / MODEL.source).with_name(name).read_bytes()
+    return (bucket.folder / MODEL.published.path).with_name(name).read_bytes()
 
 
 def asked(bucket: BucketServer, name: str) -> int:
@@ -52,12 +54,12 @@ def asked(bucket: BucketServer, name: str) -> int:
 @pytest.fixture
 def converter_of_whole_files(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quick converter, which refuses a json that is not the one that is meant."""
-    convert, meant = fake_converter([]), (bucket.folder / MODEL.source).read_bytes()
+    convert, meant = fake_converter([]), (bucket.folder / MODEL.published.path).read_bytes()
 
-    def converted(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
+    def converted(recipe: Recipe, source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
         if source.read_bytes() != meant:
             raise ConversionError(f"{source}: can't be converted (for a test)")
-        return convert(source, folder, outputs)
+        return convert(recipe, source, folder, outputs)
 
     monkeypatch.setattr(converter, "_run_converter", converted)
 
@@ -71,7 +73,10 @@ def test_a_json_that_cannot_be_converted_is_fetched_once_more(bucket: BucketServ
     assert opened.segment(np.zeros((1, 65, 97, 3), np.uint8)).person.shape == (1, 5, 7)
     assert asked(bucket, JSON) == 2
     assert any("can't be converted" in line and "damaged on the way" in line for line in said)
-    assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(bucket.folder / MODEL.source).sha256()
+    assert (
+        read_tfjs(locate(MODEL)).sha256()
+        == read_tfjs(bucket.folder / MODEL.published.path).sha256()
+    )
 
 
 @pytest.mark.usefixtures("converter_of_whole_files")
@@ -81,11 +86,11 @@ def test_a_json_that_stays_so_is_told_with_ways_out(bucket: BucketServer) -> Non
     with pytest.raises(
         ConversionError, match=r"converted .*it came just so twice from http"
     ) as error:
-        ready(MODEL, parts=False)
+        ready(MODEL, RECIPE, parts=False)
     assert all(word in str(error.value) for word in ("VIDSEG_MODEL_URL", "such as selfie"))
     assert "\n" not in str(error.value)
     bucket.faults.clear()
-    assert ready(MODEL, parts=False).stride == 16
+    assert ready(MODEL, RECIPE, parts=False).stride == 16
 
 
 @pytest.mark.usefixtures("converter_of_whole_files")
@@ -93,11 +98,11 @@ def test_a_folder_of_the_users_is_left_alone(
     bucket: BucketServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What can't be converted there is not replaced by a download that nobody asked for."""
-    path = bucket.folder / MODEL.source
+    path = bucket.folder / MODEL.published.path
     path.write_bytes(path.read_bytes().replace(b"Conv2D", b"Conw2D"))
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(bucket.folder))
     with pytest.raises(ConversionError, match=r"converted .*: replace the file, or take another"):
-        ready(MODEL, parts=False)
+        ready(MODEL, RECIPE, parts=False)
     assert bucket.requests == []
 
 
@@ -105,7 +110,10 @@ def test_a_json_that_names_other_weights_is_not_kept(bucket: BucketServer) -> No
     """Its weights were missed under a name that is nobody's, run after run, and it stayed in the cache."""
     at = position(bucket, SHARD) + 3
     bucket.faults[JSON] = flipped(at)
-    assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(bucket.folder / MODEL.source).sha256()
+    assert (
+        read_tfjs(locate(MODEL)).sha256()
+        == read_tfjs(bucket.folder / MODEL.published.path).sha256()
+    )
     shutil.rmtree(locate(MODEL).parent)
     bucket.faults[JSON] = flipped(at, times=9)
     with pytest.raises(DownloadError, match="the server answered 404"):
@@ -119,7 +127,10 @@ def test_a_json_that_gives_other_sizes_is_not_kept(bucket: BucketServer) -> None
     """The weights' sizes didn't add up, for which they were fetched anew each time, and the json never."""
     at = position(bucket, '"shape": [3, 3') + len('"shape": [')
     bucket.faults[JSON] = flipped(at)
-    assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(bucket.folder / MODEL.source).sha256()
+    assert (
+        read_tfjs(locate(MODEL)).sha256()
+        == read_tfjs(bucket.folder / MODEL.published.path).sha256()
+    )
 
 
 @pytest.mark.parametrize("name", ["x-goog-hash", "Content-MD5"])

@@ -343,7 +343,7 @@ def test_resnet_is_scaled_as_the_original_does(
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
 def test_quantised_weights(kind: str, tmp_path: Path) -> None:
     """Weights stored in one or two bytes give nearly the logits of the floats they stand for."""
-    from vidseg.models.convert import convert
+    from vidseg.models.convert.bodypix import convert
 
     results = []
     for quantised in (None, kind):
@@ -480,8 +480,8 @@ def test_dilated_convolutions_run_on_any_cpu(dilated: Path) -> None:
 @pytest.mark.tensorflow
 def test_the_converter_has_onednn_too(dilated: Path, tmp_path: Path) -> None:
     """TensorFlow folds what it can while it converts, with the kernels that it has."""
-    code = "from vidseg.models.convert import main\nmain()"
-    done = in_a_child(code, dilated, tmp_path, "float_segments", switch=None)
+    code = "from vidseg.models.convert.__main__ import main\nmain()"
+    done = in_a_child(code, "bodypix", dilated, tmp_path, "float_segments", switch=None)
     assert done.stdout.splitlines()[0] == "imported with 1", done.stderr
     assert (tmp_path / "model.tflite").is_file()
 
