@@ -124,7 +124,7 @@ def test_folder_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 @pytest.mark.parametrize("place", ["selfie_segmentation.tflite", MODELS["selfie"].published.path])
 def test_selfie_in_the_folder(place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The file may lie at the folder's root or where mediapipe has it; another content is refused."""
+    """The file may lie at the root or where mediapipe has it; another content is refused."""
     path = tmp_path / place
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"weights")
@@ -177,7 +177,7 @@ def test_damaged_cache_file_is_fetched_anew(bucket: BucketServer, damage: str) -
 def test_progress_is_shown_on_a_terminal(
     bucket: BucketServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With a bar the file arrives as well (pooch takes a tqdm bar without a total for no bar, or fails)."""
+    """With a bar the file arrives as well: without a total, pooch fails or shows none."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     locate(MODEL, say=lambda line: None)
     assert find(MODEL) is not None
@@ -224,7 +224,7 @@ def three_ways_out(error: DownloadError, url: str) -> bool:
 def test_failed_download(
     bucket: BucketServer, fault: Callable[[Bucket], None], file: str, message: str
 ) -> None:
-    """Each failure is one line with address, reason and ways out, and the next run starts cleanly."""
+    """Each failure is one line with address, reason and ways out; the next run starts cleanly."""
     bucket.faults[file] = fault
     with pytest.raises(DownloadError, match=message) as caught:
         locate(MODEL)
@@ -366,7 +366,7 @@ def test_listing_imports_no_network_library() -> None:
 def test_nothing_is_fetched_for_a_render_that_can_not_be(
     bucket: BucketServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The network is opened beside the source and the output: what is wrong with those costs no download."""
+    """The network is opened beside source and output: what is wrong there costs no download."""
     clip = write_clip(tmp_path / "a.mp4")
     settings = RenderSettings(
         source=clip,

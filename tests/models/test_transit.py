@@ -66,7 +66,7 @@ def converter_of_whole_files(bucket: BucketServer, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.tensorflow
 def test_a_json_that_cannot_be_converted_is_fetched_once_more(bucket: BucketServer) -> None:
-    """One bit of it, flipped on the way, was cached for good, and every run failed without a hint."""
+    """One bit, flipped on the way, was cached for good, and every run failed without a hint."""
     bucket.faults[JSON] = flipped(position(bucket, OUTPUT))
     said: list[str] = []
     opened = open_segmenter(ModelSettings(name=MODEL.name, device="cpu"), say=said.append)
@@ -107,7 +107,7 @@ def test_a_folder_of_the_users_is_left_alone(
 
 
 def test_a_json_that_names_other_weights_is_not_kept(bucket: BucketServer) -> None:
-    """Its weights were missed under a name that is nobody's, run after run, and it stayed in the cache."""
+    """It stayed in the cache, and its weights were missed under a wrong name, run after run."""
     at = position(bucket, SHARD) + 3
     bucket.faults[JSON] = flipped(at)
     assert (
@@ -124,7 +124,7 @@ def test_a_json_that_names_other_weights_is_not_kept(bucket: BucketServer) -> No
 
 
 def test_a_json_that_gives_other_sizes_is_not_kept(bucket: BucketServer) -> None:
-    """The weights' sizes didn't add up, for which they were fetched anew each time, and the json never."""
+    """The sizes didn't add up: the weights were fetched anew each time, and the json never."""
     at = position(bucket, '"shape": [3, 3') + len('"shape": [')
     bucket.faults[JSON] = flipped(at)
     assert (
@@ -136,7 +136,7 @@ def test_a_json_that_gives_other_sizes_is_not_kept(bucket: BucketServer) -> None
 @pytest.mark.parametrize("name", ["x-goog-hash", "Content-MD5"])
 @pytest.mark.parametrize("times", [1, 9])
 def test_weights_are_what_the_server_declares(bucket: BucketServer, name: str, times: int) -> None:
-    """Of the right size, but with other bytes, they gave a network that finds something else, for good."""
+    """Other bytes of the right size gave a network that finds something else, for good."""
     data = served(bucket, SHARD)
     digest = base64.b64encode(hashlib.md5(data).digest()).decode()
     bucket.headers[name] = f"crc32c=AAAAAA==, md5={digest}" if name.startswith("x") else digest
@@ -185,7 +185,7 @@ def test_what_a_server_declares(headers: dict[str, str], declared: bool) -> None
 def test_weights_that_are_none_are_not_converted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other bytes of the right size, which no server vouches for: numbers that no training gives."""
+    """Other bytes of the right size, no server's checksum: numbers that no training gives."""
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
     source = read_tfjs(write_bodypix(tmp_path / "model"))
     size = source.shards[0].stat().st_size

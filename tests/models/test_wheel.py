@@ -122,7 +122,7 @@ def test_wheel_that_is_not_right(
 def test_a_wheel_that_comes_damaged_is_fetched_once_more(
     bucket: BucketServer, tmp_path: Path, damage: str
 ) -> None:
-    """An index need not give checksums; a damaged archive was "not the right wheel", or a traceback."""
+    """An index may lack checksums; a damaged archive was "not the right wheel", or a traceback."""
     whole = small_wheel(_CONTENTS)
     serve_index(bucket, whole)
     listing = bucket.folder / "simple" / "mediapipe" / "index.html"

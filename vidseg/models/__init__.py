@@ -1,4 +1,4 @@
-"""Where models come from, where they are kept, and how they become fast ones."""
+"""Weights: where they are published, how they are fetched, kept and converted."""
 
 from vidseg.models.catalogue import MODELS, model_named, runs_on_gpu
 from vidseg.models.converted import Converted

@@ -28,8 +28,8 @@ def made(
     if _converter_version() is None:
         raise ModelError(
             f"{name} has to be converted first, but tfjs-graph-converter is not installed: set "
-            "VIDSEG_CACHE_DIR to a cache where another machine has done it, or take another model, such as "
-            "selfie"
+            "VIDSEG_CACHE_DIR to a cache where another machine has done it, or take another model, "
+            "such as selfie"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     what = f"{name} with body parts" if parts else name
@@ -97,9 +97,9 @@ def _run_converter(
     result = _result(done)
     if "missing" in result:
         raise ModelError(
-            f"{source}: has to be converted first, for which TensorFlow and tfjs-graph-converter must be "
-            f"installed ({result['missing']}): install vidseg with all it depends on, or take another model, "
-            "such as selfie"
+            f"{source}: has to be converted first, for which TensorFlow and tfjs-graph-converter "
+            f"must be installed ({result['missing']}): install vidseg with all it depends on, or "
+            "take another model, such as selfie"
         )
     if "error" in result:
         reason = " ".join(str(result["error"]).split())

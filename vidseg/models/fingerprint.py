@@ -9,7 +9,7 @@ from vidseg.system.download import sha256_of
 
 
 def fingerprint(model: str) -> str | None:
-    """Return a checksum over the files of a model, by name or path; `None` where they aren't here."""
+    """Return a checksum over a model's files, by name or path; `None` where they aren't here."""
     if model in MODELS:
         found = find(MODELS[model])
         return None if found is None else MODELS[model].published.checksum(found[1])

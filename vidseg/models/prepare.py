@@ -1,4 +1,4 @@
-"""Models made ready to run: fetched where they are nowhere yet, and converted once."""
+"""Models made ready to run: fetched once, and converted once."""
 
 from pathlib import Path
 

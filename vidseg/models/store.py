@@ -22,7 +22,7 @@ def cache_dir() -> Path:
 
 
 def model_dir() -> Path | None:
-    """Return the user's folder of models, `VIDSEG_MODEL_DIR`; `ModelError` where it is no folder."""
+    """Return the user's folder of models, `VIDSEG_MODEL_DIR`; `ModelError` where it is none."""
     chosen = os.environ.get("VIDSEG_MODEL_DIR")
     if not chosen:
         return None
@@ -33,7 +33,7 @@ def model_dir() -> Path | None:
 
 
 def find(model: Model) -> tuple[Place, Path] | None:
-    """Return where `model` lies on this machine and the path of its json or .tflite file, or `None`.
+    """Return where `model` lies here and the path of its json or .tflite file, or `None`.
 
     Never uses the network. What is in the cache counts only when whole and undamaged; what is in
     the user's folder is taken at its word, but for the files whose checksum is known beforehand:

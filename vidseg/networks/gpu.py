@@ -32,7 +32,7 @@ def gpu_count() -> int:
 
 
 def has_cuda_libraries() -> bool:
-    """Whether cuDNN, without which TensorFlow uses no GPU, is installed, by pip or on the system."""
+    """Whether cuDNN, which TensorFlow needs for a GPU, is installed, by pip or on the system."""
     with suppress(ModuleNotFoundError):  # of the parent package, where nothing of CUDA is installed
         if find_spec("nvidia.cudnn") is not None:
             return True

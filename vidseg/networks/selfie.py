@@ -17,7 +17,7 @@ _CERTAIN = 1e-4
 
 
 def logits(probability: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ln(p / (1 - p)) of probabilities in [0, 1], float32 of the same shape, within ±9.21."""
+    """Return ln(p / (1 - p)) of probabilities in [0, 1], float32, same shape, within ±9.21."""
     clipped = np.clip(probability, np.float32(_CERTAIN), np.float32(1 - _CERTAIN))
     return np.log(clipped / (1 - clipped))
 
