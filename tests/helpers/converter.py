@@ -68,7 +68,7 @@ def serve() -> None:
 
     Answers with the last line that the converter says.
     """
-    from vidseg.models.convert import main
+    from vidseg.models.convert.__main__ import main
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # for what libraries say
