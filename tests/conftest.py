@@ -79,7 +79,7 @@ def small_models(common: Path) -> Path:
     folder = common / "models"
     with alone(common, "models"):
         for name in SMALL_MODELS:
-            path = folder / MODELS[name].source
+            path = folder / MODELS[name].published.path
             if not path.is_file():
                 write_bodypix(
                     path.parent, stride=int(name.rpartition("-s")[2]), group=name, shards=2
@@ -134,7 +134,7 @@ def selfie_weights(common: Path) -> None:
 @pytest.fixture
 def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketServer]:
     """A bucket with a small model under the default model's path, and an empty cache."""
-    write_bodypix(tmp_path / "bucket" / Path(MODELS[DEFAULT_MODEL].source).parent, shards=2)
+    write_bodypix(tmp_path / "bucket" / Path(MODELS[DEFAULT_MODEL].published.path).parent, shards=2)
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("VIDSEG_MODEL_DIR", raising=False)
     with serving(tmp_path / "bucket") as server:

@@ -13,10 +13,12 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def fake_converter(calls: list[list[str]]) -> Callable[[Path, Path, list[str]], dict[str, Any]]:
+def fake_converter(
+    calls: list[list[str]],
+) -> Callable[[Any, Path, Path, list[str]], dict[str, Any]]:
     """What stands for the child process where its result doesn't matter."""
 
-    def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
+    def convert(recipe: Any, source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
         calls.append(outputs)
         (folder / "saved_model").mkdir()
         (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
@@ -66,7 +68,7 @@ def serve() -> None:
 
     Answers with the last line that the converter says.
     """
-    from vidseg.models.convert import main
+    from vidseg.models.convert.__main__ import main
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # for what libraries say

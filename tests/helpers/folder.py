@@ -22,7 +22,7 @@ def test_data_folder() -> Path:
 def published_models() -> Path | None:
     """Return the folder of published weights, laid out like the bucket; `None` where there is none."""
     folder = test_data_folder() / "models"
-    return folder if (folder / MODELS[DEFAULT_MODEL].source).is_file() else None
+    return folder if (folder / MODELS[DEFAULT_MODEL].published.path).is_file() else None
 
 
 def where_media_is(cases: Sequence[Any]) -> Sequence[Any]:

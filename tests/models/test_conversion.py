@@ -47,13 +47,13 @@ def edited(path: Path, edit: Callable[[Any], object]) -> Path:
 @pytest.mark.parametrize(
     "name",
     [
-        "../secret.bin", "/etc/passwd", "a/../../b", "..\\b", "C:\\b", "https://elsewhere.example/w.bin",
-        "%2e%2e/secret.bin", "w.bin?x=1", "",
+        "../secret.bin", "/etc/passwd", "a/../../b", "..\\b", "C:\\b",
+        "https://elsewhere.example/w.bin", "%2e%2e/secret.bin", "w.bin?x=1", "",
     ],
 )  # fmt: skip
 def test_manifest_path_outside_is_refused(bucket: BucketServer, name: str) -> None:
     """A model's json can't make vidseg read or write outside of the model's folder."""
-    path = bucket.folder / MODEL.source
+    path = bucket.folder / MODEL.published.path
     edited(path, lambda document: document["weightsManifest"][0].update(paths=[name]))
     with pytest.raises(ModelError, match="names a weight file outside of its folder"):
         read_tfjs(path)
@@ -141,7 +141,7 @@ def conversions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[st
 
 
 def test_conversion_is_kept(conversions: list[list[str]], tmp_path: Path) -> None:
-    """Each network is converted once, says so, and a change of the weights means another conversion."""
+    """Each network is converted once, and says so; other weights mean another conversion."""
     source = read_tfjs(write_bodypix(tmp_path / "model"))
     lines: list[str] = []
     assert not is_converted(source)
@@ -191,7 +191,7 @@ def test_conversion_of_another_machine_is_used_without_the_converter(
 def test_who_waits_for_a_conversion_is_told_first(
     conversions: list[list[str]], tmp_path: Path
 ) -> None:
-    """What `say` is to prevent took place: with a wrong source, a conversion elsewhere was waited for."""
+    """What `say` was to prevent took place: a conversion elsewhere was waited for."""
     source = read_tfjs(write_bodypix(tmp_path / "model"))
     first = ensure_converted(source, name="mine", parts=False).tflite.parent
     shutil.rmtree(first)
@@ -251,7 +251,7 @@ def test_graph_that_is_no_bodypix(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_conversion_without_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The child can't import it; the parent said "can't be converted", as of a model that is at fault."""
+    """The child can't import it; the parent said "can't be converted", as of a bad model."""
     (tmp_path / "absent").mkdir()
     (tmp_path / "absent" / "sitecustomize.py").write_text(
         "import sys; sys.modules['tensorflow'] = None"

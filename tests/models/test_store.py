@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
@@ -15,13 +14,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tf_bodypix.download import BodyPixModelPaths
 
 from tests.helpers.bucket import Bucket, BucketServer, short, truncated, web_page
 from tests.helpers.clips import write_clip
 from vidseg.cli.models import models as models_command
 from vidseg.errors import DownloadError, InputError, ModelError
-from vidseg.models import MODELS, find, locate, model_named, read_tfjs
-from vidseg.models.catalogue import BUCKET_URL
+from vidseg.models import MODELS, bodypix, find, locate, model_named, read_tfjs
+from vidseg.models.catalogue import runs_on_gpu
 from vidseg.rendering.pipeline import render
 from vidseg.settings import ModelSettings, RenderSettings
 from vidseg.system import download
@@ -44,20 +44,35 @@ def test_every_variant_of_tf_bodypix_has_a_name() -> None:
     expected |= {"bodypix-resnet50-s16", "bodypix-resnet50-s32"}
     expected |= {f"{name}-q{count}" for name in expected for count in (1, 2)}
     assert set(MODELS) == expected | {"selfie", "selfie-landscape"}
-    assert MODELS["bodypix-075-s8"].source == "bodypix/mobilenet/float/075/model-stride8.json"
-    assert MODELS["bodypix-resnet50-s32-q2"].source == "bodypix/resnet50/quant2/model-stride32.json"
+    assert (
+        MODELS["bodypix-075-s8"].published.path == "bodypix/mobilenet/float/075/model-stride8.json"
+    )
+    assert (
+        MODELS["bodypix-resnet50-s32-q2"].published.path
+        == "bodypix/resnet50/quant2/model-stride32.json"
+    )
 
 
-def test_addresses_are_those_of_tf_bodypix() -> None:
-    """Name by name, the addresses are the ones that tf-bodypix downloads from."""
+def test_addresses_are_those_of_tf_bodypix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models are fetched from where tf-bodypix has them, all of its addresses among them."""
+    monkeypatch.delenv("VIDSEG_MODEL_URL", raising=False)
+    theirs = {value for name, value in vars(BodyPixModelPaths).items() if name.isupper()}
+    ours = {each.published.address() for each in MODELS.values() if each.family is bodypix.FAMILY}
+    assert theirs <= ours
+    assert all(address.startswith(f"{bodypix.bucket_url()}/bodypix/") for address in ours)
+
+
+def test_address_costs_no_tensorflow() -> None:
+    """tf-bodypix is imported for it, and not what it runs its networks on."""
     code = (
-        "import json; from tf_bodypix.download import BodyPixModelPaths as P;"
-        "print(json.dumps([v for k, v in vars(P).items() if k.isupper()]))"
+        "import sys; from vidseg.models.bodypix import bucket_url; print(bucket_url());"
+        "print({'tensorflow', 'tfjs_graph_converter', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    theirs = set(json.loads(done.stdout.splitlines()[-1]))
-    ours = {f"{BUCKET_URL}/{model.source}" for model in MODELS.values() if model.is_bodypix}
-    assert theirs <= ours
+    assert done.stdout.splitlines() == [
+        "https://storage.googleapis.com/tfjs-models/savedmodel",
+        "set()",
+    ]
 
 
 def test_unknown_name_suggests_near_ones() -> None:
@@ -67,6 +82,21 @@ def test_unknown_name_suggests_near_ones() -> None:
         model_named("bodypix-050-s15")
 
 
+@pytest.mark.parametrize(
+    ("model", "runs"),
+    [
+        (NAME, True),
+        ("selfie-landscape", False),
+        ("selfie_saved_model", True),
+        ("models/model.json", True),
+        ("models/mine.tflite", False),
+    ],
+)
+def test_what_runs_on_a_gpu(model: str, runs: bool) -> None:
+    """A folder whose name begins like a selfie model's was kept off the cluster's GPUs."""
+    assert runs_on_gpu(model) == runs
+
+
 # The user's folder
 
 
@@ -74,8 +104,8 @@ def test_folder_comes_first_and_needs_no_network(
     bucket: BucketServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(bucket.folder))
-    assert locate(MODEL) == bucket.folder / MODEL.source
-    assert find(MODEL) == ("folder", bucket.folder / MODEL.source)
+    assert locate(MODEL) == bucket.folder / MODEL.published.path
+    assert find(MODEL) == ("folder", bucket.folder / MODEL.published.path)
     assert bucket.requests == []
 
 
@@ -92,17 +122,19 @@ def test_folder_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pat
         find(MODEL)
 
 
-@pytest.mark.parametrize("place", ["selfie_segmentation.tflite", MODELS["selfie"].source])
+@pytest.mark.parametrize("place", ["selfie_segmentation.tflite", MODELS["selfie"].published.path])
 def test_selfie_in_the_folder(place: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The file may lie at the folder's root or where mediapipe has it; another content is refused."""
+    """The file may lie at the root or where mediapipe has it; another content is refused."""
     path = tmp_path / place
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"weights")
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(tmp_path))
     with pytest.raises(ModelError, match="not the file that selfie stands for"):
         find(MODELS["selfie"])
-    known = replace(MODELS["selfie"], sha256=hashlib.sha256(b"weights").hexdigest())
-    assert find(known) == ("folder", path)
+    published = MODELS["selfie"].published
+    sums = {published.path: hashlib.sha256(b"weights").hexdigest()}
+    known = replace(published, wheel=replace(published.wheel, sha256=sums))
+    assert find(replace(MODELS["selfie"], published=known)) == ("folder", path)
 
 
 # Downloads
@@ -113,7 +145,7 @@ def test_download_is_kept_and_not_repeated(bucket: BucketServer) -> None:
     path = locate(MODEL, say=lines.append)
     assert len(lines) == 1
     assert bucket.url in lines[0]
-    assert read_tfjs(path).sha256() == read_tfjs(bucket.folder / MODEL.source).sha256()
+    assert read_tfjs(path).sha256() == read_tfjs(bucket.folder / MODEL.published.path).sha256()
     assert len(bucket.requests) == 3
     assert locate(MODEL) == path
     assert find(MODEL) == ("cache", path)
@@ -145,7 +177,7 @@ def test_damaged_cache_file_is_fetched_anew(bucket: BucketServer, damage: str) -
 def test_progress_is_shown_on_a_terminal(
     bucket: BucketServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With a bar the file arrives as well (pooch takes a tqdm bar without a total for no bar, or fails)."""
+    """With a bar the file arrives as well: without a total, pooch fails or shows none."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     locate(MODEL, say=lambda line: None)
     assert find(MODEL) is not None
@@ -157,7 +189,7 @@ def test_changed_upstream_is_not_taken_for_the_same(bucket: BucketServer) -> Non
     """A damaged file is not replaced by something else than was first fetched."""
     shard = cached_shard()
     shard.write_bytes(b"damaged")
-    served = bucket.folder / Path(MODEL.source).parent / shard.name
+    served = bucket.folder / Path(MODEL.published.path).parent / shard.name
     served.write_bytes(served.read_bytes()[::-1])
     with pytest.raises(DownloadError, match="it has changed since it was first fetched: delete"):
         locate(MODEL)
@@ -192,7 +224,7 @@ def three_ways_out(error: DownloadError, url: str) -> bool:
 def test_failed_download(
     bucket: BucketServer, fault: Callable[[Bucket], None], file: str, message: str
 ) -> None:
-    """Each failure is one line with address, reason and ways out, and the next run starts cleanly."""
+    """Each failure is one line with address, reason and ways out; the next run starts cleanly."""
     bucket.faults[file] = fault
     with pytest.raises(DownloadError, match=message) as caught:
         locate(MODEL)
@@ -214,6 +246,22 @@ def test_silent_server(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch) ->
     finally:
         release.set()
     assert three_ways_out(caught.value, bucket.url)
+
+
+def test_checksums_that_are_known_beforehand(bucket: BucketServer, tmp_path: Path) -> None:
+    """A graph at a fixed address is taken with these files only, from the network and a folder."""
+    shard = cached_shard(2)
+    sums = {shard.name: hashlib.sha256(shard.read_bytes()).hexdigest()}
+    fixed = replace(MODEL.published, sha256=sums, way_out="do without")
+    path = tmp_path / "fixed" / "model.json"
+    fixed.fetch(path, name="fixed", say=None)
+    assert fixed.is_whole(path)
+
+    other = replace(fixed, sha256={path.name: "0" * 64, shard.name: "0" * 64})
+    assert fixed.is_meant(path)
+    assert not other.is_meant(path)
+    with pytest.raises(DownloadError, match=r"is not the expected one; .* on the way: do without"):
+        other.fetch(tmp_path / "other" / "model.json", name="other", say=None)
 
 
 def test_refused_connection(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +315,7 @@ def test_weights_over_http(
     """The folder of weights, served, is fetched byte by byte."""
     shutil.rmtree(bucket.folder)
     bucket.folder.symlink_to(model_dir, target_is_directory=True)
-    assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(model_dir / MODEL.source).sha256()
+    assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(model_dir / MODEL.published.path).sha256()
 
 
 # The command line
@@ -291,7 +339,7 @@ def test_list_tells_what_is_here(bucket: BucketServer) -> None:
 
 
 def test_list_survives_a_bad_file(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    (bucket.folder / MODEL.source).write_text("damaged")
+    (bucket.folder / MODEL.published.path).write_text("damaged")
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(bucket.folder))
     line = next(line for line in run_models("list").splitlines() if line.startswith(f"{NAME} "))
     assert "unusable" in line
@@ -318,7 +366,7 @@ def test_listing_imports_no_network_library() -> None:
 def test_nothing_is_fetched_for_a_render_that_can_not_be(
     bucket: BucketServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The network is opened beside the source and the output: what is wrong with those costs no download."""
+    """The network is opened beside source and output: what is wrong there costs no download."""
     clip = write_clip(tmp_path / "a.mp4")
     settings = RenderSettings(
         source=clip,
@@ -332,7 +380,7 @@ def test_nothing_is_fetched_for_a_render_that_can_not_be(
     assert bucket.requests == []
     assert [thread for thread in threading.enumerate() if thread.name == "network"] == []
 
-    bucket.faults[Path(MODEL.source).name] = web_page
+    bucket.faults[Path(MODEL.published.path).name] = web_page
     lines: list[str] = []
     with pytest.raises(DownloadError, match="not usable"):
         render(replace(settings, start=None), say=lines.append)

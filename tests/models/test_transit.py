@@ -23,25 +23,27 @@ from vidseg.models import (
     read_tfjs,
     ready,
 )
+from vidseg.models.bodypix import RECIPE
 from vidseg.models.converted import ConversionError
+from vidseg.models.model import Recipe
 from vidseg.networks import open_segmenter
 from vidseg.settings import ModelSettings
 from vidseg.system import checksums
 
 MODEL = MODELS["bodypix-050-s16"]
-JSON = Path(MODEL.source).name
+JSON = Path(MODEL.published.path).name
 SHARD = "group1-shard2of2.bin"
 OUTPUT = 'float_segments", "op"'
 
 
 def position(bucket: BucketServer, text: str) -> int:
     """Return where a text first stands in the json that the bucket serves."""
-    return (bucket.folder / MODEL.source).read_bytes().index(text.encode())
+    return (bucket.folder / MODEL.published.path).read_bytes().index(text.encode())
 
 
 def served(bucket: BucketServer, name: str) -> bytes:
     """Return a file that the bucket serves for the model."""
-    return (bucket.folder / MODEL.source).with_name(name).read_bytes()
+    return (bucket.folder / MODEL.published.path).with_name(name).read_bytes()
 
 
 def asked(bucket: BucketServer, name: str) -> int:
@@ -52,26 +54,29 @@ def asked(bucket: BucketServer, name: str) -> int:
 @pytest.fixture
 def converter_of_whole_files(bucket: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quick converter, which refuses a json that is not the one that is meant."""
-    convert, meant = fake_converter([]), (bucket.folder / MODEL.source).read_bytes()
+    convert, meant = fake_converter([]), (bucket.folder / MODEL.published.path).read_bytes()
 
-    def converted(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
+    def converted(recipe: Recipe, source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
         if source.read_bytes() != meant:
             raise ConversionError(f"{source}: can't be converted (for a test)")
-        return convert(source, folder, outputs)
+        return convert(recipe, source, folder, outputs)
 
     monkeypatch.setattr(converter, "_run_converter", converted)
 
 
 @pytest.mark.tensorflow
 def test_a_json_that_cannot_be_converted_is_fetched_once_more(bucket: BucketServer) -> None:
-    """One bit of it, flipped on the way, was cached for good, and every run failed without a hint."""
+    """One bit, flipped on the way, was cached for good, and every run failed without a hint."""
     bucket.faults[JSON] = flipped(position(bucket, OUTPUT))
     said: list[str] = []
     opened = open_segmenter(ModelSettings(name=MODEL.name, device="cpu"), say=said.append)
     assert opened.segment(np.zeros((1, 65, 97, 3), np.uint8)).person.shape == (1, 5, 7)
     assert asked(bucket, JSON) == 2
     assert any("can't be converted" in line and "damaged on the way" in line for line in said)
-    assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(bucket.folder / MODEL.source).sha256()
+    assert (
+        read_tfjs(locate(MODEL)).sha256()
+        == read_tfjs(bucket.folder / MODEL.published.path).sha256()
+    )
 
 
 @pytest.mark.usefixtures("converter_of_whole_files")
@@ -81,11 +86,11 @@ def test_a_json_that_stays_so_is_told_with_ways_out(bucket: BucketServer) -> Non
     with pytest.raises(
         ConversionError, match=r"converted .*it came just so twice from http"
     ) as error:
-        ready(MODEL, parts=False)
+        ready(MODEL, RECIPE, parts=False)
     assert all(word in str(error.value) for word in ("VIDSEG_MODEL_URL", "such as selfie"))
     assert "\n" not in str(error.value)
     bucket.faults.clear()
-    assert ready(MODEL, parts=False).stride == 16
+    assert ready(MODEL, RECIPE, parts=False).stride == 16
 
 
 @pytest.mark.usefixtures("converter_of_whole_files")
@@ -93,19 +98,22 @@ def test_a_folder_of_the_users_is_left_alone(
     bucket: BucketServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What can't be converted there is not replaced by a download that nobody asked for."""
-    path = bucket.folder / MODEL.source
+    path = bucket.folder / MODEL.published.path
     path.write_bytes(path.read_bytes().replace(b"Conv2D", b"Conw2D"))
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(bucket.folder))
     with pytest.raises(ConversionError, match=r"converted .*: replace the file, or take another"):
-        ready(MODEL, parts=False)
+        ready(MODEL, RECIPE, parts=False)
     assert bucket.requests == []
 
 
 def test_a_json_that_names_other_weights_is_not_kept(bucket: BucketServer) -> None:
-    """Its weights were missed under a name that is nobody's, run after run, and it stayed in the cache."""
+    """It stayed in the cache, and its weights were missed under a wrong name, run after run."""
     at = position(bucket, SHARD) + 3
     bucket.faults[JSON] = flipped(at)
-    assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(bucket.folder / MODEL.source).sha256()
+    assert (
+        read_tfjs(locate(MODEL)).sha256()
+        == read_tfjs(bucket.folder / MODEL.published.path).sha256()
+    )
     shutil.rmtree(locate(MODEL).parent)
     bucket.faults[JSON] = flipped(at, times=9)
     with pytest.raises(DownloadError, match="the server answered 404"):
@@ -116,16 +124,19 @@ def test_a_json_that_names_other_weights_is_not_kept(bucket: BucketServer) -> No
 
 
 def test_a_json_that_gives_other_sizes_is_not_kept(bucket: BucketServer) -> None:
-    """The weights' sizes didn't add up, for which they were fetched anew each time, and the json never."""
+    """The sizes didn't add up: the weights were fetched anew each time, and the json never."""
     at = position(bucket, '"shape": [3, 3') + len('"shape": [')
     bucket.faults[JSON] = flipped(at)
-    assert read_tfjs(locate(MODEL)).sha256() == read_tfjs(bucket.folder / MODEL.source).sha256()
+    assert (
+        read_tfjs(locate(MODEL)).sha256()
+        == read_tfjs(bucket.folder / MODEL.published.path).sha256()
+    )
 
 
 @pytest.mark.parametrize("name", ["x-goog-hash", "Content-MD5"])
 @pytest.mark.parametrize("times", [1, 9])
 def test_weights_are_what_the_server_declares(bucket: BucketServer, name: str, times: int) -> None:
-    """Of the right size, but with other bytes, they gave a network that finds something else, for good."""
+    """Other bytes of the right size gave a network that finds something else, for good."""
     data = served(bucket, SHARD)
     digest = base64.b64encode(hashlib.md5(data).digest()).decode()
     bucket.headers[name] = f"crc32c=AAAAAA==, md5={digest}" if name.startswith("x") else digest
@@ -174,7 +185,7 @@ def test_what_a_server_declares(headers: dict[str, str], declared: bool) -> None
 def test_weights_that_are_none_are_not_converted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other bytes of the right size, which no server vouches for: numbers that no training gives."""
+    """Other bytes of the right size, no server's checksum: numbers that no training gives."""
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
     source = read_tfjs(write_bodypix(tmp_path / "model"))
     size = source.shards[0].stat().st_size

@@ -14,11 +14,9 @@ import pytest
 
 from tests.helpers.bucket import Bucket, BucketServer
 from vidseg.errors import DownloadError
-from vidseg.models import (
-    MODELS,
-    Model,
-    wheel,
-)
+from vidseg.models import wheel_fetch
+from vidseg.models.selfie import WHEEL
+from vidseg.models.wheel import Wheel
 
 _WHEEL_NAME = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
 
@@ -32,15 +30,18 @@ def small_wheel(members: dict[str, bytes]) -> bytes:
     return data.getvalue()
 
 
-@pytest.fixture
-def selfies(monkeypatch: pytest.MonkeyPatch) -> dict[str, Model]:
-    """Both selfie models with checksums of the small stand-ins for their weights."""
-    known = {
-        name: replace(MODELS[name], sha256=hashlib.sha256(name.encode()).hexdigest())
-        for name in ("selfie", "selfie-landscape")
-    }
-    monkeypatch.setattr(wheel, "MODELS", known)
-    return known
+_SQUARE, _LANDSCAPE = WHEEL.sha256
+_CONTENTS = {_SQUARE: b"selfie", _LANDSCAPE: b"selfie-landscape"}
+
+SMALL = replace(
+    WHEEL, sha256={path: hashlib.sha256(data).hexdigest() for path, data in _CONTENTS.items()}
+)
+"""The wheel with the checksums of small stand-ins for its weights."""
+
+
+def fetch(target: Path, wheel: Wheel = SMALL, **more: Any) -> None:
+    """Fetch the wheel for a model called selfie."""
+    wheel_fetch.fetch(wheel, target, name="selfie", **more)
 
 
 def serve_index(
@@ -69,22 +70,15 @@ def no_pip(
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(request.param, f"{bucket.url}/simple/")
-    monkeypatch.setattr(wheel, "_has_pip", lambda: False)
-
-
-def wheel_with(selfies: dict[str, Model]) -> bytes:
-    """A wheel with the stand-ins for both weights."""
-    return small_wheel({model.source: name.encode() for name, model in selfies.items()})
+    monkeypatch.setattr(wheel_fetch, "_has_pip", lambda: False)
 
 
 @pytest.mark.usefixtures("no_pip")
-def test_selfie_from_the_index(
-    bucket: BucketServer, selfies: dict[str, Model], tmp_path: Path
-) -> None:
+def test_selfie_from_the_index(bucket: BucketServer, tmp_path: Path) -> None:
     """One wheel gives both models, and is not kept."""
-    serve_index(bucket, wheel_with(selfies))
+    serve_index(bucket, small_wheel(_CONTENTS))
     target = tmp_path / "cache" / "selfie_segmentation.tflite"
-    wheel.fetch_from_wheel(selfies["selfie"], target)
+    fetch(target)
     assert target.read_bytes() == b"selfie"
     assert sorted(path.name for path in target.parent.iterdir()) == [
         "selfie_segmentation.tflite",
@@ -98,7 +92,7 @@ def test_selfie_from_the_index(
     [
         ({"content": b"no zip"}, r"is damaged, or no wheel \(.*\), though it was fetched twice"),
         ({"content": small_wheel({"other": b""})}, "does not hold mediapipe/modules"),
-        ({"content": small_wheel({MODELS["selfie"].source: b"x"})}, "has an unexpected checksum"),
+        ({"content": small_wheel({_SQUARE: b"x"})}, "has an unexpected checksum"),
         ({"sha256": "0" * 64}, "its checksum is not the expected one"),
         (
             {"name": f"{_WHEEL_NAME}/.."},
@@ -108,15 +102,14 @@ def test_selfie_from_the_index(
 )
 def test_wheel_that_is_not_right(
     bucket: BucketServer,
-    selfies: dict[str, Model],
     tmp_path: Path,
     change: dict[str, Any],
     message: str,
 ) -> None:
-    serve_index(bucket, **{"content": wheel_with(selfies), **change})
+    serve_index(bucket, **{"content": small_wheel(_CONTENTS), **change})
     target = tmp_path / "cache" / "selfie_segmentation.tflite"
     with pytest.raises(DownloadError, match=message) as caught:
-        wheel.fetch_from_wheel(selfies["selfie"], target)
+        fetch(target)
     assert all(
         word in str(caught.value)
         for word in ("VIDSEG_MODEL_DIR", "PIP_INDEX_URL", "such as bodypix")
@@ -127,10 +120,10 @@ def test_wheel_that_is_not_right(
 @pytest.mark.usefixtures("no_pip")
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
 def test_a_wheel_that_comes_damaged_is_fetched_once_more(
-    bucket: BucketServer, selfies: dict[str, Model], tmp_path: Path, damage: str
+    bucket: BucketServer, tmp_path: Path, damage: str
 ) -> None:
-    """An index need not give checksums; a damaged archive was "not the right wheel", or a traceback."""
-    whole = wheel_with(selfies)
+    """An index may lack checksums; a damaged archive was "not the right wheel", or a traceback."""
+    whole = small_wheel(_CONTENTS)
     serve_index(bucket, whole)
     listing = bucket.folder / "simple" / "mediapipe" / "index.html"
     listing.write_text(re.sub("#sha256=[0-9a-f]*", "", listing.read_text()))
@@ -145,7 +138,7 @@ def test_a_wheel_that_comes_damaged_is_fetched_once_more(
 
     bucket.faults[_WHEEL_NAME] = answer
     target = tmp_path / "cache" / "selfie_segmentation.tflite"
-    wheel.fetch_from_wheel(selfies["selfie"], target)
+    fetch(target)
     assert target.read_bytes() == b"selfie"
     assert not list(target.parent.glob(".fetching-*"))
 
@@ -154,25 +147,23 @@ def test_a_wheel_that_comes_damaged_is_fetched_once_more(
 def test_index_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9")
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9/mediapipe/: no connection"):
-        wheel.fetch_from_wheel(MODELS["selfie"], tmp_path / "x.tflite")
+        fetch(tmp_path / "x.tflite", WHEEL)
 
 
-def test_pip_is_asked_for_the_wheel(
-    selfies: dict[str, Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pip_is_asked_for_the_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         commands.append(command)
         folder = Path(command[command.index("--dest") + 1])
-        (folder / _WHEEL_NAME).write_bytes(wheel_with(selfies))
+        (folder / _WHEEL_NAME).write_bytes(small_wheel(_CONTENTS))
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(wheel, "_has_pip", lambda: True)
+    monkeypatch.setattr(wheel_fetch, "_has_pip", lambda: True)
     monkeypatch.setattr(subprocess, "run", run)
     lines: list[str] = []
     target = tmp_path / "selfie_segmentation.tflite"
-    wheel.fetch_from_wheel(selfies["selfie"], target, say=lines.append)
+    fetch(target, say=lines.append)
     assert target.read_bytes() == b"selfie"
     assert commands[0][:4] == [sys.executable, "-m", "pip", "download"]
     assert {"--no-deps", "--only-binary=:all:", "mediapipe==0.10.21"} <= set(commands[0])
@@ -183,9 +174,9 @@ def test_pip_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Of pip's many lines, the one that says why is passed on."""
     errors = "WARNING: Retrying\nERROR: No matching distribution found for mediapipe==0.10.21\n"
     failed = subprocess.CompletedProcess([], 1, "", errors)
-    monkeypatch.setattr(wheel, "_has_pip", lambda: True)
+    monkeypatch.setattr(wheel_fetch, "_has_pip", lambda: True)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(
         DownloadError, match=r"pip can't fetch mediapipe==0\.10\.21: No matching distribution"
     ):
-        wheel.fetch_from_wheel(MODELS["selfie"], tmp_path / "x.tflite")
+        fetch(tmp_path / "x.tflite", WHEEL)

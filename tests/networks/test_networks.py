@@ -1,4 +1,4 @@
-"""Segmenters: one contract over all of them, and what each says against the original implementation."""
+"""Networks: one contract over all of them, and their scores against the originals'."""
 
 import os
 import subprocess
@@ -57,12 +57,12 @@ def tiny_converted(tiny: Path) -> Converted:
 
 @pytest.fixture(scope="session")
 def dilated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The json of a small graph of stride 8, which has a dilated convolution as the published one has."""
+    """The json of a small graph of stride 8, with a dilated convolution as the published one."""
     return write_bodypix(tmp_path_factory.mktemp("dilated"), stride=8)
 
 
 def named(name: str, parts: bool = False) -> Converted:
-    """A model of that name as it runs: the published one, or the small one that stands in for it."""
+    """A model of that name as it runs: the published one, or the small one in its place."""
     return ensure_converted(read_tfjs(locate(MODELS[name])), name=name, parts=parts)
 
 
@@ -296,7 +296,10 @@ def test_logits_equal_the_originals(
     name = f"bodypix-050-s{stride}"
     frames = photos(weights, 2)
     theirs, _ = original_logits(locate(MODELS[name]), frames, stride, "mobilenet_v1")
-    ours = _named(name)(None) if runtime == "litert" else on_tensorflow(named(name))  # type: ignore[arg-type]
+    if runtime == "litert":
+        ours = open_segmenter(ModelSettings(name=name, device="cpu"))
+    else:
+        ours = on_tensorflow(named(name))
     np.testing.assert_allclose(ours.segment(frames).person, theirs, atol=1e-3)
     assert theirs.max() > 0 > theirs.min()
     ours.close()
@@ -343,7 +346,7 @@ def test_resnet_is_scaled_as_the_original_does(
 @pytest.mark.parametrize("kind", ["uint8", "uint16"])
 def test_quantised_weights(kind: str, tmp_path: Path) -> None:
     """Weights stored in one or two bytes give nearly the logits of the floats they stand for."""
-    from vidseg.models.convert import convert
+    from vidseg.models.convert.bodypix import convert
 
     results = []
     for quantised in (None, kind):
@@ -418,7 +421,7 @@ def test_litert_does_no_more_than_its_bare_interpreter(
 
 @pytest.mark.tensorflow
 def test_converted_model_imports_no_tensorflow() -> None:
-    """A run on the CPU with a converted model starts without TensorFlow and the converter, and in silence."""
+    """A run on the CPU with a converted model starts in silence, without TensorFlow."""
     named("bodypix-050-s16")
     code = """
 import sys
@@ -458,7 +461,7 @@ print(network.device, network.segment(np.zeros((1, 65, 97, 3), np.uint8)).person
 def in_a_child(
     code: str, *words: str | Path, switch: str | None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run Python in a process whose environment has TensorFlow's switch for oneDNN set so, or not at all."""
+    """Run Python in a process where TensorFlow's switch for oneDNN is set so, or not at all."""
     environment = {name: value for name, value in os.environ.items() if name != onednn.SWITCH}
     environment |= {} if switch is None else {onednn.SWITCH: switch}
     command = [sys.executable, "-c", _WATCHED + code, *map(str, words)]
@@ -480,8 +483,8 @@ def test_dilated_convolutions_run_on_any_cpu(dilated: Path) -> None:
 @pytest.mark.tensorflow
 def test_the_converter_has_onednn_too(dilated: Path, tmp_path: Path) -> None:
     """TensorFlow folds what it can while it converts, with the kernels that it has."""
-    code = "from vidseg.models.convert import main\nmain()"
-    done = in_a_child(code, dilated, tmp_path, "float_segments", switch=None)
+    code = "from vidseg.models.convert.__main__ import main\nmain()"
+    done = in_a_child(code, "bodypix", dilated, tmp_path, "float_segments", switch=None)
     assert done.stdout.splitlines()[0] == "imported with 1", done.stderr
     assert (tmp_path / "model.tflite").is_file()
 
@@ -493,13 +496,14 @@ def test_who_switched_onednn_off_is_told(dilated: Path) -> None:
     done = in_a_child(_SCORED, made.saved_model, switch="0")
     assert done.stdout.splitlines() == ["imported with 0"]
     assert done.stderr.splitlines()[-1].endswith(
-        "saved_model: TensorFlow can't run it here (Current kernel implementation does not support dilations)"
-        ": set TF_ENABLE_ONEDNN_OPTS=1 before TensorFlow is imported (it is '0')"
+        "saved_model: TensorFlow can't run it here "
+        "(Current kernel implementation does not support dilations): "
+        "set TF_ENABLE_ONEDNN_OPTS=1 before TensorFlow is imported (it is '0')"
     )
 
 
 def test_onednn_is_not_promised_once_tensorflow_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It reads the switch when it is imported: set later, it would hide from the user what to do."""
+    """It reads the switch when imported: set later, that would hide from users what to do."""
     monkeypatch.delenv(onednn.SWITCH, raising=False)
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     onednn.enable()
@@ -715,7 +719,7 @@ def test_threads_may_share_a_network(tiny_converted: Converted) -> None:
 def test_a_network_that_hangs_does_not_keep_a_run_from_ending(
     tiny_converted: Converted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that the watchdog ends closes its network, whose thread is still at it and never comes back."""
+    """A run that the watchdog ends closes its network, whose thread never comes back."""
     network = LiteRtRuntime(tiny_converted.tflite, SCALINGS["mobilenet"])
     inside, release = threading.Event(), threading.Event()
 

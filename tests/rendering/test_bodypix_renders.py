@@ -66,7 +66,9 @@ def test_a_person_is_put_before_a_new_background(
     clip: Path, tmp_path: Path, small_models: Path, name: str, form: Callable[[Path], Path]
 ) -> None:
     """She keeps her colour where she is, and the room is gone, in every frame, but for the very edge."""
-    report = render(settings(clip, tmp_path / "out.mp4", form(small_models / MODELS[name].source)))
+    report = render(
+        settings(clip, tmp_path / "out.mp4", form(small_models / MODELS[name].published.path))
+    )
     assert report.frames_out == FRAMES
     shown = read_frames(tmp_path / "out.mp4")
     for number, frame in enumerate(shown):
@@ -82,7 +84,7 @@ def test_a_person_is_put_before_a_new_background(
 
 def test_both_runtimes_write_the_same_matte(clip: Path, tmp_path: Path, small_models: Path) -> None:
     """Which one a machine uses is not to be seen: grey values differ by rounding only."""
-    path = small_models / MODELS["bodypix-050-s16"].source
+    path = small_models / MODELS["bodypix-050-s16"].published.path
     lossless = EncodeSettings(codec="ffv1", audio="none")
     mattes = []
     for form in (by_json, by_saved_model):

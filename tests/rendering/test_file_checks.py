@@ -124,7 +124,7 @@ def test_a_model_that_was_fetched_is_not_replaced(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = MODELS["bodypix-050-s16"]
-    path = tmp_path / "models" / model.source
+    path = tmp_path / "models" / model.published.path
     path.parent.mkdir(parents=True)
     path.touch()
     monkeypatch.setenv("VIDSEG_MODEL_DIR", str(tmp_path / "models"))

@@ -41,8 +41,10 @@ def fetch_model(name: str, parts: bool) -> None:
     from vidseg.models import locate, model_named, ready
 
     model = model_named(name)
-    for with_parts in [False, True][: 1 + parts] if model.is_bodypix else []:
-        ready(model, parts=with_parts, say=tell)
+    family = model.family
+    if family.recipe is not None:
+        for with_parts in [False, True][: 1 + (parts and family.has_parts)]:
+            ready(model, family.recipe, parts=with_parts, say=tell)
     path = locate(model, say=tell)
     show(f"{name}: {_state(model)}, {path}")
 
@@ -51,17 +53,17 @@ def fetch_model(name: str, parts: bool) -> None:
 @click.argument("name")
 def show_model(name: str) -> None:
     """Show where a model comes from, where it is kept and what may be done with it."""
-    from vidseg.models import find, model_named, published_at
+    from vidseg.models import find, model_named
 
     model = model_named(name)
     found = find(model)
     facts = {
         "name": model.name + (" (default)" if name == DEFAULT_MODEL else ""),
         "origin": model.origin,
-        "source": published_at(model),
+        "source": model.published.address(),
         "licence": model.licence,
         "size": _size(model),
-        "body parts": "yes" if model.has_parts else "no",
+        "body parts": "yes" if model.family.has_parts else "no",
         "state": _state(model),
         "file": str(found[1]) if found else "-",
     }
@@ -74,14 +76,16 @@ def _row(model: "Model") -> tuple[str, ...]:
         size, state = _size(model), _state(model)
     except ModelError as error:  # one bad file must not hide the others; `show` tells more
         size, state = "-", f"unusable: {error}"
-    return model.name, size, "yes" if model.has_parts else "no", model.licence, state
+    return model.name, size, "yes" if model.family.has_parts else "no", model.licence, state
 
 
 def _size(model: "Model") -> str:
     from vidseg.models import local_size
 
     size = local_size(model)
-    return f"~{model.approx_bytes / 1e6:.1f} MB" if size is None else f"{size / 1e6:.1f} MB"
+    return (
+        f"~{model.published.approx_bytes / 1e6:.1f} MB" if size is None else f"{size / 1e6:.1f} MB"
+    )
 
 
 def _state(model: "Model") -> str:
@@ -89,6 +93,8 @@ def _state(model: "Model") -> str:
 
     found = find(model)
     where = _WHERE[found[0] if found else None]
-    if found is None or not model.is_bodypix:
+    recipe = model.family.recipe
+    if found is None or recipe is None:
         return where
-    return f"{where}, {'converted' if is_converted(read_tfjs(found[1])) else 'not converted'}"
+    converted = is_converted(read_tfjs(found[1]), recipe)
+    return f"{where}, {'converted' if converted else 'not converted'}"

@@ -25,6 +25,7 @@ from vidseg.jobs.local_workers import CORES_PER_WORKER, Opener
 from vidseg.jobs.stretch import render_stretch
 from vidseg.matting.restarts import SEGMENT_S
 from vidseg.media.ffmpeg import library_versions
+from vidseg.models import runs_on_gpu
 from vidseg.networks import open_segmenter
 from vidseg.rendering.run import Progress
 from vidseg.reports.run_report import Report
@@ -324,11 +325,7 @@ class RayWorkers:
                     f"--device {self.model.device}: the cluster has no GPU; use --device cpu"
                 )
             return 1
-        return (
-            1
-            if self.model.device == "auto" and there and not self.model.name.startswith("selfie")
-            else 0
-        )
+        return int(self.model.device == "auto" and there > 0 and runs_on_gpu(self.model.name))
 
 
 def render_on(address: str, settings: RenderSettings, *, progress: Progress, say: Say) -> Report:

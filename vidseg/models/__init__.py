@@ -1,16 +1,18 @@
-"""Where models come from, where they are kept, and how they become fast ones."""
+"""Weights: where they are published, how they are fetched, kept and converted."""
 
-from vidseg.models.catalogue import MODELS, Model, model_named
+from vidseg.models.catalogue import MODELS, model_named, runs_on_gpu
 from vidseg.models.converted import Converted
 from vidseg.models.fingerprint import fingerprint
+from vidseg.models.model import Family, Model
 from vidseg.models.prepare import ensure_converted, is_converted, ready
-from vidseg.models.store import cache_dir, find, local_size, locate, places, published_at
+from vidseg.models.store import cache_dir, find, local_size, locate, places
 from vidseg.models.tfjs import TfjsModel, find_json, read_tfjs
 from vidseg.system.download import Say
 
 __all__ = [
     "MODELS",
     "Converted",
+    "Family",
     "Model",
     "Say",
     "TfjsModel",
@@ -24,7 +26,7 @@ __all__ = [
     "locate",
     "model_named",
     "places",
-    "published_at",
     "read_tfjs",
     "ready",
+    "runs_on_gpu",
 ]

@@ -1,4 +1,4 @@
-"""Converted models: the files of one, and what they say of it."""
+"""A converted model: its files, and what is known of the network."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ RESULT = "result.json"
 
 
 class ConversionError(ModelError):
-    """A model's files can't be turned into a network that runs: they are damaged, or of another kind."""
+    """A model's files can't be converted: they are damaged, or of another kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,34 +1,35 @@
-"""The converter, run in a process of its own: what was fetched → a folder of the cache."""
+"""Conversion in a child process: what was fetched → a folder of the cache."""
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from vidseg.errors import ModelError
 from vidseg.models.converted import RESULT, SAVED_MODEL, TFLITE, ConversionError, Converted, load
+from vidseg.models.model import Recipe
 from vidseg.system.download import Say, sha256_of
 
-_OUTPUTS = ["float_segments", "float_part_heatmaps"]
-"""BodyPix's outputs in use: the person's logits, and those of the body parts where they are asked for."""
 
-
-def made(source: Path, folder: Path, name: str, *, parts: bool, say: Say | None) -> Converted:
-    """Convert into a temporary folder and give it its name at the end, so that none is ever half-made."""
+def made(
+    source: Path, folder: Path, name: str, *, recipe: Recipe, parts: bool, say: Say | None
+) -> Converted:
+    """Convert into a temporary folder that gets its name at the end, so that none is half-made."""
     if _converter_version() is None:
         raise ModelError(
             f"{name} has to be converted first, but tfjs-graph-converter is not installed: set "
-            "VIDSEG_CACHE_DIR to a cache where another machine has done it, or take another model, such as "
-            "selfie"
+            "VIDSEG_CACHE_DIR to a cache where another machine has done it, or take another model, "
+            "such as selfie"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
     what = f"{name} with body parts" if parts else name
@@ -39,14 +40,12 @@ def made(source: Path, folder: Path, name: str, *, parts: bool, say: Say | None)
             return found
         tell(f"converting {what} for this machine (once, some seconds)")
         prefix = f".converting-{folder.name}-"
-        for left in folder.parent.glob(
-            f"{prefix}*"
-        ):  # by one that was killed: no other has the lock
+        for left in folder.parent.glob(f"{prefix}*"):  # of one that was killed
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as temporary:
             made = Path(temporary) / "model"
             made.mkdir()
-            _seal(made, _run_converter(source, made, _OUTPUTS if parts else _OUTPUTS[:1]))
+            _seal(made, _run_converter(recipe, source, made, recipe.wanted(parts)))
             shutil.rmtree(folder, ignore_errors=True)  # what is there is damaged
             made.rename(folder)
         found = load(folder)
@@ -55,19 +54,17 @@ def made(source: Path, folder: Path, name: str, *, parts: bool, say: Say | None)
     return found
 
 
-@contextmanager
-def _locked(path: Path, taken: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock of this name; the system releases it however the process ends.
+def _locked(path: Path, taken: Callable[[], None]) -> AbstractContextManager[object]:
+    """Take the lock of this name, to be held by ``with``; it ends with the process at the latest.
 
     `taken` is called where another holds it, before that is waited for.
     """
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            taken()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    lock = FileLock(path)
+    try:
+        return lock.acquire(blocking=False)
+    except Timeout:
+        taken()
+        return lock.acquire()
 
 
 def _seal(folder: Path, result: dict[str, Any]) -> None:
@@ -77,7 +74,9 @@ def _seal(folder: Path, result: dict[str, Any]) -> None:
     (folder / RESULT).write_text(json.dumps(result, indent=1), "utf-8")
 
 
-def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
+def _run_converter(
+    recipe: Recipe, source: Path, folder: Path, outputs: list[str]
+) -> dict[str, Any]:
     package_root = str(Path(__file__).parents[2])
     environment = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1")
     environment["PYTHONPATH"] = os.pathsep.join(
@@ -87,6 +86,7 @@ def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, 
         sys.executable,
         "-m",
         "vidseg.models.convert",
+        recipe.name,
         str(source.resolve()),
         str(folder),
         *outputs,
@@ -97,9 +97,9 @@ def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, 
     result = _result(done)
     if "missing" in result:
         raise ModelError(
-            f"{source}: has to be converted first, for which TensorFlow and tfjs-graph-converter must be "
-            f"installed ({result['missing']}): install vidseg with all it depends on, or take another model, "
-            "such as selfie"
+            f"{source}: has to be converted first, for which TensorFlow and tfjs-graph-converter "
+            f"must be installed ({result['missing']}): install vidseg with all it depends on, or "
+            "take another model, such as selfie"
         )
     if "error" in result:
         reason = " ".join(str(result["error"]).split())
@@ -110,7 +110,7 @@ def _run_converter(source: Path, folder: Path, outputs: list[str]) -> dict[str, 
 
 
 def _result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """Return what the converter said last, or its last words where it died before it could say anything."""
+    """Return the converter's last line, or its last words where it died before it had a result."""
     try:
         result: dict[str, Any] = json.loads((done.stdout.splitlines() or [""])[-1])
     except ValueError:

@@ -1,21 +1,18 @@
-"""What weights a ``--model`` stands for, as a checksum, so that a changed file is noticed."""
+"""The checksum of a model's weights, so that a changed file is noticed."""
 
 import hashlib
 from pathlib import Path
 
 from vidseg.models.catalogue import MODELS
 from vidseg.models.store import find
-from vidseg.models.tfjs import read_tfjs
 from vidseg.system.download import sha256_of
 
 
 def fingerprint(model: str) -> str | None:
-    """Return a checksum over the files of a model, by name or path; `None` where they aren't here."""
+    """Return a checksum over a model's files, by name or path; `None` where they aren't here."""
     if model in MODELS:
         found = find(MODELS[model])
-        if found is None:
-            return None
-        return read_tfjs(found[1]).sha256() if MODELS[model].is_bodypix else sha256_of(found[1])
+        return None if found is None else MODELS[model].published.checksum(found[1])
     path = Path(model).expanduser()
     if path.is_file() and path.suffix != ".json":
         return sha256_of(path)

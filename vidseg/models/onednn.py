@@ -1,4 +1,4 @@
-"""oneDNN in TensorFlow: switched on before TensorFlow is imported, and named where it is missed.
+"""oneDNN in TensorFlow: the switch for it, and what to do where it is off.
 
 Of TensorFlow's kernels for the CPU only oneDNN's know dilated convolutions, which BodyPix of stride
 8 has. TensorFlow leaves oneDNN off where the CPU has no AVX-512, and decides that once, when it is
@@ -12,7 +12,7 @@ SWITCH = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def enable() -> None:
-    """Have TensorFlow use oneDNN, unless the user decided or it is imported already: to no effect then."""
+    """Have TensorFlow use oneDNN, unless the user decided or it is already imported."""
     if "tensorflow" not in sys.modules:
         os.environ.setdefault(SWITCH, "1")
 

@@ -1,4 +1,4 @@
-"""What a TensorFlow.js graph model consists of, read and checked without TensorFlow."""
+"""TensorFlow.js graph models: json and weight files, read and checked without TensorFlow."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ _QUANTISED_TO = ("uint8", "uint16", "float16")
 
 @dataclass(frozen=True, slots=True)
 class ShardGroup:
-    """Weights that are stored one after the other in some files: `paths` below the json's folder."""
+    """Weights stored one after the other in some files: `paths` below the json's folder."""
 
     paths: tuple[str, ...]
     size: int
@@ -34,7 +34,7 @@ class ShardGroup:
 
 @dataclass(frozen=True, slots=True)
 class TfjsModel:
-    """A TensorFlow.js graph model whose json is well-formed; its weight files may still be absent."""
+    """A TensorFlow.js graph model, its json well-formed; weight files may still be absent."""
 
     json_path: Path
     groups: tuple[ShardGroup, ...]
@@ -58,7 +58,8 @@ class TfjsModel:
             if size != group.size:
                 raise ModelError(
                     f"{self.json_path}: the weights need {group.size} bytes, but "
-                    f"{', '.join(group.paths)} hold {size}: the files are damaged or belong to another model"
+                    f"{', '.join(group.paths)} hold {size}: "
+                    "the files are damaged or belong to another model"
                 )
 
     def sha256(self) -> str:
@@ -78,7 +79,8 @@ def read_tfjs(json_path: Path) -> TfjsModel:
     document = _parse(json_path)
     if document.get("format", "graph-model") != "graph-model" or "modelTopology" not in document:
         raise ModelError(
-            f"{json_path}: not a TensorFlow.js graph model (format {document.get('format', 'not given')!r})"
+            f"{json_path}: not a TensorFlow.js graph model "
+            f"(format {document.get('format', 'not given')!r})"
         )
     manifest = document.get("weightsManifest")
     if not isinstance(manifest, list) or not manifest:
@@ -135,7 +137,7 @@ def _weight_bytes(json_path: Path, weight: dict[str, Any]) -> int:
 
 
 def find_json(path: Path) -> Path:
-    """Return the model json that `path`, a json file or a folder with exactly one of them, stands for.
+    """Return the model json that `path` stands for, a json file or a folder with exactly one.
 
     Raises `ModelError` where a folder has none or several.
     """

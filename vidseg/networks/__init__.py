@@ -5,30 +5,24 @@ from functools import partial
 from pathlib import Path
 
 from vidseg.errors import DeviceError, ModelError
-from vidseg.models import (
-    MODELS,
-    Converted,
-    Model,
-    Say,
-    ensure_converted,
-    locate,
-    model_named,
-    ready,
-)
+from vidseg.models import MODELS, Model, Say, ensure_converted, model_named
+from vidseg.networks import bodypix, selfie
 from vidseg.networks.base import Scores, Segmenter, Traits
-from vidseg.networks.bodypix import SCALINGS, BodyPix
 from vidseg.networks.from_path import looks_like_path, open_saved_model, open_tflite, tfjs_at
-from vidseg.networks.gpu import choose_gpu
-from vidseg.networks.runtimes.litert import LiteRtRuntime
-from vidseg.networks.runtimes.tensorflow import GPU_BATCH, TensorFlowRuntime
-from vidseg.networks.selfie import SCALING, Selfie
+from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
 from vidseg.settings import ModelSettings
 
 __all__ = ["Scores", "Segmenter", "Traits", "open_segmenter"]
 
+_OPENERS: dict[str, Callable[[Model, ModelSettings, Say | None], Segmenter]] = {
+    "bodypix": bodypix.open_model,
+    "selfie": selfie.open_model,
+}
+"""How a model of the catalogue is opened, by the name of its family."""
+
 
 def open_segmenter(settings: ModelSettings, *, say: Say | None = None) -> Segmenter:
-    """Open the model that `settings` name, fetching and converting it first where that has not been done.
+    """Open the model that `settings` name, fetching and converting it first where it is not ready.
 
     On the CPU it runs on LiteRT, on a GPU on TensorFlow. `say` is told what will take time, a
     download, a conversion, before it begins, and prevents it by raising something. Raises
@@ -47,22 +41,13 @@ def _open(settings: ModelSettings, say: Say | None) -> Segmenter:
     if settings.name not in MODELS and looks_like_path(settings.name):
         return _open_path(Path(settings.name).expanduser(), settings, say)
     model = model_named(settings.name)
-    if not model.is_bodypix:
-        return _open_selfie(model, settings, say)
-    # The device first: an absent GPU should not be found out after a download.
-    gpu = choose_gpu(settings.device)
-    made = ready(model, parts=settings.needs_parts, say=say)
-    return _open_converted(made, model.name, model.architecture, gpu, settings, say)
-
-
-def _open_selfie(model: Model, settings: ModelSettings, say: Say | None) -> Segmenter:
-    if settings.device.startswith("gpu"):
+    if not model.family.runs_on_gpu and settings.device.startswith("gpu"):
         raise DeviceError(
             f"--device {settings.device}: {model.name} runs on the CPU only: use --device cpu"
         )
-    if settings.needs_parts:
+    if not model.family.has_parts and settings.needs_parts:
         raise ModelError(f"--parts: {model.name} knows no body parts: use a bodypix model")
-    return Selfie(model.name, LiteRtRuntime(locate(model, say=say), SCALING))
+    return _OPENERS[model.family.name](model, settings, say)
 
 
 def _open_path(path: Path, settings: ModelSettings, say: Say | None) -> Segmenter:
@@ -71,44 +56,8 @@ def _open_path(path: Path, settings: ModelSettings, say: Say | None) -> Segmente
     if source is not None:
         gpu = choose_gpu(settings.device)
         made = ensure_converted(source, name=str(path), parts=parts, say=say)
-        return _open_converted(made, str(path), made.architecture, gpu, settings, say)
+        return bodypix.open_converted(made, str(path), gpu, settings, say)
     if path.suffix == ".tflite":
         return open_tflite(path, settings.device, parts=parts)
     on_device = partial(open_saved_model, path, parts=parts)
-    return _on_gpu_or_cpu(on_device, choose_gpu(settings.device), settings.device, say)
-
-
-def _open_converted(
-    made: Converted,
-    name: str,
-    architecture: str,
-    gpu: int | None,
-    settings: ModelSettings,
-    say: Say | None,
-) -> Segmenter:
-    parts = settings.needs_parts
-    scaling = SCALINGS[architecture]
-
-    def on_device(gpu: int | None) -> Segmenter:
-        if gpu is None:
-            return BodyPix(
-                name, LiteRtRuntime(made.tflite, scaling), stride=made.stride, parts=parts
-            )
-        runtime = TensorFlowRuntime(made.saved_model, scaling, gpu=gpu)
-        return BodyPix(name, runtime, stride=made.stride, parts=parts, batch_size=GPU_BATCH)
-
-    return _on_gpu_or_cpu(on_device, gpu, settings.device, say)
-
-
-def _on_gpu_or_cpu(
-    on_device: Callable[[int | None], Segmenter], gpu: int | None, device: str, say: Say | None
-) -> Segmenter:
-    """Open on `gpu`; where TensorFlow can't use it and it was not asked for by name, on the CPU."""
-    try:
-        return on_device(gpu)
-    except DeviceError as error:
-        if gpu is None or device != "auto":
-            raise
-        if say is not None:
-            say(f"running on the CPU: {error}")
-    return on_device(None)
+    return on_gpu_or_cpu(on_device, choose_gpu(settings.device), settings.device, say)

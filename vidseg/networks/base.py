@@ -1,4 +1,4 @@
-"""What every segmenter offers, and the scores it gives."""
+"""The interface of networks that find people: `Segmenter`, its traits and its scores."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -28,7 +28,8 @@ class Scores:
             )
 
     def __repr__(self) -> str:
-        return f"Scores(person={self.person.shape}, parts={None if self.parts is None else self.parts.shape})"
+        parts = None if self.parts is None else self.parts.shape
+        return f"Scores(person={self.person.shape}, parts={parts})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class Segmenter(Protocol):
         """What the stages around it need to know."""
 
     def input_size(self, width: int, height: int, side: int) -> tuple[int, int]:
-        """Return the input's (width, height) for a `width` x `height` region at a short side near `side`."""
+        """Return the input's (width, height) for a region of that size, short side near `side`."""
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
         """Score uint8 [N, h, w, 3] RGB, N ≥ 1, (w, h) as `input_size` gave it."""

@@ -4,8 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.errors import ModelError
-from vidseg.networks.base import Scores, Traits
+from vidseg.models import Converted, Model, Say, ready
+from vidseg.models.bodypix import RECIPE
+from vidseg.networks.base import Scores, Segmenter, Traits
+from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
 from vidseg.networks.runtimes.base import Runtime, Scaling
+from vidseg.networks.runtimes.litert import LiteRtRuntime
+from vidseg.networks.runtimes.tensorflow import GPU_BATCH, TensorFlowRuntime
+from vidseg.settings import ModelSettings
 
 SCALINGS: dict[str, Scaling] = {
     "mobilenet": Scaling(1 / 127.5, (-1.0, -1.0, -1.0)),
@@ -75,11 +81,35 @@ class BodyPix:
         outputs = {array.shape[-1]: array for array in self._runtime.run(batch)}
         if 1 not in outputs or (self._parts and 24 not in outputs):
             raise ModelError(
-                f"{self.name}: the network gives {sorted(outputs)} channels, BodyPix has 1 for the person"
-                + (" and 24 for body parts" if self._parts else "")
+                f"{self.name}: the network gives {sorted(outputs)} channels, "
+                "BodyPix has 1 for the person" + (" and 24 for body parts" if self._parts else "")
             )
         return Scores(person=outputs[1][..., 0], parts=outputs[24] if self._parts else None)
 
     def close(self) -> None:
         """Free the network."""
         self._runtime.close()
+
+
+def open_model(model: Model, settings: ModelSettings, say: Say | None) -> Segmenter:
+    """Open a model of the catalogue, fetching and converting it first where it is not ready."""
+    # The device first: an absent GPU should not be found out after a download.
+    gpu = choose_gpu(settings.device)
+    made = ready(model, RECIPE, parts=settings.needs_parts, say=say)
+    return open_converted(made, model.name, gpu, settings, say)
+
+
+def open_converted(
+    made: Converted, name: str, gpu: int | None, settings: ModelSettings, say: Say | None
+) -> Segmenter:
+    """Open a converted model on a GPU, or the CPU where `gpu` is `None` or can't be used."""
+    parts, scaling = settings.needs_parts, SCALINGS[made.architecture]
+
+    def on_device(gpu: int | None) -> Segmenter:
+        if gpu is None:
+            lite = LiteRtRuntime(made.tflite, scaling)
+            return BodyPix(name, lite, stride=made.stride, parts=parts)
+        runtime = TensorFlowRuntime(made.saved_model, scaling, gpu=gpu)
+        return BodyPix(name, runtime, stride=made.stride, parts=parts, batch_size=GPU_BATCH)
+
+    return on_gpu_or_cpu(on_device, gpu, settings.device, say)

@@ -36,7 +36,7 @@ class FakeSegmenter:
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
-        """Score a batch; the parts' logits say left face in the upper half of the picture, torso below."""
+        """Score a batch; the parts are left face in the picture's upper half, torso below."""
         self.calls += 1
         self.frames += len(batch)
         red, green, blue = (batch[..., i].astype(np.float32) for i in range(3))

@@ -39,7 +39,7 @@ def tfjs_at(path: Path) -> TfjsModel | None:
 
 
 def open_tflite(path: Path, device: str, *, parts: bool) -> Segmenter:
-    """Open a .tflite file: BodyPix by its strided scores, selfie by a mask as large as its input."""
+    """Open a .tflite file: BodyPix by its strided scores, selfie by a mask of its input's size."""
     if device.startswith("gpu"):
         raise DeviceError(
             f"--device {device}: {path.name} is a .tflite file, which runs on the CPU only"
@@ -50,7 +50,7 @@ def open_tflite(path: Path, device: str, *, parts: bool) -> Segmenter:
 
 
 def open_saved_model(path: Path, gpu: int | None, *, parts: bool) -> Segmenter:
-    """Open a SavedModel, on the CPU where `gpu` is `None`; what it is is told as by `open_tflite`."""
+    """Open a SavedModel, on the CPU where `gpu` is `None`; told apart as by `open_tflite`."""
 
     def runtime(scaling: Scaling) -> Runtime:
         return tensorflow.TensorFlowRuntime(path, scaling, gpu=gpu)

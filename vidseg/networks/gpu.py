@@ -1,11 +1,17 @@
-"""Which GPUs there are, asked of the driver, since importing TensorFlow to ask takes seconds."""
+"""GPUs: how many there are, and which one a network runs on, or else the CPU.
+
+The driver is asked, since importing TensorFlow to ask takes seconds.
+"""
 
 import ctypes
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from vidseg.errors import DeviceError
+from vidseg.models import Say
+from vidseg.networks.base import Segmenter
 
 _TRACES = ("/dev/nvidia0", "/dev/nvidiactl", "/proc/driver/nvidia", "/dev/dxg")
 """One of these exists where an NVIDIA driver runs; the last under WSL2."""
@@ -26,7 +32,7 @@ def gpu_count() -> int:
 
 
 def has_cuda_libraries() -> bool:
-    """Whether cuDNN, without which TensorFlow uses no GPU, is installed, by pip or on the system."""
+    """Whether cuDNN, which TensorFlow needs for a GPU, is installed, by pip or on the system."""
     with suppress(ModuleNotFoundError):  # of the parent package, where nothing of CUDA is installed
         if find_spec("nvidia.cudnn") is not None:
             return True
@@ -52,8 +58,8 @@ def choose_gpu(device: str) -> int | None:
     number = int(device.partition(":")[2] or 0)
     if count == 0:
         raise DeviceError(
-            f"--device {device}: no GPU was found: install NVIDIA's driver and `pip install 'vidseg[gpu]'`, "
-            "or use --device cpu"
+            f"--device {device}: no GPU was found: install NVIDIA's driver and "
+            "`pip install 'vidseg[gpu]'`, or use --device cpu"
         )
     if number >= count:
         there = (
@@ -63,3 +69,17 @@ def choose_gpu(device: str) -> int | None:
         )
         raise DeviceError(f"--device {device}: there {there}")
     return number
+
+
+def on_gpu_or_cpu(
+    on_device: Callable[[int | None], Segmenter], gpu: int | None, device: str, say: Say | None
+) -> Segmenter:
+    """Open on `gpu`; where TensorFlow can't use it and ``--device`` is ``auto``, on the CPU."""
+    try:
+        return on_device(gpu)
+    except DeviceError as error:
+        if gpu is None or device != "auto":
+            raise
+        if say is not None:
+            say(f"running on the CPU: {error}")
+    return on_device(None)

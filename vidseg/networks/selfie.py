@@ -4,8 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.errors import ModelError
-from vidseg.networks.base import Scores, Traits
+from vidseg.models import Model, Say, locate
+from vidseg.networks.base import Scores, Segmenter, Traits
 from vidseg.networks.runtimes.base import Runtime, Scaling
+from vidseg.networks.runtimes.litert import LiteRtRuntime
+from vidseg.settings import ModelSettings
 
 SCALING = Scaling(1 / 255, (0.0, 0.0, 0.0))
 
@@ -14,7 +17,7 @@ _CERTAIN = 1e-4
 
 
 def logits(probability: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ln(p / (1 - p)) of probabilities in [0, 1], float32 of the same shape, within ±9.21."""
+    """Return ln(p / (1 - p)) of probabilities in [0, 1], float32, same shape, within ±9.21."""
     clipped = np.clip(probability, np.float32(_CERTAIN), np.float32(1 - _CERTAIN))
     return np.log(clipped / (1 - clipped))
 
@@ -32,10 +35,10 @@ class Selfie:
         self._size = runtime.input_size
         self.traits = Traits(
             whole_side=min(self._size),
-            # Finer than the input itself: the mask is sharpened by colour on a picture of this
-            # size.
+            # Finer than the input: the mask is sharpened by colour on a picture of this size.
             person_side=400,
-            margin=0.075,  # its input is small; at 0.125 it loses small people (hockey: IoU 0.81 to 0.72)
+            # Its input is small; at 0.125 it loses small people (hockey: IoU 0.81 to 0.72).
+            margin=0.075,
             logit_gain=1.0,
             logit_bias=0.4,  # it leaves out twice as much of people as it adds to them
             fixed_size=self._size,
@@ -59,10 +62,16 @@ class Selfie:
         if len(outputs) != 1 or outputs[0].shape != (*batch.shape[:3], 1):
             shapes = [output.shape for output in outputs]
             raise ModelError(
-                f"{self.name}: expected one mask {(*batch.shape[:3], 1)}, the network gives {shapes}"
+                f"{self.name}: expected one mask {(*batch.shape[:3], 1)}, "
+                f"the network gives {shapes}"
             )
         return Scores(person=logits(outputs[0][..., 0]))
 
     def close(self) -> None:
         """Free the network."""
         self._runtime.close()
+
+
+def open_model(model: Model, settings: ModelSettings, say: Say | None) -> Segmenter:
+    """Open a model of the catalogue, fetching it first where it is nowhere yet."""
+    return Selfie(model.name, LiteRtRuntime(locate(model, say=say), SCALING))

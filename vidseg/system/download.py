@@ -21,11 +21,6 @@ TIMEOUT_S = 30
 RECORD_SUFFIX = ".sha256"
 """A cached file's checksum lies beside it, under its name with this added."""
 
-BODYPIX_WAYS_OUT = (
-    "set VIDSEG_MODEL_URL to a mirror, or VIDSEG_MODEL_DIR to a folder laid out like the bucket, "
-    "or take another model, such as selfie"
-)
-
 
 def sha256_of(path: Path) -> str:
     """Return the file's SHA-256 in hex."""
@@ -58,10 +53,10 @@ def fetch_file(
     url: str,
     target: Path,
     *,
+    ways_out: str,
     known_sha256: str | None = None,
     check: Callable[[Path], object] | None = None,
     progress: bool = False,
-    ways_out: str = BODYPIX_WAYS_OUT,
 ) -> None:
     """Download `url` to `target` unless an intact copy is there.
 

@@ -1,4 +1,4 @@
-"""What a network runs on, as the segmenters see it."""
+"""The interface of runtimes, and how 8-bit pixels are scaled for a network."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -13,7 +13,7 @@ from vidseg.networks.runtimes.base import Scaling, closed
 from vidseg.networks.runtimes.stderr import quiet_start
 
 DEFAULT_THREADS = 1
-"""One: decoder and encoder want the other cores, and two inference threads made the whole run slower."""
+"""Decoder and encoder want the other cores: two threads here made the whole run slower."""
 
 _PATIENCE_S = 10.0
 """How long the end waits for another thread's pictures."""
@@ -34,7 +34,8 @@ class LiteRtRuntime:
         shape = list(inputs[0]["shape_signature"]) if len(inputs) == 1 else []
         if len(shape) != 4 or shape[3] != 3 or inputs[0]["dtype"] != np.float32:
             raise ModelError(
-                f"{path}: its input must be one float32 picture [N, h, w, 3], got {_described(inputs)}"
+                f"{path}: its input must be one float32 picture [N, h, w, 3], "
+                f"got {_described(inputs)}"
             )
         self._input = inputs[0]["index"]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
@@ -82,7 +83,7 @@ class LiteRtRuntime:
         cv2.LUT(frame, self._table, dst=target)
 
     def close(self) -> None:
-        """Free the network; whoever hangs in it is left behind with it, as in a run that stalled."""
+        """Free the network; a thread that hangs in it is left behind, as in a stalled run."""
         if self._alone.acquire(timeout=_PATIENCE_S):
             self._interpreter = None
             self._allocated = None
@@ -90,7 +91,7 @@ class LiteRtRuntime:
 
 
 def node_names(path: Path) -> str:
-    """Return the names of a network's tensors in one text, in lower case; they tell its architecture."""
+    """Return a network's tensor names in one lower-case text; they tell its architecture."""
     details = _interpreter(path, 1).get_tensor_details()
     return " ".join(detail["name"] for detail in details).lower()
 

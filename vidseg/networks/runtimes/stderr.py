@@ -1,4 +1,4 @@
-"""Keep the start-up chatter of C++ libraries off the user's terminal."""
+"""Standard error, kept free of what C++ libraries log when they start."""
 
 import os
 import re
@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _CHATTER = re.compile(
-    rb"^(INFO: |[IWE]0000 |[IWE]\d{4} \d\d:|WARNING: All log messages before absl|\d{4}-\d\d-\d\d .*: [IWE] )"
+    rb"^(INFO: |[IWE]0000 |[IWE]\d{4} \d\d:|WARNING: All log messages before absl"
+    rb"|\d{4}-\d\d-\d\d .*: [IWE] )"
 )
 _STDERR = 2
 
 _ALONE = threading.RLock()
-"""Held while the descriptor is redirected: of two at once, the later would put back the file of the first."""
+"""Held while the descriptor is redirected: of two, the later would put back the first's file."""
 
 
 @contextmanager

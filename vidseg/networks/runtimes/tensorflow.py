@@ -59,12 +59,13 @@ class TensorFlowRuntime:
         except self._tf.errors.ResourceExhaustedError as error:
             count, height, width, _ = batch.shape
             raise DeviceError(
-                f"{self.device}: its memory does not hold a batch of {count} pictures of {width}x{height}: "
-                "use a smaller --batch-size or --resolution"
+                f"{self.device}: its memory does not hold a batch of {count} pictures of "
+                f"{width}x{height}: use a smaller --batch-size or --resolution"
             ) from error
         except self._tf.errors.UnimplementedError as error:
             raise ModelError(
-                f"{self._path}: TensorFlow can't run it here ({_kernel_missed(error)}): {onednn.way_out()}"
+                f"{self._path}: TensorFlow can't run it here ({_kernel_missed(error)}): "
+                f"{onednn.way_out()}"
             ) from error
         return [np.ascontiguousarray(output.numpy(), np.float32) for output in outputs]
 
@@ -74,7 +75,7 @@ class TensorFlowRuntime:
 
 
 def _kernel_missed(error: Exception) -> str:
-    """Return TensorFlow's own words on what it has no kernel for, without the places in our code."""
+    """Return TensorFlow's own words on what it has no kernel for, without places in our code."""
     lines = [line.strip() for line in str(error).splitlines()]
     said = next(
         (line for line in lines if "support" in line and not line.startswith("File ")), lines[0]
@@ -91,8 +92,8 @@ def _tensorflow() -> Any:
             import tensorflow as tf
         except ImportError as error:
             raise ModelError(
-                f"TensorFlow is not installed, or can't be imported ({error}), and this model needs it: "
-                "`pip install 'tensorflow==2.19.*'`, or use --model selfie"
+                f"TensorFlow is not installed, or can't be imported ({error}), and this model "
+                "needs it: `pip install 'tensorflow==2.19.*'`, or use --model selfie"
             ) from error
         tf.get_logger().setLevel("ERROR")
     return tf
@@ -117,7 +118,7 @@ def _prepare_gpus(tf: Any, gpu: int | None) -> None:
 
 
 def node_names(path: Path) -> str:
-    """Return the names of a SavedModel's nodes in one text, in lower case; they tell its architecture."""
+    """Return a SavedModel's node names in one lower-case text; they tell its architecture."""
     tf = _tensorflow()
     with quiet_start(), tf.device("/CPU:0"):
         network, _ = _load(tf, path)

@@ -1,0 +1,92 @@
+"""BodyPix's graph converted: its outputs in use, with an input of any size, and its stride."""
+
+from pathlib import Path
+from typing import Any
+
+from vidseg.models.convert import graph
+
+_PROBE_SIDE = 257
+"""A multiple of every stride in use, plus one: the size at which the stride is read off."""
+
+
+def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
+    """Write `SAVED_MODEL` and `TFLITE` into `folder`; return what is worth knowing of the network.
+
+    The network takes float32 [N, h, w, 3], all but the last free, under the name ``image``, and
+    gives `outputs` under their own names. The result holds `stride`, in pixels per score, and
+    `architecture`, which tells how pictures are scaled. Raises `ValueError` where the graph has no
+    such outputs.
+    """
+    graph_def = graph.prune(graph.load(source), outputs, "BodyPix")
+    placeholder = _free_input(graph_def)
+    nodes = " ".join(node.name for node in graph_def.node).lower()
+    graph.check_weights(graph_def)
+    stride = _stride(graph_def, placeholder, outputs[0])
+    graph.save(_network(graph_def, placeholder, outputs), folder)
+    _check_scores(folder, stride)
+    return {"stride": stride, "architecture": "resnet50" if "resnet" in nodes else "mobilenet"}
+
+
+def _free_input(graph_def: Any) -> str:
+    """Give the graph's one input free sizes; return its name."""
+    import tensorflow as tf
+
+    inputs = [node.name for node in graph_def.node if node.op == "Placeholder"]
+    if len(inputs) != 1:
+        raise ValueError(
+            f"the graph must have one input, it has {len(inputs)}: {', '.join(inputs)}"
+        )
+    for node in graph_def.node:
+        # Shapes inferred for a batch of one would contradict the free sizes of the new input.
+        node.attr.pop("_output_shapes", None)
+        if node.op == "Placeholder":
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape([None, None, None, 3]).as_proto())
+    name: str = inputs[0]
+    return name
+
+
+def _stride(graph_def: Any, placeholder: str, output: str) -> int:
+    import tensorflow as tf
+
+    with tf.Graph().as_default():
+        image = tf.compat.v1.placeholder(tf.float32, [1, _PROBE_SIDE, _PROBE_SIDE, 3])
+        (scores,) = tf.graph_util.import_graph_def(graph_def, {placeholder: image}, [f"{output}:0"])
+    rows = scores.shape[1]
+    if not isinstance(rows, int) or rows < 2 or (_PROBE_SIDE - 1) % (rows - 1):
+        raise ValueError(
+            f"{output} has {rows} rows for {_PROBE_SIDE} rows of picture: no BodyPix grid"
+        )
+    return (_PROBE_SIDE - 1) // (rows - 1)
+
+
+def _network(graph_def: Any, placeholder: str, outputs: list[str]) -> Any:
+    """Return the concrete function image → `outputs`."""
+    import tensorflow as tf
+
+    def network(image: Any) -> dict[str, Any]:
+        names = [f"{output}:0" for output in outputs]
+        tensors = tf.graph_util.import_graph_def(graph_def, {placeholder: image}, names, name="")
+        return dict(zip(outputs, tensors, strict=True))
+
+    picture = tf.TensorSpec([None, None, None, 3], tf.float32, "image")
+    return tf.function(network, input_signature=[picture]).get_concrete_function()
+
+
+def _check_scores(folder: Path, stride: int) -> None:
+    """Raise `ValueError` where the network that was written doesn't score a picture on its grid."""
+    import numpy as np
+
+    interpreter = graph.interpreter(folder)
+    index, side = interpreter.get_input_details()[0]["index"], 4 * stride + 1
+    interpreter.resize_tensor_input(index, [1, side, side, 3])
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(
+        index, np.linspace(-1, 1, 3 * side * side, dtype="f4").reshape(1, side, side, 3)
+    )
+    interpreter.invoke()
+    for detail in interpreter.get_output_details():
+        scores = interpreter.get_tensor(detail["index"])
+        if scores.shape[:3] != (1, 5, 5) or not np.isfinite(scores).all():
+            raise ValueError(
+                f"the network gives scores {scores.shape}, not all finite, for 5 x 5 cells"
+            )

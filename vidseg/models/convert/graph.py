@@ -1,0 +1,72 @@
+"""Graphs of TensorFlow.js in TensorFlow: loaded, pruned, checked, and saved to run."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from vidseg.models import onednn
+from vidseg.models.converted import SAVED_MODEL, TFLITE
+
+_LARGEST_WEIGHT = 1e8
+
+
+def load(source: Path) -> Any:
+    """Return the frozen GraphDef of a TensorFlow.js model, given its json."""
+    onednn.enable()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # The message needs IPython where stdout is no terminal.
+    os.environ["TFDF_DISABLE_WELCOME_MESSAGE"] = "1"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter's dependencies use what others deprecated
+        from tfjs_graph_converter.api import load_graph_model
+
+        return load_graph_model(str(source)).as_graph_def()
+
+
+def prune(graph_def: Any, outputs: list[str], kind: str) -> Any:
+    """Return the part of a graph that computes `outputs`.
+
+    Raises `ValueError` where it has none of that name, and so is no model of this `kind`.
+    """
+    import tensorflow as tf
+
+    names = {node.name for node in graph_def.node}
+    if missing := [name for name in outputs if name not in names]:
+        raise ValueError(
+            f"the graph has no output called {' or '.join(missing)}, so it is no {kind} model"
+        )
+    return tf.compat.v1.graph_util.extract_sub_graph(graph_def, outputs)
+
+
+def check_weights(graph_def: Any) -> None:
+    """Raise `ValueError` for weights that no training gives: bytes that are none, or damaged."""
+    import numpy as np
+    import tensorflow as tf
+
+    for node in graph_def.node:
+        if node.op == "Const" and node.attr["dtype"].type == tf.float32.as_datatype_enum:
+            values = tf.make_ndarray(node.attr["value"].tensor)
+            if not np.all(np.abs(values) < _LARGEST_WEIGHT):  # nor where it is no number
+                raise ValueError(
+                    f"weights of {node.name} are no numbers, or beyond {_LARGEST_WEIGHT:.0e}"
+                )
+
+
+def save(function: Any, folder: Path) -> None:
+    """Write a concrete function as `SAVED_MODEL` and as `TFLITE` into `folder`."""
+    import tensorflow as tf
+
+    target = str(folder / SAVED_MODEL)
+    tf.saved_model.save(tf.Module(), target, signatures=function)
+    flat = tf.lite.TFLiteConverter.from_saved_model(target).convert()
+    (folder / TFLITE).write_bytes(flat)
+
+
+def interpreter(folder: Path) -> Any:
+    """Return TensorFlow's interpreter of the `TFLITE` file in `folder`, to try what was written."""
+    import tensorflow as tf
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of another package's name to come
+        return tf.lite.Interpreter(str(folder / TFLITE))
