@@ -9,7 +9,8 @@ from vidseg.networks.fake import FakeSegmenter
 from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
-RATE = 4
+RATE = 2
+"""Frames a second of the clips: 20 a segment."""
 
 
 QUICK = EncodeSettings(preset="ultrafast")

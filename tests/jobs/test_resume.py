@@ -68,7 +68,7 @@ def hidden(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("stopped", [None, 45, 70, 130])
+@pytest.mark.parametrize("stopped", [None, 22, 35, 65])
 def test_frames_and_sound_equal_those_of_a_plain_render(
     clip: Path, tmp_path: Path, stopped: int | None
 ) -> None:
@@ -107,7 +107,7 @@ def test_joints_are_sound_whatever_the_codec(
     background = "transparent" if name.startswith("alpha") else "#2040c0"
     given = settings(clip, tmp_path / name, encode=encode, background=background)
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(70))
+        in_segments(given, progress=stop_after(35))
     in_segments(given)
     pipeline.render(
         settings(clip, tmp_path / f"plain-{name}", encode=encode, background=background),
@@ -137,7 +137,7 @@ def test_a_cut_clip_is_resumed(clip: Path, tmp_path: Path) -> None:
     pipeline.render(settings(clip, tmp_path / "plain.mkv", **span), segmenter=FakeSegmenter())
     given = settings(clip, tmp_path / "out.mkv", **span)
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(50))
+        in_segments(given, progress=stop_after(25))
     in_segments(given)
     assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
 
@@ -149,7 +149,7 @@ def test_a_video_behind_goes_on_where_it_was(clip: Path, tmp_path: Path) -> None
     pipeline.render(settings(clip, tmp_path / "plain.mkv", **look), segmenter=FakeSegmenter())
     given = settings(clip, tmp_path / "out.mkv", **look)
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(100))
+        in_segments(given, progress=stop_after(50))
     in_segments(given)
     assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
 
@@ -173,7 +173,7 @@ def test_other_settings_start_anew_and_say_why(
     clip: Path, tmp_path: Path, change: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(StoppedError):
-        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(70))
+        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(35))
     report, said = in_segments(settings(clip, tmp_path / "out.mp4", **change))
     assert any("starting anew" in line and reason in line for line in said)
     assert report.frames_out == 35 * RATE
@@ -183,7 +183,7 @@ def test_another_source_starts_anew(clip: Path, tmp_path: Path) -> None:
     source = tmp_path / "in.mp4"
     source.write_bytes(clip.read_bytes())
     with pytest.raises(StoppedError):
-        in_segments(settings(source, tmp_path / "out.mp4"), progress=stop_after(70))
+        in_segments(settings(source, tmp_path / "out.mp4"), progress=stop_after(35))
     os.utime(source, (1, 1))
     _, said = in_segments(settings(source, tmp_path / "out.mp4"))
     assert any("source changed was" in line for line in said)
@@ -193,7 +193,7 @@ def test_another_picture_behind_starts_anew(clip: Path, tmp_path: Path) -> None:
     behind = write_picture(tmp_path / "behind.png")
     given = settings(clip, tmp_path / "out.mp4", background=str(behind))
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(70))
+        in_segments(given, progress=stop_after(35))
     write_picture(behind, width=80)
     _, said = in_segments(given)
     assert any("background file" in line for line in said)
@@ -202,13 +202,13 @@ def test_another_picture_behind_starts_anew(clip: Path, tmp_path: Path) -> None:
 def test_a_damaged_segment_is_made_again(clip: Path, tmp_path: Path) -> None:
     given = settings(clip, tmp_path / "out.mkv", encode=LOSSLESS)
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(100))
+        in_segments(given, progress=stop_after(50))
     part = Store(given.output).path(0, 0)
     data = bytearray(part.read_bytes())
     data[len(data) // 2] ^= 1
     part.write_bytes(data)
     _, said = in_segments(given)
-    assert any("40 frames are there already" in line for line in said), said
+    assert any("20 frames are there already" in line for line in said), said
     pipeline.render(
         settings(clip, tmp_path / "plain.mkv", encode=LOSSLESS), segmenter=FakeSegmenter()
     )
@@ -262,7 +262,7 @@ def test_weights_that_the_first_run_fetched_are_no_change(
     there = iter([None])
     monkeypatch.setattr(resume, "fingerprint", lambda _: next(there, "abc"))
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(70))
+        in_segments(given, progress=stop_after(35))
     _, said = in_segments(given)
     assert any("going on" in line for line in said), said
 
@@ -328,7 +328,7 @@ def test_ten_bits_are_resumed(tmp_path: Path) -> None:
     pipeline.render(plain, segmenter=FakeSegmenter())
     given = settings(source, tmp_path / "out.mkv", encode=LOSSLESS)
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(60))
+        in_segments(given, progress=stop_after(30))
     in_segments(given)
     ours = read_planes(given.output)
     assert ours[0].planes[0].dtype == np.uint16
@@ -365,7 +365,7 @@ def test_figures_are_those_of_a_plain_render(clip: Path, tmp_path: Path, name: s
     expected: Any = pipeline.render(plain, segmenter=FakeSegmenter()).quality
     given = settings(clip, tmp_path / "out.mp4", report=tmp_path / name)
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(60))
+        in_segments(given, progress=stop_after(30))
     report, said = in_segments(given)
     assert any("going on" in line for line in said)
     found: Any = report.quality
@@ -384,7 +384,7 @@ def test_figures_are_those_of_a_plain_render(clip: Path, tmp_path: Path, name: s
 def test_parts_rendered_without_a_report_have_no_figures(clip: Path, tmp_path: Path) -> None:
     """The report says so; what was rendered before is not thrown away for it."""
     with pytest.raises(StoppedError):
-        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(60))
+        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(30))
     report, said = in_segments(
         settings(clip, tmp_path / "out.mp4", report=tmp_path / "report.html")
     )
@@ -408,7 +408,7 @@ def test_a_pair_is_resumed(clip: Path, tmp_path: Path) -> None:
         encode=EncodeSettings(codec="ffv1"),
     )
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(70))
+        in_segments(given, progress=stop_after(35))
     report, _ = in_segments(given)
     assert report.frames_out == 35 * RATE
     for target in given.targets:
@@ -417,7 +417,7 @@ def test_a_pair_is_resumed(clip: Path, tmp_path: Path) -> None:
 
 def test_the_manifest_names_what_segments_depend_on(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
-        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(70))
+        in_segments(settings(clip, tmp_path / "out.mp4"), progress=stop_after(35))
     manifest = json.loads((tmp_path / ".out.mp4.segments" / "manifest.json").read_text())
     assert set(manifest) == {
         "source",
@@ -504,8 +504,8 @@ def test_a_killed_render_goes_on(
     [
         ("manifest written, nothing rendered", 0),
         ("first segment written, not yet named", 0),
-        ("middle of joining", 140),
-        ("renamed, folder still there", 140),
+        ("middle of joining", 70),
+        ("renamed, folder still there", 70),
         ("while the folder is deleted", 0),
     ],
 )
@@ -515,14 +515,14 @@ def test_a_render_killed_at_a_delicate_moment_goes_on(
     """One while joining left a hidden file; after one behind the rename the second run failed."""
     output = tmp_path / "out.mkv"
     doomed = command(clip, output)
-    doomed[2] = doomed[2].replace("cli.main()", f"doomed({moment!r}, '140', *sys.argv[1:])")
+    doomed[2] = doomed[2].replace("cli.main()", f"doomed({moment!r}, '70', *sys.argv[1:])")
     doomed[2] = f"import sys\nsys.path.append({str(PROJECT / 'scripts')!r})\n" + doomed[2].replace(
         "class Slow", "from kill_table import doomed\nclass Slow"
     )
     assert subprocess.run(doomed, capture_output=True, check=False).returncode == -signal.SIGKILL
     done = subprocess.run(command(clip, output), capture_output=True, text=True, check=True)
     assert f"going on, {again} frames" in done.stderr if again else "going on" not in done.stderr
-    assert "140 frames in" in done.stderr
+    assert "70 frames in" in done.stderr
     assert same(read_planes(output), undisturbed)
     assert [path.name for path in tmp_path.iterdir()] == ["out.mkv"]
 
@@ -547,7 +547,7 @@ def test_ctrl_c_while_a_segment_is_opened_leaves_no_hidden_file(
     """The same between two segments, where a test of the whole command was hit by it."""
     given = settings(clip, tmp_path / "out.mkv")
     with pytest.raises(StoppedError):
-        in_segments(given, progress=stop_after(45))
+        in_segments(given, progress=stop_after(22))
     monkeypatch.setattr(PacketFileWriter, "__init__", interrupted_after(PacketFileWriter.__init__))
     with pytest.raises(KeyboardInterrupt):
         in_segments(given)
