@@ -34,9 +34,10 @@ WORKER = """
 import json, sys, traceback, warnings
 from pathlib import Path
 from vidseg.errors import VidsegError
-from vidseg import pipeline, resume
-from vidseg.rendering.preview import preview
+from vidseg.jobs import resume
 from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering import pipeline
+from vidseg.rendering.preview import preview
 from vidseg.settings import EncodeSettings, PreviewSettings, RenderSettings
 warnings.simplefilter("ignore")
 def run(settings):
