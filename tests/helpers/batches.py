@@ -15,8 +15,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 FAKE = (
     "import functools\n"
     "from tests.helpers.workers import OPENER\n"
-    "from vidseg.cli import main as cli\nfrom vidseg.jobs import local_workers as crew\n"
-    "crew.LocalWorkers = functools.partial(crew.LocalWorkers, opener=OPENER)\n"
+    "from vidseg.cli import main as cli\nfrom vidseg.jobs import local_workers\n"
+    "local_workers.LocalWorkers = functools.partial(local_workers.LocalWorkers, opener=OPENER)\n"
     "cli.main()\n"
 )
 

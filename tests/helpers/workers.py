@@ -19,7 +19,7 @@ def open_fake(_: ModelSettings) -> FakeSegmenter:
 
 
 _PATIENCE_S = 120.0
-"""How long a process waits for others of its crew."""
+"""How long a process waits for the other workers."""
 
 
 class Slow(FakeSegmenter):
@@ -64,7 +64,7 @@ def _arrive(said: str = "") -> None:
     folder = os.environ.get("VIDSEG_TEST_PIDS")
     if folder:
         (Path(folder) / str(os.getpid())).write_text(said)
-        _wait_for(int(os.environ.get("VIDSEG_TEST_CREW", "1")))
+        _wait_for(int(os.environ.get("VIDSEG_TEST_WORKERS", "1")))
 
 
 def _wait_for(others: int) -> None:
@@ -82,7 +82,7 @@ def open_telling(settings: ModelSettings) -> FakeSegmenter:
 
 
 def open_known(settings: ModelSettings) -> FakeSegmenter:
-    """Open the slow network once the whole crew has arrived."""
+    """Open the slow network once all workers have arrived."""
     _arrive()
     return open_slow(settings)
 
@@ -96,7 +96,7 @@ class Mortal(FakeSegmenter):
         if self.calls == 2:
             if _is_first(mark):
                 os.kill(os.getpid(), signal.SIGKILL)
-            _wait_for(int(os.environ["VIDSEG_TEST_CREW"]) + 1)
+            _wait_for(int(os.environ["VIDSEG_TEST_WORKERS"]) + 1)
         return super().segment(batch)
 
 
@@ -110,6 +110,6 @@ def _is_first(mark: Path) -> bool:
 
 
 def open_mortal(_: ModelSettings) -> FakeSegmenter:
-    """Open the mortal network once the whole crew has arrived."""
+    """Open the mortal network once all workers have arrived."""
     _arrive()
     return Mortal()

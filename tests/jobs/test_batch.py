@@ -312,8 +312,10 @@ def test_a_clip_that_kills_its_worker_fails_alone(
         source = write_clip(tmp_path / f"{number}.mp4", frames=10)
         clips.append(Clip(source, tmp_path / f"out-{number}.mp4"))
     common = RenderSettings(source=bad, output=bad, encode=EncodeSettings(preset="ultrafast"))
-    with closing(LocalWorkers(ModelSettings(), 2, open_deadly)) as crew:
-        outcomes = dict(crew.run([settings_for(clip, common) for clip in clips], lambda *_: None))
+    with closing(LocalWorkers(ModelSettings(), 2, open_deadly)) as workers:
+        outcomes = dict(
+            workers.run([settings_for(clip, common) for clip in clips], lambda *_: None)
+        )
     assert [outcomes[number].state for number in (1, 2, 3)] == ["done"] * 3
     assert outcomes[0].state == ("done" if once else "failed")
     assert ("SIGKILL" in outcomes[0].message) == (not once)

@@ -113,7 +113,7 @@ class TestOnACluster:
     def test_a_clip_is_rendered_in_pieces_though_a_worker_is_killed(
         self, cluster: Any, tmp_path: Path, pids: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("VIDSEG_TEST_CREW", "2")
+        monkeypatch.setenv("VIDSEG_TEST_WORKERS", "2")
         monkeypatch.setenv("VIDSEG_TEST_ONCE", str(tmp_path / "died"))
         source = write_clip(
             tmp_path / "in.mp4", frames=65 * RATE, rate=RATE, audio=[Audio()], b_frames=2
@@ -125,8 +125,8 @@ class TestOnACluster:
             RayWorkers(
                 cluster.address, given.model, 2, say=said.append, opener=open_mortal, cores=1
             )
-        ) as crew:
-            report = resume.render(given, renderer=crew.render)
+        ) as workers:
+            report = resume.render(given, renderer=workers.render)
         assert len([line for line in said if "a worker died" in line]) == 1
         assert len(list(pids.iterdir())) == 3, "two workers, and one for the dead one"
         assert report.frames_out == 65 * RATE
@@ -150,9 +150,9 @@ class TestOnACluster:
         clips = [Clip(source, tmp_path / f"out-{source.stem}.mkv") for source in sources]
         with closing(
             RayWorkers(cluster.address, ModelSettings(), 2, opener=open_deadly, cores=1)
-        ) as crew:
+        ) as workers:
             outcomes = dict(
-                crew.run([settings_for(clip, common) for clip in clips], lambda *_: None)
+                workers.run([settings_for(clip, common) for clip in clips], lambda *_: None)
             )
         assert [outcomes[number].state for number in range(6)] == ["done"] * 5 + ["failed"]
         assert "not a media file" in outcomes[5].message
@@ -165,10 +165,10 @@ class TestOnACluster:
         with (
             closing(
                 RayWorkers(cluster.address, nonsense, 1, opener=open_segmenter, cores=1)
-            ) as crew,
+            ) as workers,
             pytest.raises(SettingsError, match=r"a worker could not start: .*nonsense"),
         ):
-            list(crew.run([given], lambda *_: None))
+            list(workers.run([given], lambda *_: None))
 
     def test_a_worker_of_another_version_is_told(
         self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -177,13 +177,15 @@ class TestOnACluster:
         other = {**library_versions(), "vidseg": "9.9"}
         monkeypatch.setattr(ray_workers, "library_versions", lambda: other)
         with (
-            closing(RayWorkers(cluster.address, given.model, 1, opener=open_fake, cores=1)) as crew,
+            closing(
+                RayWorkers(cluster.address, given.model, 1, opener=open_fake, cores=1)
+            ) as workers,
             pytest.raises(
                 SettingsError,
                 match=r"has vidseg 0\..*, this machine 9\.9; install the same everywhere",
             ),
         ):
-            list(crew.run([given], lambda *_: None))
+            list(workers.run([given], lambda *_: None))
 
     def test_a_folder_that_is_not_shared_is_told(
         self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -199,13 +201,13 @@ class TestOnACluster:
         monkeypatch.setattr("socket.gethostname", lambda: "the other machine")
         with closing(
             RayWorkers(cluster.address, given.model, 1, opener=open_fake, cores=1)
-        ) as crew:
-            ((_, outcome),) = crew.run([given], lambda *_: None)
+        ) as workers:
+            ((_, outcome),) = workers.run([given], lambda *_: None)
             assert outcome.state == "failed"
             assert outcome.message.startswith("on ")
             assert "all machines must share it" in outcome.message
             with pytest.raises(OutputError, match="all machines must share it"):
-                resume.render(given, renderer=crew.render)
+                resume.render(given, renderer=workers.render)
 
     def test_no_actor_is_asked_for_more_than_one_piece_at_a_time(
         self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -223,8 +225,8 @@ class TestOnACluster:
         jobs = [lossless(source, tmp_path / f"out-{source.stem}.mkv") for source in sources]
         with closing(
             RayWorkers(cluster.address, ModelSettings(), 2, opener=open_fake, cores=1)
-        ) as crew:
-            outcomes = dict(crew.run(jobs, lambda *_: None))
+        ) as workers:
+            outcomes = dict(workers.run(jobs, lambda *_: None))
         assert [outcome.state for outcome in outcomes.values()] == ["done"] * 7
         assert len(asked) == 7
         assert len(set(asked)) <= 2
@@ -238,17 +240,19 @@ class TestOnACluster:
         with (
             closing(
                 RayWorkers(cluster.address, ModelSettings(device="gpu"), opener=open_telling)
-            ) as crew,
+            ) as workers,
             pytest.raises(
                 DeviceError, match="--device gpu: the cluster has no GPU; use --device cpu"
             ),
         ):
-            crew.connect()
-        monkeypatch.setenv("VIDSEG_TEST_CREW", "2")
+            workers.connect()
+        monkeypatch.setenv("VIDSEG_TEST_WORKERS", "2")
         node = cluster.add_node(num_cpus=4, num_gpus=2, object_store_memory=80_000_000)
         try:
-            with closing(RayWorkers(cluster.address, ModelSettings(), opener=open_telling)) as crew:
-                resume.render(given, renderer=crew.render)
+            with closing(
+                RayWorkers(cluster.address, ModelSettings(), opener=open_telling)
+            ) as workers:
+                resume.render(given, renderer=workers.render)
         finally:
             cluster.remove_node(node)
         assert sorted(path.read_text() for path in pids.iterdir()) == ["gpu 0", "gpu 1"]
@@ -256,21 +260,21 @@ class TestOnACluster:
     def test_a_node_that_dies_takes_nothing_along(
         self, cluster: Any, tmp_path: Path, pids: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("VIDSEG_TEST_CREW", "3")
+        monkeypatch.setenv("VIDSEG_TEST_WORKERS", "3")
         source = write_clip(tmp_path / "in.mp4", frames=45 * RATE, rate=RATE)
         resume.render(lossless(source, tmp_path / "local.mkv"), segmenter=FakeSegmenter())
         given = lossless(source, tmp_path / "out.mkv")
         store = Store(given.output)
         with closing(
             RayWorkers(cluster.address, given.model, 3, opener=open_known, cores=1)
-        ) as crew:
-            crew.connect()  # by the head, which stays: Ray ends a program whose own node dies
+        ) as workers:
+            workers.connect()  # by the head, which stays: Ray ends a program whose own node dies
             node = cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
             taken_away = when(
                 lambda: not pids.exists() or bool(list(store.folder.glob("*.part"))),
                 lambda: cluster.remove_node(node, allow_graceful=False),
             )
-            resume.render(given, renderer=crew.render)
+            resume.render(given, renderer=workers.render)
         pids.rename(tmp_path / "ended")
         taken_away.join()
         assert same(read_planes(given.output), read_planes(tmp_path / "local.mkv"))

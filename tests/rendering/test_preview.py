@@ -18,13 +18,13 @@ from vidseg.media.decode import decode
 from vidseg.media.probe import probe_video
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering.preview import moments, preview
-from vidseg.reports.contact_sheet import Row, clock
+from vidseg.reports.contact_sheet import SheetRow, clock
 from vidseg.settings import MatteSettings, PreviewSettings
 
 CRISP = MatteSettings(smooth=0, decontaminate=False)
 
 
-def rows_of(source: Path, segmenter: FakeSegmenter | None = None, **changes: Any) -> list[Row]:
+def rows_of(source: Path, segmenter: FakeSegmenter | None = None, **changes: Any) -> list[SheetRow]:
     """Return the moments of a clip at its own size, by the fake segmenter."""
     given = {"matte": CRISP, "width": 96, **changes}
     settings = PreviewSettings(source=source, output=Path("sheet.png"), **given)

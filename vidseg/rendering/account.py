@@ -98,7 +98,7 @@ def _write_timeline(run: Run, opening: Opening, frames: int) -> None:
     from vidseg.reports import timeline
 
     end = run.damage.video_end or Fraction(0)
-    kept = timeline.Span(opening.first.time, end, opening.cut.start)
+    kept = timeline.PictureRange(opening.first.time, end, opening.cut.start)
     timeline.write(run.settings, run.info, kept, frames)
 
 

@@ -20,7 +20,7 @@ from vidseg.media.video_info import VideoInfo
 from vidseg.networks import open_segmenter
 from vidseg.networks.base import Segmenter
 from vidseg.rendering import file_checks
-from vidseg.reports.contact_sheet import Row, clock, sheet
+from vidseg.reports.contact_sheet import SheetRow, clock, draw_contact_sheet
 from vidseg.reports.thumbnails import alpha_of, checkerboard, fitted_size, picture_of
 from vidseg.settings import PreviewSettings
 from vidseg.system import hidden_names
@@ -63,11 +63,11 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
         rows = moments(settings, info, segmenter)
     described = f"{_described(info)} · {segmenter.name} on {segmenter.device}"
     columns = ("Original", "Mask", f"Result · {_name_of(settings.background)}")
-    _save(sheet(printable(settings.source.name), described, columns, rows), output)
+    _save(draw_contact_sheet(printable(settings.source.name), described, columns, rows), output)
     return f"{output}: {len(rows)} moments, {segmenter.name} on {segmenter.device}"
 
 
-def moments(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter) -> list[Row]:
+def moments(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter) -> list[SheetRow]:
     """Return the moments of a clip that `settings` ask for, in order: original, mask, result.
 
     Each once; where the clip turns out to end before its header says, they are spread over what is
@@ -110,12 +110,14 @@ def _decoded_end(info: VideoInfo) -> Fraction:
     return damage.video_end - info.container_start
 
 
-def _row(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, time: Fraction) -> Row:
+def _row(
+    settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, time: Fraction
+) -> SheetRow:
     layer = _moment(settings, info, segmenter, time + info.container_start)
     frame, alpha = layer.frame, layer.alpha.plane
     size = fitted_size(info, settings.width, settings.width)
     shown = frame.time - info.container_start
-    return Row(
+    return SheetRow(
         time=shown,
         detail=f"{float(alpha.mean()) / frame.format.peak:.1%} people",
         pictures=(

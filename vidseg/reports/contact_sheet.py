@@ -1,4 +1,4 @@
-"""Rows of pictures → one contact sheet with headings and times, drawn by Pillow. Pure."""
+"""Contact sheet: moments of a clip side by side, with headings and times; drawn by Pillow. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _ELLIPSIS = "…"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class SheetRow:
     """One moment: its time in seconds, a second line of label, and pictures, uint8 [h, w, 3] RGB."""
 
     time: Fraction
@@ -33,7 +33,9 @@ def clock(time: Fraction) -> str:
     return f"{sign}{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
-def sheet(title: str, subtitle: str, columns: Sequence[str], rows: Sequence[Row]) -> Image.Image:
+def draw_contact_sheet(
+    title: str, subtitle: str, columns: Sequence[str], rows: Sequence[SheetRow]
+) -> Image.Image:
     """Return the contact sheet of one or more rows, whose pictures all have one size."""
     height, width = rows[0].pictures[0].shape[:2]
     whole = (
@@ -56,7 +58,7 @@ def sheet(title: str, subtitle: str, columns: Sequence[str], rows: Sequence[Row]
     return paper
 
 
-def _row(paper: Image.Image, draw: ImageDraw.ImageDraw, row: Row, top: int) -> None:
+def _row(paper: Image.Image, draw: ImageDraw.ImageDraw, row: SheetRow, top: int) -> None:
     _write(draw, (_MARGIN, top), clock(row.time), _TEXT, _INK, _GUTTER)
     _write(draw, (_MARGIN, top + 24), row.detail, _SMALL, _FAINT, _GUTTER)
     for index, picture in enumerate(row.pictures):

@@ -13,8 +13,7 @@ from typing import Any
 import vidseg
 from vidseg.compositing.background import named_colour
 from vidseg.errors import BackgroundError, OutputError
-from vidseg.media.decode import Damage, decode
-from vidseg.media.decode import Span as Everything
+from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.ffmpeg import check_target
 from vidseg.media.image_sequence import is_numbered, is_sequence, name_of, numbers
 from vidseg.media.images import read_picture
@@ -31,11 +30,11 @@ _FCPXML_RATES = (24, 25, 30, 50, 60)
 _NTSC = Fraction(1000, 1001)
 
 _MOST_REPEATS = 10_000
-"""Pieces of a track: a source whose clock jumps by years would have a background repeated for all of them."""
+"""Items of a track: a source whose clock jumps by years would have a background repeated for all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PictureRange:
     """First instant and end of the picture, and the earliest that is kept; seconds of the source's clock."""
 
     first: Fraction
@@ -44,8 +43,8 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of a track: `duration` seconds of a media file from `start` on, or a gap without `media`.
+class Item:
+    """A part of a track: `duration` seconds of a media file from `start` on, or a gap without `media`.
 
     `media` is a file, the name of numbered pictures, or a colour; `length` is how long it is,
     `None` for what lasts as long as one likes.
@@ -58,12 +57,12 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A track: its name, what it carries, and its pieces, one after the other."""
+class Track:
+    """A track: its name, what it carries, and its items, one after the other."""
 
     name: str
     sound: bool
-    pieces: Sequence[Piece]
+    items: Sequence[Item]
 
 
 def check(settings: RenderSettings, info: VideoInfo) -> None:
@@ -108,7 +107,7 @@ def _check_fcpxml(path: Path, settings: RenderSettings, info: VideoInfo) -> None
         )
 
 
-def write(settings: RenderSettings, info: VideoInfo, span: Span, frames: int) -> None:
+def write(settings: RenderSettings, info: VideoInfo, shown: PictureRange, frames: int) -> None:
     """Write the timeline of a finished render of `frames` frames.
 
     Raises `OutputError` where that fails; the render stays.
@@ -117,15 +116,15 @@ def write(settings: RenderSettings, info: VideoInfo, span: Span, frames: int) ->
     assert path is not None, "asked for only where there is one"
     otio = _otio(path)
     rate = _steady_rate(info)
-    if rate is not None and round((span.end - span.first) * rate) != frames:
+    if rate is not None and round((shown.end - shown.first) * rate) != frames:
         rate = None
     frame_based = path.suffix.lower() == ".fcpxml"
     if frame_based and rate is None:
         raise OutputError(
             f"{path}: the frame rate varies, which FCPXML can't tell; the render is done, use .otio"
         )
-    rows = list(rows_of(settings, info, span, rate if frame_based else None))
-    made = _timeline(otio, settings, rows, rate, info)
+    tracks = list(tracks_of(settings, info, shown, rate if frame_based else None))
+    made = _timeline(otio, settings, tracks, rate, info)
     try:
         adapter = otio.adapters.from_filepath(f"timeline{path.suffix.lower()}").name
         text = otio.adapters.write_to_string(made, adapter)  # to a file, it takes no name but UTF-8
@@ -140,25 +139,27 @@ def write(settings: RenderSettings, info: VideoInfo, span: Span, frames: int) ->
         ) from error
 
 
-def rows_of(
-    settings: RenderSettings, info: VideoInfo, span: Span, frame_rate: Fraction | None
-) -> Iterator[Row]:
+def tracks_of(
+    settings: RenderSettings, info: VideoInfo, shown: PictureRange, frame_rate: Fraction | None
+) -> Iterator[Track]:
     """Yield the tracks, the lowest first. With a `frame_rate`, sound begins and ends with a frame."""
     sounds = [] if settings.encode.audio == "none" else _sounds(info)
-    starts = [start if span.earliest is None else max(start, span.earliest) for start, _ in sounds]
-    begin = span.first - _whole(span.first - min([span.first, *starts]), frame_rate)
-    late = [Piece(span.first - begin)] if span.first > begin else []
-    length = span.end - span.first
-    behind = [Piece(length)]
+    starts = [
+        start if shown.earliest is None else max(start, shown.earliest) for start, _ in sounds
+    ]
+    begin = shown.first - _whole(shown.first - min([shown.first, *starts]), frame_rate)
+    late = [Item(shown.first - begin)] if shown.first > begin else []
+    length = shown.end - shown.first
+    background = [Item(length)]
     if settings.behind.kind != "transparent":
-        behind = list(_behind(settings.background, length))
-    yield Row("Background", False, [*late, *behind])
+        background = list(_background_items(settings.background, length))
+    yield Track("Background", False, [*late, *background])
     # A video's own clock, as players count it, begins with its earliest stream, which may be the
     # sound.
-    ahead = Fraction(0) if is_numbered(settings.output) else span.first - begin
-    yield Row("People", False, [*late, Piece(length, settings.output, ahead, ahead + length)])
+    ahead = Fraction(0) if is_numbered(settings.output) else shown.first - begin
+    yield Track("People", False, [*late, Item(length, settings.output, ahead, ahead + length)])
     known = [end for _, end in sounds if end is not None]
-    until = max(known) if known else span.end
+    until = max(known) if known else shown.end
     if settings.end is not None:
         until = min(until, settings.end + info.container_start)
     duration = until - begin
@@ -168,7 +169,7 @@ def rows_of(
         zero = min([info.start, *(start for start, _ in sounds)])
         whole = _whole(max(known) - zero, frame_rate) if known else None
         start = _whole(max(begin - zero, Fraction(0)), frame_rate)
-        yield Row("Sound", True, [Piece(duration, settings.source, start, whole)])
+        yield Track("Sound", True, [Item(duration, settings.source, start, whole)])
 
 
 def _whole(seconds: Fraction, frame_rate: Fraction | None) -> Fraction:
@@ -186,14 +187,14 @@ def _sounds(info: VideoInfo) -> list[tuple[Fraction, Fraction | None]]:
     return found
 
 
-def _behind(background: str, length: Fraction) -> Iterator[Piece]:
-    """Yield the pieces that fill `length` seconds with the background: a video is repeated."""
+def _background_items(background: str, length: Fraction) -> Iterator[Item]:
+    """Yield the items that fill `length` seconds with the background: a video is repeated."""
     path = Path(background)
     if not path.exists():
-        yield Piece(length, background)
+        yield Item(length, background)
         return
     if read_picture(path, BackgroundError) is not None:
-        yield Piece(length, path)
+        yield Item(length, path)
         return
     own = _length(path, length)
     if length > _MOST_REPEATS * own:
@@ -201,7 +202,7 @@ def _behind(background: str, length: Fraction) -> Iterator[Piece]:
             f"{path} would be repeated more than {_MOST_REPEATS} times; give a longer background"
         )
     while length > 0:
-        yield Piece(min(own, length), path, Fraction(0), own)
+        yield Item(min(own, length), path, Fraction(0), own)
         length -= own
 
 
@@ -212,7 +213,7 @@ def _length(path: Path, wanted: Fraction) -> Fraction:
         return info.duration
     damage = Damage()
     first = None
-    for frame in decode(info, Everything(), damage):
+    for frame in decode(info, Span(), damage):
         first = frame.time if first is None else first
     if first is None or damage.video_end is None or damage.video_end <= first:
         raise BackgroundError(f"{path}: none of its video could be decoded")
@@ -231,7 +232,11 @@ def _steady_rate(info: VideoInfo) -> Fraction | None:
 
 
 def _timeline(
-    otio: Any, settings: RenderSettings, rows: Sequence[Row], rate: Fraction | None, info: VideoInfo
+    otio: Any,
+    settings: RenderSettings,
+    tracks: Sequence[Track],
+    rate: Fraction | None,
+    info: VideoInfo,
 ) -> Any:
     clock = _Clock(otio, rate, info.time_base)
     made = otio.schema.Timeline(
@@ -241,24 +246,24 @@ def _timeline(
         "source": printable(settings.source.resolve()),
         "version": vidseg.__version__,
     }
-    for row in rows:
-        kind = otio.schema.TrackKind.Audio if row.sound else otio.schema.TrackKind.Video
-        track = otio.schema.Track(row.name, kind=kind)
-        track.extend([_item(otio, clock, piece) for piece in row.pieces])
-        made.tracks.append(track)
+    for track in tracks:
+        kind = otio.schema.TrackKind.Audio if track.sound else otio.schema.TrackKind.Video
+        written = otio.schema.Track(track.name, kind=kind)
+        written.extend([_item(otio, clock, item) for item in track.items])
+        made.tracks.append(written)
     return made
 
 
-def _item(otio: Any, clock: "_Clock", piece: Piece) -> Any:
-    source = clock.range(piece.start, piece.duration)
-    if piece.media is None:
+def _item(otio: Any, clock: "_Clock", item: Item) -> Any:
+    source = clock.range(item.start, item.duration)
+    if item.media is None:
         return otio.schema.Gap(source_range=source)
-    available = source if piece.length is None else clock.range(Fraction(0), piece.length)
-    if isinstance(piece.media, str):
-        parameters = {"color": piece.media}
-        reference = otio.schema.GeneratorReference(piece.media, "SolidColor", available, parameters)
-        return otio.schema.Clip(piece.media, reference, source)
-    path = piece.media.resolve()
+    available = source if item.length is None else clock.range(Fraction(0), item.length)
+    if isinstance(item.media, str):
+        parameters = {"color": item.media}
+        reference = otio.schema.GeneratorReference(item.media, "SolidColor", available, parameters)
+        return otio.schema.Clip(item.media, reference, source)
+    path = item.media.resolve()
     if is_numbered(path):
         reference = _sequence(otio, path, clock, available)
     else:
