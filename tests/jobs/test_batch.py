@@ -74,7 +74,7 @@ def test_results_are_no_sources(tree: Path) -> None:
 
 
 def test_results_beside_the_clips_are_no_sources(tree: Path) -> None:
-    """They were rendered again, as a.new.new.mp4, by every further run into the clips' own folder."""
+    """They were rendered again, as a.new.new.mp4, by each further run into the clips' folder."""
     before = names(find_clips([str(tree)], tree, "{stem}.new{suffix}"), tree)
     (tree / "a.new.mp4").touch()
     (tree / "day1" / "c.new.mp4").touch()
@@ -164,7 +164,7 @@ def test_sources_that_are_not_there_are_refused(tree: Path, source: str) -> None
 
 
 def test_numbered_pictures_are_a_clip(tmp_path: Path) -> None:
-    """`--fps` was offered for them, but no batch took them; its rate is for them alone, not for videos."""
+    """`--fps` was offered for them, but no batch took them; its rate is for them alone."""
     for folder in ("day1", "day2"):
         (tmp_path / folder).mkdir()
     for number in (1, 2):
@@ -255,7 +255,7 @@ def test_a_quota_counts_as_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_twenty_clips_two_of_them_broken(tmp_path: Path) -> None:
-    """The others are rendered, the exit code is 1; a second run only tries the broken ones again."""
+    """The others are rendered, the exit code is 1; a second run tries only the broken ones."""
     folder = tmp_path / "in"
     folder.mkdir()
     whole = write_clip(folder / "00.mp4", frames=10, audio=[Audio()])
@@ -395,7 +395,7 @@ def test_wrong_usage_exits_with_2(tmp_path: Path, options: list[str]) -> None:
 
 
 def test_maps_of_parts_are_made_of_many_clips(tmp_path: Path) -> None:
-    """As `vidseg matte --parts-map` makes them: the fake calls the upper half left face, the lower torso."""
+    """As `matte --parts-map` makes them: the fake's upper half is a face, the lower a torso."""
     for name in ("a.mp4", "b.mp4"):
         write_clip(tmp_path / name, frames=2, picture=lambda n: person_picture(n, 96, 64))
     options = ("--matte", "--parts-map", "--name", "{stem}.mkv", "--codec", "ffv1")

@@ -47,7 +47,7 @@ def first(_: int) -> int:
 
 @dataclass
 class FakeTransport:
-    """Workers that are numbers; what they say waits in a list, out of which `choose` takes the next.
+    """Workers that are numbers; what they say waits in a list, of which `choose` takes the next.
 
     It refuses whatever the contract forbids.
     """
@@ -300,7 +300,7 @@ def test_everything_is_dismissed_after_an_exception() -> None:
 
 
 def test_a_run_that_is_left_early_gives_the_next_one_no_answers() -> None:
-    """A worker that was still at a piece answered the next run, by the number the piece had in the first."""
+    """A worker still at a piece answered the next run, by the piece's number in the first."""
     transport = FakeTransport(
         behave=lambda worker, piece: [Answer(worker, Outcome("done", message=piece))]
     )

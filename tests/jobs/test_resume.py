@@ -1,4 +1,4 @@
-"""Renders in segments: the same frames as a plain render, whatever interrupts them, and however often."""
+"""Resumable renders: the same frames as a plain one, whatever interrupts them, however often."""
 
 import dataclasses
 import itertools
@@ -291,7 +291,7 @@ def monkeypatched_join() -> Iterator[None]:
 
 
 def test_a_full_disk_keeps_what_is_done(clip: Path, tmp_path: Path) -> None:
-    """A small file system of its own, which then grows; skipped where mounting one isn't allowed."""
+    """A small file system of its own, which then grows; skipped where mounting isn't allowed."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
@@ -347,7 +347,7 @@ TWICE = (
 
 
 def test_x264_gives_the_same_bits_each_time(tmp_path: Path) -> None:
-    """Its AVX-512 code hung on what the memory held before, so a segment that was made again was another."""
+    """Its AVX-512 code hung on what memory held before, so a segment made again was another."""
     source = write_clip(tmp_path / "in.mp4", frames=60, width=320, height=192)
     outputs = [tmp_path / "zeros.mp4", tmp_path / "ones.mp4"]
     for output, fill in zip(outputs, ("0", "165"), strict=True):
@@ -360,7 +360,7 @@ def test_x264_gives_the_same_bits_each_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["report.html", "report.json"])
 def test_figures_are_those_of_a_plain_render(clip: Path, tmp_path: Path, name: str) -> None:
-    """Taken segment by segment, before and after a stop: every figure, cut and worst moment is the same."""
+    """Segment by segment, before and after a stop: figures, cuts and worst moments are the same."""
     plain = settings(clip, tmp_path / "plain.mp4", report=tmp_path / f"plain-{name}")
     expected: Any = pipeline.render(plain, segmenter=FakeSegmenter()).quality
     given = settings(clip, tmp_path / "out.mp4", report=tmp_path / name)
@@ -460,7 +460,7 @@ def command(clip: Path, output: Path, pause: float = 0) -> list[str]:
 
 
 def signalled(clip: Path, output: Path, number: signal.Signals, parts: int) -> tuple[int, str]:
-    """Render until there are so many segments, then send a signal; return the exit code and what was said.
+    """Render until so many segments are there, send a signal; return exit code and what was said.
 
     Where the machine is so busy that the signal comes too late, it is tried again with a slower
     network.
@@ -531,7 +531,7 @@ def test_a_render_killed_at_a_delicate_moment_goes_on(
 def test_ctrl_c_while_an_output_is_opened_leaves_nothing(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
 ) -> None:
-    """Between the making of a hidden file and the note of who removes it, an interruption left the file."""
+    """Interrupted between making a hidden file and noting who removes it, it left the file."""
     kind, make = (Output, "_begun") if target == "out.mkv" else (PictureSink, "_temporary_folder")
     monkeypatch.setattr(kind, make, interrupted_after(getattr(kind, make)))
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""The pieces of renders in segments: where they lie, what they hold, and the folder that they share."""
+"""Store of segments: where they lie, what they hold, and the folder that they share."""
 
 import itertools
 import multiprocessing
@@ -24,7 +24,7 @@ from vidseg.media.mux import (
 
 
 def test_restarts_leave_room_for_the_window() -> None:
-    """Half the smoothing window before a border lies after the restart, for every window allowed."""
+    """Half the smoothing window before a border lies after the restart, for each window allowed."""
     for segment, window in itertools.product(range(-3, 4), [0, 0.2, 1.9, 2.0, 2.1, 5]):
         restart = restart_before(segment, window)
         assert restart <= segment * SEGMENT_S - Fraction(window) / 2
@@ -89,7 +89,7 @@ def test_a_parcel_cut_or_changed_anywhere_is_noticed(tmp_path: Path) -> None:
 
 
 def test_decoding_times_rise_across_joints() -> None:
-    """Each part is in coding order; a gap and a change of pace at the joint would make plain dts fall."""
+    """Each part is in coding order; a gap and a new pace at the joint would make plain dts fall."""
     parts = [[0, 30, 10, 20, 60, 40, 50], [70, 400, 80, 300, 401, 402]]
     depth = max(map(reordering, parts))
     packets = list(retimed((_packet(pts) for part in parts for pts in part), depth))
@@ -126,7 +126,7 @@ def part(store: Store, number: int = 0) -> Path:
 
 
 def test_whoever_comes_too_late_leaves_the_folder_alone(tmp_path: Path) -> None:
-    """It deleted the folder, with the first segment half-written, of the run that was there first."""
+    """It deleted the folder, with a segment half-written, of the run that was there first."""
     first, second = Store(tmp_path / "out.mp4"), Store(tmp_path / "out.mp4")
     first.claim()
     writer = PacketFileWriter(first.path(0, 0))

@@ -1,4 +1,4 @@
-"""The report: figures that mean what they say, JSON as documented, a page that works in a real browser."""
+"""Reports: metrics as defined, JSON as documented, a page that works in a real browser."""
 
 import errno
 import itertools
@@ -135,7 +135,7 @@ def test_softness_of_a_disc_is_right(scale: int, layout: str) -> None:
 
 
 def test_a_faint_guess_has_no_softness() -> None:
-    """A ghost of probability 0.6 had an edge hundreds of pixels wide, and dwarfed all others in the plot."""
+    """A ghost of probability 0.6 had an edge hundreds of pixels wide, and dwarfed all others."""
     y, x = np.mgrid[:HEIGHT, :WIDTH] / 2
     ghost = Written((0.6 * np.exp(-((x - 80) ** 2 + (y - 45) ** 2) / 800)).astype(np.float32))
     assert measured([ghost])["softness_px"]["most"] is None
@@ -293,7 +293,7 @@ def true_peaks(
     st.integers(1, 6),
 )
 def test_peaks_are_the_true_ones(frames: list[tuple[float, int]], most: int) -> None:
-    """In one pass, with ties, gaps and slow rises: the very frames that comparing all with all finds.
+    """In one pass, with ties, gaps, slow rises: the very frames that comparing all with all finds.
 
     Earlier, a peak near a higher one was replaced only where that was 15 % higher.
     """
@@ -364,7 +364,7 @@ def test_json_beside_a_page_has_the_same_figures(
 
 
 def test_a_render_is_measured(run: tuple[Report, str, dict[str, Any]]) -> None:
-    """The person is a fifth of the picture or so; its two losses and the cut are found where they are."""
+    """The person is about a fifth of the picture; its two losses and the cut are found."""
     quality: Any = run[2]["quality"]
     assert quality["frames"] == 80
     assert quality["coverage_percent"]["most"] == pytest.approx(
@@ -456,7 +456,7 @@ def test_a_report_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_link_to_a_report_stays_a_link(tmp_path: Path) -> None:
-    """The new file took the link's place, which of /dev/stdout, into a file, was the device's own."""
+    """The new file took the link's place; with /dev/stdout, into a file, the device's own."""
     (tmp_path / "link.html").symlink_to(tmp_path / "report.html")
     for _ in range(2):
         write(Report(source="in.mp4", output="out.mp4", kind="picture"), tmp_path / "link.html")
@@ -512,7 +512,8 @@ const behind = (element) => {
 const poor = [];
 for (const e of document.querySelectorAll(TEXTS)) {
   const style = getComputedStyle(e);
-  const front = luminance(e instanceof SVGElement ? style.fill : style.color), back = luminance(behind(e));
+  const front = luminance(e instanceof SVGElement ? style.fill : style.color);
+  const back = luminance(behind(e));
   const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
   if (ratio < 4.5) poor.push(e.tagName + " " + e.textContent.slice(0, 30) + " " + ratio.toFixed(2));
 }
@@ -564,7 +565,8 @@ def _follow(chromium: Any, peak: Any) -> None:
     card = chromium.find_element("id", f"moment-{number}")
     inside = (
         "const box = arguments[0].getBoundingClientRect();"
-        "return box.top >= 0 && box.bottom <= innerHeight && document.activeElement === arguments[0]"
+        "return box.top >= 0 && box.bottom <= innerHeight"
+        " && document.activeElement === arguments[0]"
         " && arguments[0].classList.contains('chosen')"
     )
     WebDriverWait(chromium, 10).until(lambda driver: driver.execute_script(inside, card))

@@ -1,4 +1,4 @@
-"""Timelines for editors: what OpenTimelineIO's own adapters read back is what was rendered, to the frame."""
+"""Timelines: what OpenTimelineIO's own adapters read back is what was rendered, to the frame."""
 
 import importlib
 import json
@@ -33,7 +33,7 @@ NTSC = Fraction(30000, 1001)
 
 
 def exact(time: Any) -> Fraction:
-    """Return a time in seconds; NTSC rates, which are no whole numbers, are taken for what they mean."""
+    """Return a time in seconds; NTSC rates, no whole numbers, are taken for what they mean."""
     rate = Fraction(time.rate).limit_denominator(1001)
     return Fraction(time.value) / rate
 
@@ -52,7 +52,7 @@ def read(path: Path) -> dict[str, list[tuple[str | None, Fraction, Fraction]]]:
 
 
 def media(item: Any) -> str | None:
-    """Return the name of an item's media; it must be there, and hold the range that is used of it."""
+    """Return the name of an item's media; it must be there, and hold the range used of it."""
     if isinstance(item, otio.schema.Gap):
         return None
     reference, within = item.media_reference, item.source_range
@@ -162,7 +162,7 @@ def test_a_report_of_a_cut_tells_where_it_ends(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_begins_late_is_placed_late(tmp_path: Path) -> None:
-    """Sound from 0 s, picture from half a second: both tracks of picture wait, the sound doesn't."""
+    """Sound from 0 s, picture from half a second: both picture tracks wait, the sound doesn't."""
     source = write_clip(
         tmp_path / "in.mp4", pts=list(range(15, 35)), rate=30, audio=[Audio(seconds=1.0, start=0.0)]
     )
@@ -183,7 +183,7 @@ def test_a_varying_rate_is_told_in_fractions(tmp_path: Path) -> None:
 
 
 def test_times_rounded_to_milliseconds_are_whole_frames(tmp_path: Path) -> None:
-    """Matroska's clock ticks in milliseconds; at 24 frames per second that is never quite a frame."""
+    """Matroska's clock ticks in milliseconds; at 24 frames per second none is quite a frame."""
     source = write_clip(tmp_path / "in.mkv", frames=24, rate=24)
     timeline = otio.adapters.read_from_file(str(edit(source, "navy")))
     within = timeline.tracks[1][0].source_range
@@ -214,7 +214,7 @@ def test_final_cut_gets_it_too(tmp_path: Path) -> None:
 
 
 def test_final_cut_gets_sound_that_begins_within_a_frame(tmp_path: Path) -> None:
-    """Where sound begins 23 ms before the picture, as in transport streams, the adapter broke on it."""
+    """Sound 23 ms before the picture, as in transport streams, broke the adapter."""
     source = write_clip(
         tmp_path / "in.ts",
         time_base=Fraction(1, 90000),

@@ -25,8 +25,9 @@ def sdr_to(rgb: NDArray[np.float32], colour: Colour) -> NDArray[np.float32]:
     """Return an SDR picture, R'G'B' float32 [h, w, 3] in [0, 1], in the transfer of `colour`.
 
     Its primaries become those of `colour`, too. SDR sources get it as it is: BT.709, BT.601 and
-    sRGB displays are near enough that editors don't convert between them either. For PQ (SMPTE ST 2084) and HLG (ITU-R BT.2100), diffuse white lands
-    at 203 cd/m² (75 % of HLG), as ITU-R BT.2408 recommends.
+    sRGB displays are near enough that editors don't convert between them either. For PQ (SMPTE
+    ST 2084) and HLG (ITU-R BT.2100), diffuse white lands at 203 cd/m² (75 % of HLG), as ITU-R
+    BT.2408 recommends.
     """
     if not is_hdr(colour):
         return rgb

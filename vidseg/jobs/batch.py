@@ -1,4 +1,4 @@
-"""Many clips: which they are, what their results are called, and what became of each."""
+"""Batch rendering: the clips of a batch, the names of their results, and the outcome of each."""
 
 import glob
 import os
@@ -60,7 +60,7 @@ class Workers(Protocol):
     """Renders clips, several at a time; each worker loads its network once."""
 
     def run(self, jobs: Sequence[RenderSettings], tell: Tell) -> Iterator[tuple[int, Outcome]]:
-        """Yield the number of each job with its outcome, as they end; a worker's death fails nobody else."""
+        """Yield each job's number and outcome, as they end; a worker's death fails no other."""
 
     def close(self) -> None:
         """End the workers; what they are at is left as segments, nothing half-written."""
@@ -90,7 +90,8 @@ def find_clips(
         raise SettingsError(f"there are no videos in {', '.join(sources)}")
     if "{number" in name and any(path.is_relative_to(folder.resolve()) for path in found):
         raise SettingsError(
-            f"--name {name!r}: numbers change once results lie beside the clips; give -o a folder of its own"
+            f"--name {name!r}: numbers change once results lie beside the clips; "
+            "give -o a folder of its own"
         )
     clips = [
         Clip(path, _output(path, below, folder, name, number, endings))
@@ -100,7 +101,7 @@ def find_clips(
 
 
 def _without_results(clips: list[Clip]) -> list[Clip]:
-    """Leave out what is the result of another clip, from an earlier run into the clips' own folder."""
+    """Leave out results of other clips, from an earlier run into the clips' own folder."""
     makers: dict[Path, set[Path]] = {}
     for clip in clips:
         makers.setdefault(clip.output.resolve(), set()).add(clip.source)
@@ -108,18 +109,18 @@ def _without_results(clips: list[Clip]) -> list[Clip]:
 
 
 def _distinct(clips: list[Clip], folder: Path) -> list[Clip]:
-    """Return the clips. Raises `SettingsError` where a result would replace its source, or another result."""
+    """Return the clips. Raises `SettingsError` if a result would replace its source or another."""
     taken: dict[Path, Path] = {}
     for clip in clips:
         if clip.output.resolve() == clip.source.resolve():
             raise SettingsError(
-                f"{clip.source} would be replaced by its own result; give -o another folder than {folder}, "
-                "or --name such as '{stem}.new{suffix}'"
+                f"{clip.source} would be replaced by its own result; "
+                f"give -o another folder than {folder}, or --name such as '{{stem}}.new{{suffix}}'"
             )
         if clip.output in taken:
             raise SettingsError(
-                f"{taken[clip.output]} and {clip.source} would both become {clip.output}; tell them apart "
-                "with --name, such as '{number:03d}-{stem}{suffix}'"
+                f"{taken[clip.output]} and {clip.source} would both become {clip.output}; "
+                "tell them apart with --name, such as '{number:03d}-{stem}{suffix}'"
             )
         taken[clip.output] = clip.source
     return clips
@@ -145,7 +146,8 @@ def endings_for(settings: RenderSettings) -> tuple[str, ...]:
     if transparent and not codec.alpha_containers:
         others = ", ".join(name for name, each in CODECS.items() if each.alpha_containers)
         raise SettingsError(
-            f"--codec {settings.encode.codec} holds no transparency; use one of {others}, or leave it out"
+            f"--codec {settings.encode.codec} holds no transparency; "
+            f"use one of {others}, or leave it out"
         )
     return (codec.alpha_containers if transparent else codec.containers) or tuple(FORMATS)
 
@@ -172,8 +174,9 @@ def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
     elif path.exists() or (is_numbered(path) and numbers(path)):
         yield path, Path()
     else:
-        magic = glob.has_magic(source)
-        matches = sorted(glob.glob(source, recursive=True)) if magic else []  # noqa: PTH207 (Path's wants a folder)
+        matches: list[str] = []
+        if glob.has_magic(source):
+            matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 (of any folder)
         files = [Path(match) for match in matches if Path(match).is_file()]
         if not files:
             if is_address(source):
@@ -217,13 +220,14 @@ def _output(
         raise SettingsError(f"--name {name!r}: {relative} leads out of {folder}")
     if output.suffix.lower() not in FORMATS:
         raise SettingsError(
-            f"--name {name!r}: {relative} is no video; end it in {{suffix}}, or {', '.join(FORMATS)}"
+            f"--name {name!r}: {relative} is no video; "
+            f"end it in {{suffix}}, or {', '.join(FORMATS)}"
         )
     return output
 
 
 def settings_for(clip: Clip, common: RenderSettings) -> RenderSettings:
-    """Return `common` settings for one clip, with all paths absolute, so that any process can use them.
+    """Return `common` settings for one clip, with all paths absolute, for use in any process.
 
     The frame rate is that of sequences of pictures; videos among the clips have their own.
     """

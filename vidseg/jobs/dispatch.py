@@ -68,7 +68,7 @@ class Transport(Protocol[Worker, Piece]):
         """Begin to start a worker; `Ready` tells when it can work."""
 
     def send(self, worker: Worker, piece: Piece) -> None:
-        """Send a piece to a worker that is ready and has none. That it died is told by `wait`, later."""
+        """Send a piece to a worker that is ready and has none; `wait` tells later if it died."""
 
     def wait(self, workers: Sequence[Worker]) -> Event[Worker] | None:
         """Wait for one of the workers to say something or die; `None` after a while of silence.
@@ -167,7 +167,7 @@ class Dispatcher(Generic[Worker, Piece]):
         return None
 
     def _lose(self, died: Died[Worker], queue: _Queue) -> tuple[int, Outcome] | None:
-        """Let another worker try the piece of a dead one; return the failure of one tried often enough."""
+        """Let another worker try a dead one's piece; return the failure of one tried too often."""
         state = self._workers.pop(died.worker)
         if not state.ready:
             self._early += 1

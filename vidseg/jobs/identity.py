@@ -38,7 +38,7 @@ def identity(settings: RenderSettings, segmenter: Segmenter | None = None) -> di
 
 
 def _source_identity(path: Path) -> dict[str, Any]:
-    """Return what tells a source from another: of a sequence, the names, sizes and times of its pictures."""
+    """Return what tells a source from another: of a sequence, its numbers, sizes and times."""
     if not is_sequence(path):
         return _file_identity(path)
     there = numbers(path)

@@ -19,7 +19,7 @@ Stretch: TypeAlias = tuple[int, int | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """A render in segments: its settings, its source, where it begins, and where its segments are."""
+    """A render in segments: its settings, its source, where it begins, its store of segments."""
 
     settings: RenderSettings
     info: VideoInfo
@@ -33,7 +33,7 @@ class Job:
 
     @property
     def estimated_stop(self) -> int | None:
-        """The number after the last segment's, by what the source claims; `None` where that can't be."""
+        """The number after the last segment's, as the source claims; `None` where that can't be."""
         span = player_span(self.info, self.settings.start, self.settings.end)
         if self.info.duration is None:
             return None
@@ -53,7 +53,8 @@ def open_job(settings: RenderSettings) -> Job:
     info = probe(settings.source, settings.frame_rate, settings.max_pixels)
     if is_photo(info):
         raise SettingsError(
-            f"{settings.source}: is a photo; `vidseg render` makes one of it, without --resumable and --ray"
+            f"{settings.source}: is a photo; "
+            "`vidseg render` makes one of it, without --resumable and --ray"
         )
     opening = find_opening(settings, info)
     return Job(settings, opening.info, opening, Store(settings.output))

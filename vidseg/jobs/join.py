@@ -107,6 +107,7 @@ def _check_headers(sink: VideoSink, records: list[SegmentRecord], job: Job) -> N
         if record.header != sink.header:
             job.store.path(number, 0).unlink(missing_ok=True)
             raise OutputError(
-                f"{sink.codec} wrote another header for the part at {float(border(number)):g} s, which "
-                "can't be joined; run again, on machines with the same encoder"
+                f"{sink.codec} wrote another header for the part at "
+                f"{float(border(number)):g} s, which can't be joined; "
+                "run again, on machines with the same encoder"
             )

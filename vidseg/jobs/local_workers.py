@@ -1,4 +1,4 @@
-"""Local workers: a pool of processes, each of which opens the network once and renders clip after clip."""
+"""Local workers: a pool of processes, each of which opens the network once and renders clips."""
 
 import multiprocessing
 import os
@@ -33,7 +33,7 @@ _PROGRESS_EVERY_S = 0.2
 
 
 def default_jobs(settings: ModelSettings) -> int:
-    """Return how many workers use this machine's cores without fighting over them; one where a GPU works."""
+    """Return how many workers this machine's cores are enough for; one where a GPU works."""
     return 1 if settings.device.startswith("gpu") else max(1, cores() // CORES_PER_WORKER)
 
 
@@ -45,7 +45,7 @@ class _Worker:
 
 @dataclass(frozen=True, slots=True)
 class _Processes:
-    """`vidseg.jobs.dispatch.Transport` of at most `count` processes, each at the other end of a pipe."""
+    """`vidseg.jobs.dispatch.Transport` of at most `count` processes, each with a pipe."""
 
     model: ModelSettings
     count: int
@@ -71,7 +71,7 @@ class _Processes:
             worker.pipe.send(piece)
 
     def wait(self, workers: Sequence[_Worker]) -> Event[_Worker]:
-        """Return what a process says next, or that it died. Raises the error of opening the network."""
+        """Return what a process says next, or its death. Raises what opening the network raised."""
         heard = wait([worker.pipe for worker in workers])
         worker = next(worker for worker in workers if worker.pipe in heard)
         try:

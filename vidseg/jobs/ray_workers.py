@@ -1,4 +1,4 @@
-"""Workers on a Ray cluster: actors that open the network once and render clips, or segments of one clip.
+"""Workers on a Ray cluster: actors that open the network once and render clips, or segments.
 
 Sources, results and segments lie on storage that all machines share under the same paths; what
 travels over the network are settings and outcomes. Ray is imported here only, and when it is asked
@@ -133,7 +133,7 @@ def _marker(folder: Path) -> Iterator[Path]:
 
 @dataclass(eq=False, slots=True)
 class _Worker:
-    """An actor, with what it was asked and hasn't answered, and its machine's name once it is ready."""
+    """An actor, what it was asked and hasn't answered, and its host's name once it is ready."""
 
     actor: Any
     asked: Any
@@ -221,7 +221,7 @@ class _Actors:
         return self._reap(worker, error)
 
     def _reap(self, worker: _Worker, error: Exception) -> Died[_Worker]:
-        """Free what a dead actor held. Raises `SettingsError` where it couldn't open its network."""
+        """Free what a dead actor held. Raises `SettingsError` if it couldn't open its network."""
         self.dismiss([worker])
         if not worker.host and "creation task" in str(error):
             raise _opening_failure(error) from error
@@ -360,7 +360,7 @@ def _joined(address: str) -> Any:
 
 
 def _check_reachable(address: str) -> None:
-    """Raise `OSError` where nothing listens at ``HOST:PORT``, which Ray would notice after a minute only."""
+    """Raise `OSError` if nothing listens at ``HOST:PORT``, which Ray takes a minute to notice."""
     host, _, port = address.rpartition(":")
     if host and port.isdigit() and "//" not in address:
         socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()

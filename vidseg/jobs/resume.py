@@ -71,7 +71,7 @@ def render(
 
 
 def _admitted(job: Job, who: dict[str, Any]) -> Job:
-    """Return the job after checking its targets; its own finished ones, left by a kill, it may replace."""
+    """Return a job, its targets checked; it may replace its own finished ones, left by a kill."""
     settings, ours = job.settings, False
     for target in settings.targets:
         mine = job.store.made(target.path, who)

@@ -1,4 +1,4 @@
-"""Figures of a render in segments: kept in a file beside each, put together when the segments are."""
+"""Mask metrics of each segment, in a file beside it, put together when the segments are joined."""
 
 import json
 from collections.abc import Sequence

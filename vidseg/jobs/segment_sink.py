@@ -1,4 +1,4 @@
-"""Frames → the files of a stretch of segments."""
+"""Sink of a stretch of segments: each is encoded on its own, into a file of packets."""
 
 import time
 from collections.abc import Sequence
@@ -102,8 +102,9 @@ class SegmentSink:
         number = segment_at(frame.time)
         if number - segment_at(self._cut.origin) >= MOST_SEGMENTS:
             raise InputError(
-                f"{self._info.path}: a picture stands {float(frame.time - self._cut.origin):.0f} s after the "
-                f"first; segments reach {MOST_SEGMENTS * SEGMENT_S} s: end before it with --end"
+                f"{self._info.path}: a picture stands "
+                f"{float(frame.time - self._cut.origin):.0f} s after the first; "
+                f"segments reach {MOST_SEGMENTS * SEGMENT_S} s: end before it with --end"
             )
         while self._number < number:
             self._close(last=False)
@@ -166,7 +167,7 @@ class SegmentSink:
         self._container.close()
 
     def _holds(self, time: Fraction, *, last: bool) -> bool:
-        """Whether a time lies in the segment under way, or beside all segments and next to this one."""
+        """Whether a time lies in the segment under way, or outside all and next to this one."""
         number = segment_at(time)
         return (
             number == self._number

@@ -1,4 +1,4 @@
-"""A render in pieces: each segment is a file that is whole or not there, until all are joined."""
+"""Store of segments: a hidden folder beside an output, with a lock, a manifest and their files."""
 
 import fcntl
 import json
@@ -24,7 +24,7 @@ _MOST_TRIES = 100
 
 @dataclass(frozen=True, slots=True)
 class SegmentRecord:
-    """What is known of a segment: its frames, how far its packets are reordered, what was damaged or lost.
+    """What is known of a segment: its frames, its packets' reordering, what was damaged or lost.
 
     `course`: what is in a `vidseg.media.picture_changes.PictureChanges`.
 
@@ -114,7 +114,7 @@ class Store:
             self._lock = None
 
     def settle(self, identity: dict[str, Any], outputs: Sequence[Path] = ()) -> str | None:
-        """Keep segments of the same `identity` only; return why earlier ones are dropped, if any are.
+        """Keep segments of the same `identity` only; return why others are dropped, if any are.
 
         Of the `outputs`, those that `made` is true of stay so.
         """
@@ -148,7 +148,7 @@ class Store:
         self._write(_JOINING, [*self._joined(), *map(_number, self.folder.glob(".*.part.*"))])
 
     def made(self, output: Path, identity: dict[str, Any] | None = None) -> bool:
-        """Whether a run that was killed just after it put `output` in place made it of these segments."""
+        """Whether a run, killed just after it put `output` in place, made it of these segments."""
         done = self._read(_DONE) or {"identity": self.identity(), "outputs": self._joined()}
         known = identity is None or done["identity"] == _plain(identity)
         return known and output.exists() and _number(output) in done["outputs"]
@@ -161,7 +161,7 @@ class Store:
         self._write(_DONE, {"identity": _plain(identity), "outputs": numbers, "report": report})
 
     def finished(self, identity: dict[str, Any], outputs: Sequence[Path]) -> dict[str, Any] | None:
-        """Return the report that `finish` noted, where the outputs are still those it was told of."""
+        """Return the report that `finish` noted, if the outputs are still those it was told of."""
         done = self._read(_DONE)
         if done is None or not all(self.made(output, identity) for output in outputs):
             return None
@@ -191,7 +191,7 @@ class Store:
     def records(
         self, first: int, targets: int, stop: int | None = None
     ) -> dict[int, list[SegmentRecord]]:
-        """Return the records, one per target, of the segments in [first, stop) that are whole for each."""
+        """Return records, one per target, of segments in [first, stop) that are whole for each."""
         numbers = sorted(
             {int(path.name.partition("-0.")[0]) for path in self.folder.glob("*-0.part")}
         )
@@ -205,13 +205,13 @@ class Store:
         return whole
 
     def record(self, segment: int, target: int, *, checked: bool = True) -> SegmentRecord | None:
-        """Return the record of one file, `None` where it isn't whole; not `checked`: by its end alone."""
+        """Return a file's record, `None` where it isn't whole; not `checked`: by its end alone."""
         read = (account_of if checked else last_words)(self.path(segment, target))
         return None if read is None else SegmentRecord(**read)
 
 
 def missing(whole: dict[int, list[SegmentRecord]], first: int) -> list[tuple[int, int | None]]:
-    """Return the stretches [begin, stop) of segments still to be made; the end of the last may be unknown."""
+    """Return the stretches [begin, stop) still to be made; the end of the last may be unknown."""
     found: list[tuple[int, int | None]] = []
     number = begin = first
     known = max(whole, default=first - 1)

@@ -25,7 +25,7 @@ def render_stretch(
     watch: Stopwatch | None = None,
     say: Say = lambda _: None,
 ) -> None:
-    """Render the segments of a stretch in one go; all of them, or those before a failure, are kept."""
+    """Render the segments of a stretch in one go; those before a failure are kept."""
     settings, info, (first, stop) = job.settings, job.info, stretch
     run = Run(settings, info, say, watch or Stopwatch())
     begin = None if first == job.first else restart_before(first, settings.matte.smooth)
@@ -57,7 +57,7 @@ def _within(
     figures: SegmentFigures,
     sinks: list[SegmentSink],
 ) -> Iterator[tuple[Frame, Mask]]:
-    """Yield the pairs that lie in a stretch; where the clip goes on behind it, the sinks are told."""
+    """Yield the pairs that lie in a stretch; tell the sinks where the clip goes on behind it."""
     first, stop = stretch
     for frame, mask in pairs:
         if stop is not None and frame.time >= border(stop):

@@ -17,7 +17,7 @@ _ELLIPSIS = "…"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SheetRow:
-    """One moment: its time in seconds, a second line of label, and pictures, uint8 [h, w, 3] RGB."""
+    """One moment: time in seconds, the label's second line, and pictures, uint8 [h, w, 3] RGB."""
 
     time: Fraction
     detail: str
@@ -70,7 +70,7 @@ def _row(paper: Image.Image, draw: ImageDraw.ImageDraw, row: SheetRow, top: int)
 
 
 def _rounded(size: tuple[int, int]) -> Image.Image:
-    """Return a mask that rounds the corners of a picture, smooth by being drawn four times too large."""
+    """Return a mask that rounds a picture's corners, anti-aliased by 4 x 4 supersampling."""
     large = Image.new("L", (4 * size[0], 4 * size[1]), 0)
     box = (0, 0, large.width - 1, large.height - 1)
     ImageDraw.Draw(large).rounded_rectangle(box, 4 * _RADIUS, fill=255)

@@ -1,4 +1,4 @@
-"""A run's report as one page of HTML that needs no network: figures over time, moments, streams, times."""
+"""HTML report: one page that needs no network, with metrics over time, moments and streams."""
 
 import base64
 import json
@@ -43,13 +43,15 @@ _MEANING = (
     ("Coverage", "The share of the picture that is people: the mean of their alpha."),
     (
         "Edge softness",
-        "How wide the band is along the people's edge in which they are half transparent, in pixels of the "
-        "source. A peak often means motion blur, hair, or a background of the same colours.",
+        "How wide the band is along the people's edge in which they are half transparent, "
+        "in pixels of the source. "
+        "A peak often means motion blur, hair, or a background of the same colours.",
     ),
     (
         "Flicker",
-        "The share of the people that appears or vanishes from one frame to the next where the picture stays "
-        "the same. Below 1 % hardly anybody sees it. A peak means that something was lost or wrongly found.",
+        "The share of the people that appears or vanishes from one frame to the next "
+        "where the picture stays the same. Below 1 % hardly anybody sees it. "
+        "A peak means that something was lost or wrongly found.",
     ),
 )
 
@@ -80,7 +82,7 @@ def _shown(text: str) -> str:
 
 
 def page(report: Report, moments: Sequence[Moment] = ()) -> str:
-    """Return the page of a report; `moments` are those that its `quality` lists, with their pictures."""
+    """Return the page of a report; `moments`: those its `quality` lists, with their pictures."""
     values = {
         "title": _shown(f"{Path(report.source).name} - vidseg"),
         "heading": _shown(Path(report.source).name),
@@ -146,8 +148,8 @@ def _state(report: Report) -> str:
     ]
     if lost:
         state = (
-            '<div class="state bad"><strong>The source is damaged.</strong> What could be read is done; '
-            f"lost:{_list(lost)}</div>"
+            '<div class="state bad"><strong>The source is damaged.</strong> '
+            f"What could be read is done; lost:{_list(lost)}</div>"
         )
     else:
         state = '<p class="state good">The source is sound: every frame was read and written.</p>'
@@ -171,7 +173,8 @@ def _plot(report: Report) -> str:
         '<section aria-labelledby="h-plot"><h2 id="h-plot">The mask over time</h2>'
         '<p class="small faint"><span class="key"></span>scene cut'
         '<span class="key ring"></span>a peak: click it for its pictures</p>'
-        '<div id="plot"><noscript>The plot is drawn by JavaScript; the pictures need none.</noscript></div>'
+        '<div id="plot"><noscript>The plot is drawn by JavaScript; the pictures need none.'
+        "</noscript></div>"
         '<p id="reading" class="small faint">Point at the plot to read the figures.</p></section>'
     )
 
@@ -216,7 +219,8 @@ def _card(number: int, moment: Moment) -> str:
         for name, data in pictures
     )
     return (
-        f'<li class="moment" id="moment-{number}" tabindex="-1"><div class="head"><h3>{time}</h3>{chip}'
+        f'<li class="moment" id="moment-{number}" tabindex="-1"><div class="head"><h3>{time}</h3>'
+        f"{chip}"
         f'<span class="small faint">{_number(figures.coverage, "%")} people</span></div>'
         f'<div class="pictures">{shown}</div></li>'
     )
@@ -254,8 +258,8 @@ def _timings(report: Report) -> str:
             f'<td class="bar"><span style="width:{100 * seconds / most:.1f}%"></span></td></tr>'
         )
     return (
-        f'<p class="small faint">{report.wall_s:.1f} s in all. Stages run side by side, so they add up to '
-        "more.</p>"
+        f'<p class="small faint">{report.wall_s:.1f} s in all. '
+        "Stages run side by side, so they add up to more.</p>"
         f"<table><tbody>{rows}</tbody></table>"
     )
 
@@ -266,7 +270,10 @@ def _meaning(report: Report) -> str:
     terms = "".join(
         f"<dt><strong>{name}</strong></dt><dd>{_shown(text)}</dd>" for name, text in _MEANING
     )
-    return f"<section><details><summary>What the figures mean</summary><dl>{terms}</dl></details></section>"
+    return (
+        "<section><details><summary>What the figures mean</summary>"
+        f"<dl>{terms}</dl></details></section>"
+    )
 
 
 def _facts(report: Report) -> Iterable[tuple[str, str]]:

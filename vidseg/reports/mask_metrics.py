@@ -1,18 +1,20 @@
-"""Figures on what is written, taken on the way: how much, how soft, how calm; and pictures of where.
+"""Mask metrics of what is written: coverage, edge softness, flicker; and pictures of the worst.
 
 Per frame some floats are kept; pictures only of a bounded number of moments, as small JPEGs. The
 figures are taken from the alpha that the result is made of, after its edges were refined. The small
 masks before that change whenever the network looks, mostly by what refinement takes back: nobody
 sees that.
 
-- coverage: mean of alpha over the whole frame, in per cent: the share of the picture that is people.
-- softness: width of the band of alpha in (0.1, 0.9) along the edge, in pixels of the source: area of the band
-  by length of the line of one half, which is the number of its crossings with rows and columns times pi / 4
-  (Cauchy and Crofton), on a grid of 320. None where hardly anybody is wholly there.
-- flicker: per cent of the people that appear or vanish from one frame to the next where the picture stays
-  the same: the sum of |change of alpha| x exp(-(change of luma / 8)²) over the sum of the larger alpha, on a
-  grid of 96; luma in codes of 256, its change the largest of 3 x 3 places. In a map of body parts, one that
-  becomes another has changed as well. None in a shot's first frame.
+- coverage: mean of alpha over the whole frame, in per cent: the share of the picture that is
+  people.
+- softness: width of the band of alpha in (0.1, 0.9) along the edge, in pixels of the source: area
+  of the band by length of the line of one half, which is the number of its crossings with rows and
+  columns times pi / 4 (Cauchy and Crofton), on a grid of 320. None where hardly anybody is wholly
+  there.
+- flicker: per cent of the people that appear or vanish from one frame to the next where the picture
+  stays the same: the sum of |change of alpha| x exp(-(change of luma / 8)²) over the sum of the
+  larger alpha, on a grid of 96; luma in codes of 256, its change the largest of 3 x 3 places. In a
+  map of body parts, one that becomes another has changed as well. None in a shot's first frame.
 """
 
 import math
@@ -40,12 +42,12 @@ _GRID, _EDGE_GRID = 96, 320
 """Points along the longer side on which changes are looked for, and edges measured."""
 
 _SAMPLES = 400
-"""How many pixels along the longer side are looked at, at least: edges of alpha are wider than the gaps."""
+"""Least number of pixels sampled along the longer side: edges of alpha are wider than the gaps."""
 
 _DOUBT = 0.1
 _SAME = 8.0
 _LEAST_PEOPLE = 0.005
-"""Share of the frame that flicker is measured against where there are fewer people, and for an edge."""
+"""Share of the frame that flicker is measured against at least; fewer people have no edge."""
 
 _THUMB = 360
 _SQUARE = 8
@@ -83,7 +85,7 @@ class Meter:
         self._before: _Seen | None = None
 
     def measure(self, frame: Frame, mask: Mask, alpha: Alpha) -> Figures:
-        """Return the figures of the next frame, of which `alpha` is written; `mask` tells cuts and parts."""
+        """Return the next frame's figures, written with `alpha`, `mask` tells cuts and parts."""
         peak, small = alpha.layout.peak, _reduced(_sampled(alpha.plane), _EDGE_GRID)
         coverage = 100 * float(cv2.mean(small)[0]) / peak
         now = _on_grid(frame, mask, _reduced(small, _GRID) * np.float32(1 / peak))
@@ -148,7 +150,7 @@ class Quality:
         return made
 
     def note(self, frame: Frame, mask: Mask, alpha: Alpha, planes: Planes | None) -> None:
-        """Take the figures of a frame and its alpha; `planes` are the result, a fourth one is its alpha.
+        """Take the figures of a frame and its alpha; `planes` are the result, a fourth its alpha.
 
         Without `planes`, moments have no picture of a result.
         """
@@ -266,7 +268,7 @@ def _flicker(before: _Seen, now: _Seen) -> float:
 
 
 def _softness(alpha: Alpha, small: Plane) -> float:
-    """Return the width of the band along the edge, in pixels of the source; `small` is alpha, reduced."""
+    """Return the width of the edge's band, in pixels of the source; `small` is alpha, reduced."""
     peak = alpha.layout.peak
     low, high = math.ceil(_DOUBT * peak), math.floor((1 - _DOUBT) * peak)
     if cv2.countNonZero(cv2.inRange(small, high + 1, peak)) < _LEAST_PEOPLE * small.size:

@@ -1,4 +1,4 @@
-"""Figures of a run, frame by frame, and the moments among them that deserve a look. Pure values."""
+"""Metrics of a run, frame by frame, and the moments at their peaks. Pure values."""
 
 import base64
 import math
@@ -17,7 +17,7 @@ APART_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Which peaks of a figure deserve a look: `most` at most, of `least` or more, `above` times the median.
+    """Which peaks of a figure are shown: at most `most`, from `least`, `above` times the median.
 
     Found by eye, on half of some clips, and checked on the others: what flickers less than this
     nobody sees in a picture, and an edge as soft as it always is tells nothing.
@@ -44,7 +44,7 @@ _PEAK_SHOWN = ("flicker",)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Figures of one frame, see `vidseg.reports.mask_metrics`; NaN where there is nothing to measure."""
+    """Figures of one frame, see `vidseg.reports.mask_metrics`; NaN: nothing to measure."""
 
     coverage: float
     softness: float
@@ -53,7 +53,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A frame with JPEGs of what it was, its mask and the result; `time` in seconds of the player's clock.
+    """A frame's JPEGs: original, mask and result; `time` in seconds of the player's clock.
 
     `reasons`: the figures that have a peak here, ``flicker`` or ``softness``; none for one of those
     that are spaced evenly.
@@ -76,7 +76,7 @@ _Kept = TypeVar("_Kept", bound=_Timed)
 
 
 class Peaks(Generic[_Kept]):
-    """The highest peaks of one figure, and something kept of each: exact, in one pass, with bounded memory.
+    """The highest peaks of one figure, and what is kept of each: exact, one pass, bounded memory.
 
     A peak is a frame whose value, of `least` or more, no frame less than half a second away
     exceeds; of equals the first. At most `most` are kept, the highest, of equals the first.
@@ -89,7 +89,7 @@ class Peaks(Generic[_Kept]):
         self._held: list[tuple[float, _Kept]] = []
 
     def meets(self, value: float, time: float) -> bool:
-        """Take note of the next frame; return whether `keep` is to be called with what is kept of it."""
+        """Note the next frame; return whether `keep` is to be called with what is kept of it."""
         while self._recent and time - self._recent[0][0] >= APART_S:
             self._recent.popleft()
         if self._pending is not None and time - self._pending[1].time >= APART_S:
@@ -129,7 +129,7 @@ class _At:
 
 @dataclass(slots=True)
 class Collected:
-    """The figures of some frames in order: `columns` by the names of `Figures`; times of the player's clock.
+    """Figures of frames in order: `columns` by names of `Figures`; times of the player's clock.
 
     `moments` are pictures that were taken on the way, more than will be shown; `moments()` chooses.
     """
@@ -167,7 +167,7 @@ class Collected:
         return sorted([*worst, *thinned(even, _MOST_EVEN)], key=lambda moment: moment.time)
 
     def peaks(self, name: str, limits: Limits) -> list[float]:
-        """Return the times of a figure's highest peaks, the highest first, without those far lower."""
+        """Return the times of a figure's highest peaks, highest first, without those far lower."""
         values = np.asarray(self.columns[name], np.float64)
         known = values[~np.isnan(values)]
         usual = float(np.median(known)) if known.size else 0.0

@@ -1,4 +1,4 @@
-"""What a run did: read, written, copied, converted, dropped, damaged, and how long it took."""
+"""Report of a run: what was read, written, copied, converted, dropped, damaged, and the time."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,7 +8,7 @@ from vidseg.system import files, text
 
 @dataclass(slots=True)
 class Report:
-    """The account of one run; `vidseg … --report FILE.json` writes it. docs/report.md tells all of it.
+    """The report of one run; `vidseg … --report FILE.json` writes it; see docs/report.md.
 
     Times are in seconds. `streams` lists every stream of the source with its fate; `notes` are the
     sentences the user was told; `damage` counts what could not be read (all zero for a sound
@@ -38,7 +38,7 @@ class Report:
     wall_s: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     quality: dict[str, object] = field(default_factory=dict)
-    """Figures on what is written, see `vidseg.reports.mask_metrics`; empty where none were taken."""
+    """Figures on what is written, see `vidseg.reports.mask_metrics`; empty if none were taken."""
 
     @property
     def damaged(self) -> bool:

@@ -1,4 +1,4 @@
-"""Small pictures of frames and masks as a player shows them: upright, square pixels, 8-bit RGB. Pure."""
+"""Thumbnails of frames and masks, as a player shows them: upright, square pixels, 8-bit RGB."""
 
 import cv2
 import numpy as np
@@ -41,7 +41,7 @@ def alpha_of(alpha: Plane, peak: int, info: VideoInfo, size: tuple[int, int]) ->
 
 
 def checkerboard(width: int, height: int, square: int) -> Rgb:
-    """Return grey squares of side `square`, uint8 [height, width, 3], as editors show transparency."""
+    """Return a checkerboard of grey squares of side `square`, uint8 [height, width, 3]."""
     odd = (np.arange(height)[:, None] // square + np.arange(width) // square) % 2
     grey = np.where(odd, np.uint8(_DARK), np.uint8(_LIGHT))
     return np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2), np.uint8)

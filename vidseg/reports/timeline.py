@@ -1,4 +1,4 @@
-"""A timeline for editors: the new background below, the people with their alpha above, the sound beside.
+"""Editing timelines (OpenTimelineIO): tracks of the background, the people with alpha, the sound.
 
 Times are exact: whole frames where the clip has a steady rate, fractions of a second elsewhere.
 """
@@ -30,12 +30,12 @@ _FCPXML_RATES = (24, 25, 30, 50, 60)
 _NTSC = Fraction(1000, 1001)
 
 _MOST_REPEATS = 10_000
-"""Items of a track: a source whose clock jumps by years would have a background repeated for all of them."""
+"""Most items of a track: with a clock that jumps by years, a background would fill them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureRange:
-    """First instant and end of the picture, and the earliest that is kept; seconds of the source's clock."""
+    """The picture's start and end, and the earliest kept time; seconds of the source's clock."""
 
     first: Fraction
     end: Fraction
@@ -44,7 +44,7 @@ class PictureRange:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A part of a track: `duration` seconds of a media file from `start` on, or a gap without `media`.
+    """Part of a track: `duration` seconds of a media file from `start` on; a gap without `media`.
 
     `media` is a file, the name of numbered pictures, or a colour; `length` is how long it is,
     `None` for what lasts as long as one likes.
@@ -66,7 +66,7 @@ class Track:
 
 
 def check(settings: RenderSettings, info: VideoInfo) -> None:
-    """Raise a `VidsegError` where the timeline that `settings` ask for, if any, can't be written."""
+    """Raise a `VidsegError` where a timeline that `settings` ask for can't be written."""
     path = settings.timeline
     if path is None:
         return
@@ -78,7 +78,8 @@ def check(settings: RenderSettings, info: VideoInfo) -> None:
         background = settings.behind.path
         if is_sequence(background):
             raise OutputError(
-                f"{path}: a timeline can't name numbered pictures as a background; make a video of them"
+                f"{path}: a timeline can't name numbered pictures as a background; "
+                "make a video of them"
             )
         coloured = not background.exists() and named_colour(settings.background) is not None
         if not coloured and read_picture(background, BackgroundError) is None:
@@ -142,7 +143,7 @@ def write(settings: RenderSettings, info: VideoInfo, shown: PictureRange, frames
 def tracks_of(
     settings: RenderSettings, info: VideoInfo, shown: PictureRange, frame_rate: Fraction | None
 ) -> Iterator[Track]:
-    """Yield the tracks, the lowest first. With a `frame_rate`, sound begins and ends with a frame."""
+    """Yield the tracks, lowest first. With a `frame_rate`, sound begins and ends with a frame."""
     sounds = [] if settings.encode.audio == "none" else _sounds(info)
     starts = [
         start if shown.earliest is None else max(start, shown.earliest) for start, _ in sounds
@@ -221,7 +222,7 @@ def _length(path: Path, wanted: Fraction) -> Fraction:
 
 
 def _steady_rate(info: VideoInfo) -> Fraction | None:
-    """Return the source's frame rate where it is one that editors know: a whole number, or NTSC's of it."""
+    """Return the source's frame rate if editors know it: a whole number, or NTSC's of it."""
     rate = info.average_rate
     if rate is None:
         return None
@@ -292,13 +293,13 @@ def _sequence(otio: Any, path: Path, clock: "_Clock", available: Any) -> Any:
 
 
 class _Clock:
-    """Says seconds as OpenTimelineIO does: a number of units, and how many of them make a second."""
+    """Converts seconds to OpenTimelineIO's times: a number of units, and units per second."""
 
     def __init__(self, otio: Any, rate: Fraction | None, tick: Fraction) -> None:
         self._otio, self._rate, self._tick = otio, rate, tick
 
     def time(self, seconds: Fraction) -> Any:
-        """Return whole frames where `seconds` are so to a tick of the source's clock, else a fraction."""
+        """Return frames if `seconds` is so to a tick of the source's clock, else a fraction."""
         if self._rate is not None:
             frames = round(seconds * self._rate)
             if abs(frames / self._rate - seconds) <= self._tick:
@@ -313,7 +314,7 @@ class _Clock:
 
 
 def _otio(path: Path) -> Any:
-    """Return OpenTimelineIO. Raises `OutputError` where it, or what `path` needs, is not installed."""
+    """Return OpenTimelineIO. Raises `OutputError` if it, or what `path` needs, isn't installed."""
     try:
         otio = importlib.import_module("opentimelineio")
     except ImportError as error:
@@ -340,7 +341,7 @@ def _verify(otio: Any, text: str, adapter: str, made: Any) -> None:
 
 
 def _places(otio: Any, timeline: Any) -> Iterator[tuple[str, str, float, float, float]]:
-    """Yield each clip: its track's kind, its media, and where in it and in the timeline it is, in ms."""
+    """Yield each clip: its track's kind, its media, its place in both media and timeline, in ms."""
     for clip in timeline.find_clips():
         within = clip.transformed_time_range(clip.trimmed_range(), timeline.tracks)
         times = (clip.trimmed_range().start_time, within.start_time, within.duration)
