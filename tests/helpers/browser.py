@@ -36,8 +36,8 @@ def require_browser() -> None:
 
 
 @contextmanager
-def browser(*, dark: bool = False) -> Iterator[Any]:
-    """Give a driver of a fresh Chromium, in light or dark mode, without a network."""
+def browser() -> Iterator[Any]:
+    """Give a driver of a fresh Chromium, without a network."""
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
@@ -50,11 +50,15 @@ def browser(*, dark: bool = False) -> Iterator[Any]:
             options.add_argument(flag)
         driver = webdriver.Chrome(options, Service(DRIVER, log_output=os.devnull))
         try:
-            look = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": look})
             yield driver
         finally:
             driver.quit()
+
+
+def set_mode(driver: Any, mode: str) -> None:
+    """Have pages shown in ``light`` or ``dark`` mode, as the system's setting would."""
+    look = [{"name": "prefers-color-scheme", "value": mode}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": look})
 
 
 def resize(driver: Any, width: int, height: int) -> None:

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.helpers.browser import browser, require_browser, resize
+from tests.helpers.browser import browser, require_browser, resize, set_mode
 from tests.helpers.clips import Audio, read_planes, write_clip
 from tests.helpers.planes import frame_of, info_of
 from tests.helpers.renders import rendered
@@ -487,11 +487,11 @@ def page_file(
     return path
 
 
-@pytest.fixture(params=[False, True], ids=["light", "dark"])
-def chromium(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A browser, in light and in dark mode."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser."""
     require_browser()
-    with browser(dark=request.param) as driver:
+    with browser() as driver:
         yield driver
 
 
@@ -522,13 +522,17 @@ return poor;
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-def test_the_page_works_in_a_browser(chromium: Any, page_file: Path, width: int) -> None:
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_page_works_in_a_browser(chromium: Any, page_file: Path, mode: str, width: int) -> None:
     """No error, no request, nothing too wide, text that can be read; a peak leads to its pictures.
 
     The line that follows the pointer once lay above the very middle of a peak, and took the click.
     """
+    set_mode(chromium, mode)
     resize(chromium, width, 844)
-    chromium.get_log("performance")  # what the browser itself loaded before
+    chromium.get("about:blank")  # else the same page would stay, scrolled and with its last choice
+    for log in ("browser", "performance"):  # what the browser itself loaded before
+        chromium.get_log(log)
     chromium.get(page_file.as_uri())
     assert chromium.execute_script("return document.documentElement.scrollWidth") <= width
     assert chromium.execute_script(_CONTRAST) == []
@@ -573,20 +577,19 @@ def _follow(chromium: Any, peak: Any) -> None:
     assert f"00:00:0{lost[2]}" in card.text
 
 
-def test_the_page_works_by_keyboard(page_file: Path) -> None:
+def test_the_page_works_by_keyboard(chromium: Any, page_file: Path) -> None:
     """Tab reaches the peaks, Enter follows one."""
-    require_browser()
     from selenium.webdriver.common.keys import Keys
 
-    with browser() as driver:
-        resize(driver, 1200, 844)
-        driver.get(page_file.as_uri())
-        for _ in range(12):
-            driver.switch_to.active_element.send_keys(Keys.TAB)
-            if driver.execute_script("return document.activeElement.matches('a.peak')"):
-                break
-        else:
-            pytest.fail("Tab never reached a peak")
-        number = driver.switch_to.active_element.get_attribute("data-moment")
-        driver.switch_to.active_element.send_keys(Keys.ENTER)
-        assert driver.execute_script("return document.activeElement.id") == f"moment-{number}"
+    resize(chromium, 1200, 844)
+    chromium.get("about:blank")
+    chromium.get(page_file.as_uri())
+    for _ in range(12):
+        chromium.switch_to.active_element.send_keys(Keys.TAB)
+        if chromium.execute_script("return document.activeElement.matches('a.peak')"):
+            break
+    else:
+        pytest.fail("Tab never reached a peak")
+    number = chromium.switch_to.active_element.get_attribute("data-moment")
+    chromium.switch_to.active_element.send_keys(Keys.ENTER)
+    assert chromium.execute_script("return document.activeElement.id") == f"moment-{number}"
