@@ -1,8 +1,9 @@
 """The command line, run in a process of its own with the network that ships for tests."""
 
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.helpers.forks import Forks
 
 FAKE = (
     "from vidseg.cli import main as cli\nfrom vidseg.rendering import chain, preview\n"
@@ -12,10 +13,12 @@ FAKE = (
 )
 
 
-def vidseg(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+_FORKS = Forks()
+
+
+def vidseg(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run the command line in a process of its own, with the fake network in place of a real one."""
-    command = [sys.executable, "-c", FAKE, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    return _FORKS.run(FAKE, [*map(str, arguments)])
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
