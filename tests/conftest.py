@@ -116,8 +116,14 @@ def _resident_converter() -> Iterator[ResidentConverter]:
 @pytest.fixture(scope="module")
 def quick_conversions(_resident_converter: ResidentConverter) -> Iterator[None]:
     """Have one process convert the models of a module's tests; `test_transit` has one process each."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vidseg.models.converter.subprocess", _resident_converter)
+    with _resident_converter.in_use():
+        yield
+
+
+@pytest.fixture
+def quick_conversion(_resident_converter: ResidentConverter) -> Iterator[None]:
+    """Have that process convert the models of one test."""
+    with _resident_converter.in_use():
         yield
 
 

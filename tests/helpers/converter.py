@@ -5,10 +5,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +58,13 @@ class ResidentConverter:
         self._process.stdin.write(json.dumps([str(cwd), *command[3:]]) + "\n")
         self._process.stdin.flush()
         return subprocess.CompletedProcess(command, 0, self._process.stdout.readline(), "")
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Have this process convert within a block, in place of one process each."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("vidseg.models.converter.subprocess", self)
+            yield
 
     def close(self) -> None:
         """End the process."""

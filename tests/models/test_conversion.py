@@ -238,6 +238,7 @@ def test_conversion_that_fills_the_disk(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.tensorflow
+@pytest.mark.usefixtures("quick_conversion")
 def test_graph_that_is_no_bodypix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The child process's failure arrives as one line, and leaves nothing in the cache."""
     monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))

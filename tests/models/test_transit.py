@@ -182,6 +182,7 @@ def test_what_a_server_declares(headers: dict[str, str], declared: bool) -> None
 
 
 @pytest.mark.tensorflow
+@pytest.mark.usefixtures("quick_conversion")
 def test_weights_that_are_none_are_not_converted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

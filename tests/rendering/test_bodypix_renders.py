@@ -23,7 +23,7 @@ from vidseg.models.catalogue import MODELS
 from vidseg.rendering.pipeline import render
 from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.usefixtures("quick_conversions")]
 
 WIDTH, HEIGHT, FRAMES = 480, 270, 16
 BLUE = (32, 64, 192)

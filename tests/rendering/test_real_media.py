@@ -17,6 +17,8 @@ from vidseg.media.probe import probe_video
 from vidseg.rendering.pipeline import render
 from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 
+pytestmark = pytest.mark.usefixtures("quick_conversions")
+
 MediaFile = Callable[[str], Path]
 
 

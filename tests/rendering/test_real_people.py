@@ -16,7 +16,7 @@ from vidseg.frames.geometry import Box
 from vidseg.rendering.pipeline import render
 from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 
-pytestmark = pytest.mark.weights
+pytestmark = [pytest.mark.weights, pytest.mark.usefixtures("quick_conversions")]
 
 MediaFile = Callable[[str], Path]
 
