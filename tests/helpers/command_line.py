@@ -13,12 +13,14 @@ FAKE = (
 )
 
 
-_FORKS = Forks()
+FORKS = Forks()
 
 
 def vidseg(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     """Run the command line in a process of its own, with the fake network in place of a real one."""
-    return _FORKS.run(FAKE, [*map(str, arguments)])
+    done = FORKS.run(FAKE, [*map(str, arguments)])
+    said = (done.stdout.decode(), done.stderr.decode())
+    return subprocess.CompletedProcess(done.args, done.returncode, *said)
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:

@@ -24,7 +24,7 @@ class Forks:
     def __init__(self) -> None:
         self._server: subprocess.Popen[str] | None = None
 
-    def run(self, code: str, words: list[str]) -> "subprocess.CompletedProcess[str]":
+    def run(self, code: str, words: list[str]) -> "subprocess.CompletedProcess[bytes]":
         """Run `code` with `words` on its command line."""
         with tempfile.TemporaryDirectory() as folder:
             files = [Path(folder) / name for name in ("out", "err")]
@@ -37,7 +37,7 @@ class Forks:
                 "env": dict(os.environ),
             }
             status = self._ask({**order, "files": [*map(str, files)]})
-            said = [file.read_text("utf-8") for file in files]
+            said = [file.read_bytes() for file in files]
             return subprocess.CompletedProcess([code, *words], status, *said)
 
     def _ask(self, order: dict[str, Any]) -> int:

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 
 from tests.helpers.batches import run as batch
 from tests.helpers.clips import Audio, write_clip
-from tests.helpers.command_line import FAKE
+from tests.helpers.command_line import FAKE, FORKS
 from tests.helpers.renders import rendered
 from vidseg.jobs import resume
 from vidseg.networks.fake import FakeSegmenter
@@ -35,13 +34,19 @@ def latin(tmp_path: Path) -> Path:
         pytest.skip("this file system has no names but UTF-8")
 
 
+_SHOWN = (
+    "import sys\n"
+    "sys.stdout.reconfigure(encoding='{0}', errors='{1}')\n"
+    "sys.stderr.reconfigure(encoding='{0}', errors='backslashreplace')\n"
+)
+"""What Python does at its start where PYTHONIOENCODING says so."""
+
+
 def said(
     *words: str | Path, encoding: str = "utf-8:strict"
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run the command line; its words, to a terminal of some encoding, as bytes."""
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    command = [sys.executable, "-c", FAKE, *map(str, words)]
-    return subprocess.run(command, capture_output=True, check=False, timeout=120, env=environment)
+    return FORKS.run(_SHOWN.format(*encoding.split(":")) + FAKE, [*map(str, words)])
 
 
 @pytest.mark.parametrize(
