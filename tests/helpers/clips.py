@@ -430,11 +430,12 @@ def _sha256(packet: Any) -> str:
 def ffprobe(path: Path, *args: str) -> dict[str, Any]:
     """Return what ffprobe says as JSON, given options such as ``-show_streams``, by default of all it knows.
 
-    Where it is absent, PyAV's own FFmpeg tells the same of streams, chapters and the format.
+    Where it is absent, PyAV's own FFmpeg tells the same of streams, chapters and the format, and
+    what stands beside frames; of the place of chroma it knows nothing.
     """
     program = shutil.which("ffprobe")
     if program is None:
-        return _probed(path)
+        return {"frames": _frames_told(path)} if "-show_frames" in args else _probed(path)
     words = args or ("-show_streams", "-show_chapters", "-show_format")
     command = [program, "-v", "error", "-of", "json", *words, str(path)]
     result: dict[str, Any] = json.loads(
@@ -454,16 +455,31 @@ def _probed(path: Path) -> dict[str, Any]:
         return {"streams": streams, "chapters": chapters, "format": {"tags": dict(file.metadata)}}
 
 
+def _frames_told(path: Path) -> list[dict[str, Any]]:
+    names = {"A53_CC": "ATSC A53 Part 4 Closed Captions"}
+    with av.open(str(path)) as file:
+        sides = [[side.type.name for side in frame.side_data] for frame in file.decode(video=0)]
+    return [
+        {"side_data_list": [{"side_data_type": names.get(name, name)} for name in each]}
+        for each in sides
+    ]
+
+
+_COLOR_SPACES = {0: "gbr", 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020nc"}
+"""H.273's matrix coefficients, as ffprobe calls them."""
+
+
 def _told(stream: Any) -> dict[str, Any]:
     told: dict[str, Any] = {"tags": dict(stream.metadata)}
     if stream.codec_context is not None:
-        told["codec_name"] = stream.codec_context.codec.name
+        told["codec_name"] = stream.codec_context.codec.canonical_name
     if stream.type == "video":
         context = stream.codec_context
         told |= {"width": context.width, "height": context.height, "pix_fmt": context.pix_fmt}
+        shape, space = context.sample_aspect_ratio, context.colorspace
         told |= {
-            "sample_aspect_ratio": context.sample_aspect_ratio,
-            "color_space": context.colorspace,
+            "sample_aspect_ratio": shape and f"{shape.numerator}:{shape.denominator}",
+            "color_space": _COLOR_SPACES.get(space, "unknown"),
         }
         told |= {
             "color_range": {1: "tv", 2: "pc"}.get(context.color_range),

@@ -1,5 +1,6 @@
 """What a container says of a video beside its packets: a crop, and where chroma lies."""
 
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -171,8 +172,9 @@ def test_the_place_of_chroma_is_kept(tmp_path: Path, location: int, name: str, c
     assert probe_video(source).chroma_location == LOCATIONS[location]
     rendered(source, tmp_path / name, encode=EncodeSettings(codec=codec))
     assert probe_video(tmp_path / name).chroma_location == LOCATIONS[location]
-    told = ffprobe(tmp_path / name, "-select_streams", "v", "-show_streams")["streams"][0]
-    assert told["chroma_location"] == LOCATIONS[location]
+    if shutil.which("ffprobe"):
+        told = ffprobe(tmp_path / name, "-select_streams", "v", "-show_streams")["streams"][0]
+        assert told["chroma_location"] == LOCATIONS[location]
 
 
 def test_segments_keep_the_place_of_chroma(tmp_path: Path) -> None:
