@@ -27,9 +27,18 @@ def vidseg(*arguments: str | Path, opener: str = "open_fake") -> list[str]:
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run the command line."""
+    """Run the command line with a fake network in the workers."""
+    return _run(vidseg(*arguments))
+
+
+def run_unchanged(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run the command line as users do, with the networks that it names."""
+    return _run([sys.executable, "-m", "vidseg", *map(str, arguments)])
+
+
+def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        vidseg(*arguments), capture_output=True, text=True, check=False, timeout=240, cwd=PROJECT
+        command, capture_output=True, text=True, check=False, timeout=240, cwd=PROJECT
     )
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from contextlib import closing
 from fractions import Fraction
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers.batches import PROJECT, black_corner, run, vidseg
+from tests.helpers.batches import PROJECT, black_corner, run, run_unchanged, vidseg
 from tests.helpers.clips import Audio, person_picture, read_frames, write_clip, write_picture
 from tests.helpers.workers import open_deadly, open_fake, open_never
 from vidseg.errors import ModelError, SettingsError
@@ -410,14 +409,8 @@ def test_maps_of_parts_are_made_of_many_clips(tmp_path: Path) -> None:
 def test_an_unknown_model_ends_in_one_line(tmp_path: Path) -> None:
     """It would befall every clip, so none is tried."""
     source = write_clip(tmp_path / "a.mp4", frames=2)
-    words = ["batch", str(source), "-o", str(tmp_path / "out"), "-b", "red", "--model", "nonsense"]
-    done = subprocess.run(
-        [sys.executable, "-m", "vidseg", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PROJECT,
-    )
+    words = ["batch", source, "-o", tmp_path / "out", "-b", "red", "--model", "nonsense"]
+    done = run_unchanged(*words)
     assert done.returncode == 1
     (said,) = done.stderr.splitlines()
     assert said.startswith("vidseg: ")

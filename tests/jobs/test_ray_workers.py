@@ -1,7 +1,6 @@
 """A real Ray cluster on this machine: what comes out is what one process makes, whoever dies."""
 
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers.batches import run_unchanged
 from tests.helpers.clips import Audio, Coded, audio_packets, read_planes, write_clip
 from tests.helpers.sharing import alone
 from tests.helpers.workers import open_deadly, open_fake, open_known, open_mortal, open_telling
@@ -28,7 +28,6 @@ from vidseg.networks import open_segmenter
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
 
-PROJECT = Path(__file__).resolve().parents[2]
 RATE = 3
 ray_is_there = [
     pytest.mark.ray,
@@ -285,14 +284,8 @@ def test_an_absent_cluster_is_told(tmp_path: Path) -> None:
         "ray", reason="Ray is not installed: pip install -c constraints.txt '.[ray]'"
     )
     source = write_clip(tmp_path / "in.mp4", frames=2)
-    words = ["batch", str(source), "-o", str(tmp_path / "out"), "-b", "red", "--ray", "127.0.0.1:1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "vidseg", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PROJECT,
-    )
+    words = ["batch", source, "-o", tmp_path / "out", "-b", "red", "--ray", "127.0.0.1:1"]
+    done = run_unchanged(*words)
     assert done.returncode == 1
     assert "--ray 127.0.0.1:1: no cluster answers there" in done.stderr.splitlines()[-1]
 

@@ -7,8 +7,10 @@ import av
 import pytest
 
 from tests.helpers.clips import ffprobe, write_clip
+from tests.helpers.packets import with_packets
 from tests.helpers.renders import rendered
 from vidseg.jobs import resume
+from vidseg.media.ffmpeg import Packet
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
@@ -24,23 +26,13 @@ def captioned_clip(path: Path, frames: int = 8, since: int = 0, fields: bool = F
     plain = write_clip(
         path.with_name(f"plain-{path.name}"), frames=frames, b_frames=2, options=options
     )
-    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
-        video = source.streams.video[0]
-        stream = out.add_stream_from_template(video)
-        for packet in source.demux(video):
-            if not packet.size or packet.pts is None:
-                continue
-            number = round(packet.pts * packet.time_base * 30)
-            data = (_caption_unit(number) if number >= since else b"") + bytes(packet)
-            copy = av.Packet(data)
-            copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
-            copy.time_base, copy.is_keyframe, copy.stream = (
-                packet.time_base,
-                packet.is_keyframe,
-                stream,
-            )
-            out.mux(copy)
-    return path
+
+    def captioned(packet: Packet) -> bytes:
+        assert packet.pts is not None
+        number = round(packet.pts * packet.time_base * 30)
+        return (_caption_unit(number) if number >= since else b"") + bytes(packet)
+
+    return with_packets(plain, path, captioned)
 
 
 def _caption_unit(number: int) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.clips import ffprobe, frame_number, read_frames, write_clip
+from tests.helpers.packets import with_packets
 from tests.helpers.planes import info_of
 from tests.helpers.renders import rendered
 from vidseg.errors import OutputError
@@ -199,20 +200,9 @@ def with_rpu(path: Path, colour: Colour) -> Path:
         b_frames=0,
     )
     unit = b"\x7c\x01\x19" + bytes(40) + b"\x80"
-    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
-        video = source.streams.video[0]
-        stream = out.add_stream_from_template(video)
-        for packet in source.demux(video):
-            if packet.size:
-                copy = av.Packet(bytes(packet) + len(unit).to_bytes(4, "big") + unit)
-                copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
-                copy.time_base, copy.is_keyframe, copy.stream = (
-                    packet.time_base,
-                    packet.is_keyframe,
-                    stream,
-                )
-                out.mux(copy)
-    return path
+    return with_packets(
+        plain, path, lambda packet: bytes(packet) + len(unit).to_bytes(4, "big") + unit
+    )
 
 
 @pytest.mark.parametrize(

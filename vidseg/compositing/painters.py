@@ -72,19 +72,26 @@ def open_painter(
     return open_scene(settings, canvas), (own,)
 
 
-def open_scene(settings: RenderSettings | PreviewSettings, canvas: Canvas) -> "ScenePainter":
-    """Return what paints people over a background, or a blur over parts that are hidden."""
+def open_scene(
+    settings: RenderSettings | PreviewSettings, canvas: Canvas, background: Background | None = None
+) -> "ScenePainter":
+    """Return what paints people over a background, or a blur over parts that are hidden.
+
+    The background is the one that `settings` name, unless another is given.
+    """
     blurred = settings.behind.kind == "blur"
     hide = blurred and bool(settings.model.parts)
+    if background is None:
+        background = open_background(settings.behind, canvas, whole_blur=hide)
     return ScenePainter(
-        open_background(settings.behind, canvas, whole_blur=hide),
+        background,
         hide=hide,
         own_colours=settings.matte.decontaminate and not blurred,
-        opacity=None if blurred else opacity_of(canvas.info),
+        opacity=None if blurred else _opacity_of(canvas.info),
     )
 
 
-def opacity_of(info: VideoInfo) -> Floats | None:
+def _opacity_of(info: VideoInfo) -> Floats | None:
     """Return a photo's own opacity, float32 [h, w] in [0, 1], `None` where it is opaque."""
     if not is_photo(info):
         return None

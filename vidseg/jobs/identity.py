@@ -25,7 +25,7 @@ def identity(settings: RenderSettings, segmenter: Segmenter | None = None) -> di
         del chosen[name]
     chosen["timeline"] = settings.timeline is not None
     chosen["model"]["network"] = settings.model.name if segmenter is None else segmenter.name
-    background = Path(settings.background)
+    background = settings.behind.path
     there = background.is_file() or is_sequence(background)
     return {
         "source": _source_identity(settings.source),

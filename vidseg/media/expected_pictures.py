@@ -4,7 +4,15 @@ import heapq
 from typing import Any, Protocol
 
 _PICTURE_FOR_A_PACKET = (
-    *("h264", "hevc", "mpeg4", "mpeg1video", "mpeg2video", "mjpeg", "ffv1", "huffyuv", "utvideo"),
+    "h264",
+    "hevc",
+    "mpeg4",
+    "mpeg1video",
+    "mpeg2video",
+    "mjpeg",
+    "ffv1",
+    "huffyuv",
+    "utvideo",
 )
 """Codecs that show a picture for each packet; of others a packet may say that nothing changes."""
 

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import av
 
+from vidseg.media.ffmpeg import Packet
 from vidseg.media.image_sequence import name_of, numbers
-
-Packet: TypeAlias = "av.Packet[Any]"
 
 _NO_PICTURE = bytes(8)
 """What a decoder gets to refuse in place of a file that is empty, cut short, or can't be read."""

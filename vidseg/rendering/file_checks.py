@@ -53,7 +53,7 @@ def written_by(settings: Settings) -> Iterator[Path]:
 def read_by(settings: Settings) -> Iterator[tuple[str, Path]]:
     """Yield the files that a run reads, each with what it is to it."""
     yield from (("the source", path) for path in _pictures(settings.source))
-    yield from (("the background", path) for path in _pictures(Path(settings.background)))
+    yield from (("the background", path) for path in _pictures(settings.behind.path))
     yield from (("the model", path) for path in _of_model(settings.model.name))
 
 

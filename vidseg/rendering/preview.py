@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from vidseg.compositing.background import Canvas, Still
-from vidseg.compositing.painters import ScenePainter, opacity_of, open_scene
+from vidseg.compositing.painters import ScenePainter, open_scene
 from vidseg.errors import InputError, OutputError, SettingsError
 from vidseg.frames.frame import Frame, as_plane
 from vidseg.matting.mask_source import Layer, TrackedSource
@@ -23,7 +23,7 @@ from vidseg.rendering import file_checks
 from vidseg.reports.contact_sheet import SheetRow, clock, draw_contact_sheet
 from vidseg.reports.thumbnails import alpha_of, checkerboard, fitted_size, picture_of
 from vidseg.settings import PreviewSettings
-from vidseg.system import hidden_names
+from vidseg.system.files import written_whole
 from vidseg.system.text import printable
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -188,13 +188,7 @@ def _painter(settings: PreviewSettings, canvas: Canvas, size: tuple[int, int]) -
         return open_scene(settings, canvas)
     width, height = canvas.info.shown_size
     side = max(1, round(_SQUARE * width / size[0]))
-    squares = Still.fitted(checkerboard(width, height, side), canvas)
-    return ScenePainter(
-        squares,
-        hide=False,
-        own_colours=settings.matte.decontaminate,
-        opacity=opacity_of(canvas.info),
-    )
+    return open_scene(settings, canvas, Still.fitted(checkerboard(width, height, side), canvas))
 
 
 def _described(info: VideoInfo) -> str:
@@ -215,10 +209,5 @@ def _name_of(background: str) -> str:
 
 def _save(picture: Image.Image, output: Path) -> None:
     """Write the sheet under a temporary name and move it to its own when it is whole."""
-    temporary = hidden_names.temporary(output)
-    try:
-        with av_errors(OutputError, f"{output}: can't be written"):
-            picture.save(temporary, FORMATS[output.suffix.lower()])
-            temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with av_errors(OutputError, f"{output}: can't be written"), written_whole(output) as temporary:
+        picture.save(temporary, FORMATS[output.suffix.lower()])

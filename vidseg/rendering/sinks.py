@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, Self
 
 from vidseg.errors import OutputError
@@ -54,12 +53,7 @@ class Sink(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def start(self, layout: PixelFormat, colour: Colour, cut: KeptRange, info: VideoInfo) -> None:
         """Get ready for frames in `layout` and `colour`, of the size and shape that `info` tells.
@@ -131,13 +125,8 @@ class VideoSink:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._output.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self._output.__exit__(*error)
 
     @property
     def copied_end(self) -> Fraction:

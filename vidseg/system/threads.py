@@ -5,7 +5,6 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import cv2
@@ -80,12 +79,7 @@ class BackgroundCall(Generic[T]):
         self._worker.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.wait()
         self._worker.join()
 

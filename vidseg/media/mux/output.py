@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import av
@@ -25,6 +24,7 @@ from vidseg.media.ffmpeg import (
     open_source,
 )
 from vidseg.media.late_streams import is_described, open_described
+from vidseg.media.mux.chapters import is_chapter_text, kept_chapters
 from vidseg.media.mux.kept_range import KeptRange
 from vidseg.media.mux.packet_times import TimestampFitter
 from vidseg.media.mux.stream_account import StreamAccount
@@ -89,12 +89,7 @@ class Output:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._finished:
             self._abandon()
 
@@ -117,7 +112,7 @@ class Output:
         for stream in source.streams:
             if stream.index != self._info.video_index:
                 self._adopt(stream)
-        if chapters := self._chapters(source):
+        if chapters := kept_chapters(source, cut):
             container.set_chapters(chapters)  # type: ignore[arg-type]
         with av_errors(OutputError, f"{self.target}: can't be written"):
             container.start_encoding()
@@ -239,7 +234,7 @@ class Output:
             self._drop(stream, f"{name} is dropped: one video is rendered, the main one")
         elif self._is_timecode(stream):
             self.stream_outcomes.append((stream.index, "written anew as the video's timecode"))
-        elif not _is_chapter_text(stream):
+        elif not is_chapter_text(stream):
             self._drop(
                 stream, f"{name} ({stream.metadata.get('handler_name', 'unknown data')}) is dropped"
             )
@@ -306,24 +301,6 @@ class Output:
         self._drop(
             stream, f"{name} (cover art) is dropped: {self.target.suffix} files don't hold it"
         )
-
-    def _chapters(self, source: InputContainer) -> list[dict[str, object]]:
-        """Return the source's chapters moved to the output's clock and clipped to the cut."""
-        kept: list[dict[str, object]] = []
-        for chapter in source.chapters():
-            base = chapter["time_base"] or Fraction(1, 1000)
-            start, end = chapter["start"] * base, chapter["end"] * base
-            if self._cut.start is not None:
-                start = max(start, self._cut.start)
-            if self._cut.end is not None:
-                end = min(end, self._cut.end)
-            if end > start:
-                moved = {
-                    "start": round((start - self._cut.origin) / base),
-                    "end": round((end - self._cut.origin) / base),
-                }
-                kept.append({**chapter, **moved})
-        return kept
 
     def _packets(self, source: InputContainer, streams: list[Stream]) -> Iterator[Packet]:
         """Yield the other streams' packets in file order, going on after damaged ones."""
@@ -409,8 +386,3 @@ def _first_packet(path: Path, index: int) -> bytes:
             if packet.stream_index == index:
                 return bytes(packet)
     return b""
-
-
-def _is_chapter_text(stream: Stream) -> bool:
-    """Whether a data stream is the hidden text track that QuickTime keeps chapter names in."""
-    return stream.type == "data" and stream.metadata.get("handler_name", "").startswith("Subtitle")

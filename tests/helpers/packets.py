@@ -1,0 +1,23 @@
+"""Packets that are changed on their way from a clip into another."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+
+from vidseg.media.ffmpeg import Packet
+
+
+def with_packets(plain: Path, path: Path, change: Callable[[Packet], bytes]) -> Path:
+    """Write the video of `plain` to `path`, in place of each packet's data what `change` gives."""
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        video = source.streams.video[0]
+        stream = out.add_stream_from_template(video)
+        for packet in source.demux(video):
+            if packet.size:
+                copy = av.Packet(change(packet))
+                copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
+                copy.time_base, copy.is_keyframe = packet.time_base, packet.is_keyframe
+                copy.stream = stream
+                out.mux(copy)
+    return path
