@@ -118,9 +118,10 @@ def make_clip(
     rate: int = 30,
     truth: Path | None = None,
 ) -> Path:
-    """Write the clip of a person, H.264 and AAC; to `truth`, if given, her alpha as lossless grey video.
+    """Write the clip of a person, H.264 and AAC, and to `truth`, if given, her alpha.
 
-    `width` and `height` must be even. The truth's path should end in ``.mkv``.
+    `width` and `height` must be even. The alpha is lossless grey video; the truth's path should end
+    in ``.mkv``.
     """
     size = (width, height)
     with ExitStack() as stack:
@@ -156,7 +157,7 @@ def make_background_video(
 
 
 def make_all(folder: Path, *, small: bool = False) -> list[Path]:
-    """Make all three in `folder` and return their paths; `small` ones take a fraction of the time."""
+    """Make all three in `folder` and return the paths; `small` ones take a fraction of the time."""
     folder.mkdir(parents=True, exist_ok=True)
     clip, picture, video = (folder / name for name in ("person.mp4", "hills.jpg", "sea.mp4"))
     if small:

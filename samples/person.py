@@ -1,4 +1,4 @@
-"""A person who sways: the portrait of an astronaut, cut out once and bent a little from frame to frame."""
+"""A swaying person: an astronaut's portrait, cut out once and bent a little from frame to frame."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 Image: TypeAlias = NDArray[np.float32]
 
 _OUTLINE = (
-    "170,131 159,109 153,86 161,64 186,37 209,21 240,15 267,23 290,42 301,69 301,95 294,114 281,131 270,141 "
-    "264,154 257,172 281,191 299,215 305,240 322,241 341,256 351,285 358,310 363,345 345,350 320,367 300,395 "
-    "281,435 276,480 282,512 35,512 23,470 19,415 24,370 31,320 43,285 65,255 91,227 114,210 113,190 125,170 "
-    "150,151 183,148 181,132"
+    "170,131 159,109 153,86 161,64 186,37 209,21 240,15 267,23 290,42 301,69 301,95 294,114 "
+    "281,131 270,141 264,154 257,172 281,191 299,215 305,240 322,241 341,256 351,285 358,310 "
+    "363,345 345,350 320,367 300,395 281,435 276,480 282,512 35,512 23,470 19,415 24,370 31,320 "
+    "43,285 65,255 91,227 114,210 113,190 125,170 150,151 183,148 181,132"
 )
 """Corners x,y of the person in the 512 x 512 portrait, drawn by hand to about five pixels."""
 _OUTLINE_ERROR = 6
@@ -27,7 +27,7 @@ _MIDDLE, _SPREAD = 195.0, 345.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutOut:
-    """A picture of the person: RGB float32 [h, w, 3] in [0, 255], and alpha float32 [h, w] in [0, 1]."""
+    """The person's picture: RGB float32 [h, w, 3] in [0, 255], alpha float32 [h, w] in [0, 1]."""
 
     colour: Image
     alpha: Image
@@ -55,7 +55,7 @@ def _silhouette(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 @cache
 def cut_out() -> CutOut:
-    """Cut the person out; edge colours are continued from inside, so that no old background shows."""
+    """Cut the person out; edge colours are continued from inside, so no old background shows."""
     portrait = np.ascontiguousarray(skimage.data.astronaut())  # type: ignore[no-untyped-call]
     inside = _silhouette(portrait)
     soft = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 1.4)
@@ -69,7 +69,7 @@ def cut_out() -> CutOut:
 
 
 def _bend(time: float, width: int, height: int) -> tuple[Image, Image]:
-    """Return the portrait's x and y for each pixel of a `width` x `height` frame at `time` seconds."""
+    """Return the portrait's x, y for each pixel of a `width` x `height` frame at `time` seconds."""
     scale = min(0.68 * height / (_BOTTOM - _HEAD_TOP), 0.75 * width / _SPREAD)
     scale *= 1 + 0.02 * sin(2 * pi * time / 2.9)
     middle = width * (0.5 + 0.09 * sin(2 * pi * time / 4))

@@ -22,7 +22,7 @@ def _gradient(stops: list[tuple[float, _Colour]], width: int, height: int) -> Im
 
 @cache
 def _clouds(width: int, height: int, seed: int, *, stretch: int = 3) -> Image:
-    """Return noise in [0, 1] with detail at every scale, [height, width], repeating from side to side."""
+    """Return noise [height, width] in [0, 1], with detail at all scales, repeating horizontally."""
     random = np.random.default_rng(seed)
     total = np.zeros((height, width), np.float32)
     for octave in range(2, 7):
@@ -40,7 +40,7 @@ def _mix(under: Image, over: Image | _Colour, share: Image) -> Image:
 
 
 def _glow(width: int, height: int, x: float, y: float, radius: float) -> Image:
-    """Return a light that falls off from (x, y): 1 there, 1/e at `radius`; all in heights of the picture."""
+    """Return a light that falls from 1 at (x, y) to 1/e at `radius`; all in picture heights."""
     across, down = np.meshgrid(np.arange(width) / height, np.arange(height) / height)
     falloff: Image = np.exp(-((across - x) ** 2 + (down - y) ** 2) / radius**2).astype(np.float32)
     return falloff
@@ -65,7 +65,7 @@ class _Pen:
 
 
 def room(width: int, height: int) -> Image:
-    """Return a room with a window, books and a cabinet, out of focus: RGB float32 [height, width, 3]."""
+    """Return a blurred room with a window, books and a cabinet: RGB float32 [height, width, 3]."""
     canvas = _gradient([(0, (176, 160, 142)), (1, (132, 116, 104))], width, height)
     canvas *= (0.96 + 0.08 * _clouds(width, height, 3, stretch=1))[..., None]
     pen = _Pen(canvas)
@@ -167,7 +167,7 @@ def _ridge(width: int, height: int, i: int) -> tuple[Image, Image]:
 
 
 def sea(phase: float, width: int, height: int) -> NDArray[np.uint8]:
-    """Return a frame of a rolling sea, RGB uint8 [height, width, 3]; `phase` in [0, 1) makes one loop."""
+    """Return a rolling sea as RGB uint8 [height, width, 3]; `phase` in [0, 1) makes one loop."""
     sky = [(0.0, (52, 118, 190)), (0.45, (190, 222, 240)), (0.5, (240, 240, 226))]
     canvas = _gradient(sky, width, height)
     drift = np.roll(

@@ -30,7 +30,7 @@ MOST_ALPHA = {"prores": 0.51, "prores pair": 2.0, "h264 pair": 12.0}
 """By how much alpha may differ where the codec loses something, of 255; elsewhere by nothing."""
 
 MOST_444 = 6
-"""By how much the overlay may differ where every pixel has its own chroma and the codec loses none."""
+"""How much the overlay may differ where every pixel has its own chroma and the codec loses none."""
 
 _SCALE = "scale=flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp"
 """Conversions that round, and interpolate chroma, which ffmpeg's default doesn't."""
@@ -39,7 +39,7 @@ _TAGS = ("codec_name", "pix_fmt", "color_range", "color_space")
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of output: its name, vidseg's options, and as which samples ffmpeg reads its alpha."""
+    """A kind of output: its name, vidseg's options, and as which samples ffmpeg reads its alpha."""
 
     title: str
     name: str
@@ -86,7 +86,7 @@ def kinds() -> Iterator[Kind]:
 
 @dataclass(frozen=True)
 class Clip:
-    """A second of footage in a lossless file, and vidseg's results that every kind is compared with."""
+    """A second of footage in a lossless file, and vidseg's results to compare every kind with."""
 
     path: Path
     width: int
@@ -136,7 +136,7 @@ def first_of(path: Path) -> Path:
 def clip_of(
     source: Path, folder: Path, pix_fmt: str | None, options: list[str], seconds: float
 ) -> Clip:
-    """Cut `seconds` out of the source without loss, with `pix_fmt`, and render what is to be compared."""
+    """Cut `seconds` from the source without loss, in `pix_fmt`, and render what to compare with."""
     path, colour = folder / "in.mkv", "#{:02x}{:02x}{:02x}".format(*COLOUR)
     folder.mkdir(parents=True)
     cut = ["-y", "-i", str(source), "-t", str(seconds), "-an", "-c:v", "ffv1"]
@@ -167,7 +167,7 @@ def rgb_of(inputs: list[str], graph: str, width: int, height: int) -> NDArray[np
 
 
 def inputs_of(kind: Kind, path: Path, clip: Clip) -> list[str]:
-    """Return ffmpeg's options for reading a result: colours first, where these are a file of their own."""
+    """Return ffmpeg's options to read a result: colours first, where they have their own file."""
     if kind.pair:
         return [
             word
@@ -181,7 +181,7 @@ def inputs_of(kind: Kind, path: Path, clip: Clip) -> list[str]:
 def alpha_of(
     kind: Kind, inputs: list[str], about: dict[str, Any], clip: Clip
 ) -> NDArray[np.float64]:
-    """Return the alpha that ffmpeg reads, [n, h, w] in [0, 1], by the range that the file's tag tells."""
+    """Return the alpha that ffmpeg reads, [n, h, w] in [0, 1], by the range in the file's tag."""
     graph = (
         "[1:v]extractplanes=y"
         if kind.pair and about["pix_fmt"] != "gray"
@@ -304,10 +304,12 @@ def main() -> int:
             for place, form in places
         ]
         print(
-            f"{len(clips[0].meant)} frames of {clips[0].width}x{clips[0].height}, {arguments.model}\n"
+            f"{len(clips[0].meant)} frames of {clips[0].width}x{clips[0].height}, "
+            f"{arguments.model}\n"
         )
         print(
-            "| output | ffprobe | alpha error, largest / mean | overlay, mean / 99.9 % / largest | 4:4:4 | |"
+            "| output | ffprobe | alpha error, largest / mean "
+            "| overlay, mean / 99.9 % / largest | 4:4:4 | |"
         )
         print("| --- " * 6 + "|")
         bad = False

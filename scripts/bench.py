@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measure vidseg beside the floor that no render can beat, and beside the tutorial's loop.
 
-    python scripts/bench.py [--seconds 10] [--repeats 3] [--heights 1080,720] [--presets veryfast,medium]
-                            [--models bodypix-050-s16,selfie] [--clip CLIP] [--json OUT.json] [--no-tutorial]
+    python scripts/bench.py [--seconds 10] [--repeats 3] [--heights 1080,720]
+                            [--presets veryfast,medium] [--models bodypix-050-s16,selfie]
+                            [--clip CLIP] [--json OUT.json] [--no-tutorial]
 
 Every measurement is a process of its own, so that start-up, memory and CPU time are whole;
 repetitions are interleaved, and medians and ratios printed, since machines are noisy. The floor is
@@ -76,7 +77,7 @@ def encoder(target: str, like: Any, preset: str) -> tuple[Any, Any]:
 
 
 def floor(source: str, composite: str, target: str, preset: str) -> float:
-    """Decode `source` while encoding the frames of `composite`, decoded beforehand; return seconds."""
+    """Decode `source` while encoding `composite`'s frames, decoded beforehand; return seconds."""
     held = list(decoded(composite))
     begun = time.perf_counter()
     out, stream = encoder(target, held[0], preset)
@@ -89,7 +90,7 @@ def floor(source: str, composite: str, target: str, preset: str) -> float:
 
 
 def tutorial(source: str, target: str, preset: str, model: str) -> float:
-    """Run the loop of the tutorial: one picture after another, whole, in RGB; return seconds a frame.
+    """Run the tutorial's loop: one picture after another, whole, in RGB; return seconds a frame.
 
     Loading is left out, and a file would still have no sound and no times of its own.
     """
@@ -219,10 +220,13 @@ WORKERS: dict[str, Callable[..., Any]] = {"floor": floor, "tutorial": tutorial, 
 
 
 def run(command: list[str]) -> dict[str, Any]:
-    """Run a process; return its wall and CPU seconds, peak memory in MB, and what it printed last."""
+    """Run a process; return wall and CPU seconds, peak memory in MB, and what it printed last."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
-    timing = "import resource,subprocess,sys;r=subprocess.run(sys.argv[1:],stdout=subprocess.PIPE,text=True);"
+    timing = (
+        "import resource,subprocess,sys;"
+        "r=subprocess.run(sys.argv[1:],stdout=subprocess.PIPE,text=True);"
+    )
     timing += "print(r.stdout.strip().splitlines()[-1] if r.stdout.strip() else 'null');"
     timing += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss);sys.exit(r.returncode)"
     done = subprocess.run(
@@ -251,7 +255,10 @@ def vidseg(*arguments: object) -> dict[str, Any]:
 
 
 def make_source(clip: Path, height: int, seconds: float, folder: Path) -> Path:
-    """Scale the first seconds of `clip`, repeated as needed, to `height` lines; 30 fps, H.264, no sound."""
+    """Scale the first seconds of `clip` to `height` lines, H.264 at 30 fps without sound.
+
+    The clip is repeated as needed.
+    """
     path = folder / f"source_{height}.mp4"
     endless = itertools.chain.from_iterable(decoded(str(clip)) for _ in itertools.count())
     out = stream = None

@@ -72,7 +72,7 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
 
 
 def table(costs: dict[str, dict[int, Costs]], brings: dict[str, dict[str, float]]) -> str:
-    """Return a Markdown table: the default's costs, then what each stage adds to them, and to the scores.
+    """Return a Markdown table: the default's costs, then what each stage adds to costs and scores.
 
     `costs`: label, height → costs; `brings`: label → what a score loses without the stage. The
     first label is the default.

@@ -113,7 +113,7 @@ WAYS: dict[str, Way] = {
 
 
 # -- sets
-# ----------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def found_sets(words: Sequence[str], names: Sequence[str]) -> list[Set]:
@@ -182,7 +182,7 @@ def vidseg(*arguments: object) -> None:
 
 
 def mattes(each: Set, model: str, way: Way, scratch: Path) -> tuple[Iterator[Matte], float]:
-    """Run `vidseg matte`; return its mattes as they are read back, and its CPU milliseconds a frame."""
+    """Run `vidseg matte`; return its mattes as read back, and its CPU milliseconds a frame."""
     source, count = each.clip or scratch / f"{each.name}.mkv", len(each.masks)
     options = ("--model", model, "--quiet", "--overwrite", *way.options)
     with ExitStack() as stack:
@@ -219,7 +219,7 @@ def moving(path: Path) -> Iterator[Matte]:
 
 
 def tutorial(each: Set) -> tuple[Iterator[Matte], float]:
-    """Return what the tutorial's loop makes of every picture by itself, and its CPU milliseconds a frame."""
+    """Return what the tutorial's loop makes of each picture alone, and CPU milliseconds a frame."""
     bodypix = tutorial_model()
     results = []
     since = time.process_time()
@@ -319,11 +319,11 @@ def markdown(table: dict[str, dict[str, Scores]]) -> str:
 
 
 # -- costs
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def costs_of_stages(sets: Sequence[Set], model: str, table: dict[str, dict[str, Scores]]) -> str:
-    """Return a table of what stages cost and bring, means over sets of pictures that follow each other."""
+    """Return a table of what stages cost and bring, means over the sets of consecutive pictures."""
     from scripts import costs
 
     chosen = [each for each in sets if each.frames and not each.stills]
@@ -348,7 +348,7 @@ def costs_of_stages(sets: Sequence[Set], model: str, table: dict[str, dict[str, 
 def brought(
     sets: Sequence[Set], model: str, table: dict[str, dict[str, Scores]]
 ) -> dict[str, dict[str, float]]:
-    """Return way → score → how much it changes, on average, by the stage that the way leaves out."""
+    """Return way → score → its mean change by the stage that the way leaves out."""
     result = {}
     for name in WAYS:
         without, default = table.get(f"{model}, {name}"), table[model]

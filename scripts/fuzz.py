@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Damage small clips in thousands of ways and render each: no crash, no traceback, no hang, no leftovers.
+"""Damage small clips in thousands of ways and render each: no crash, traceback, hang or leftovers.
 
 Some are rendered in segments, some drawn as contact sheets, some are backgrounds of a sound clip.
 
@@ -42,7 +42,8 @@ from vidseg.settings import EncodeSettings, PreviewSettings, RenderSettings
 warnings.simplefilter("ignore")
 def run(settings):
     if settings.output.suffix == ".png":
-        preview(PreviewSettings(source=settings.source, output=settings.output), segmenter=FakeSegmenter())
+        looked_at = PreviewSettings(source=settings.source, output=settings.output)
+        preview(looked_at, segmenter=FakeSegmenter())
         return "whole", "sheet"
     render = resume.render if settings.output.stem == "segments" else pipeline.render
     report = render(settings, segmenter=FakeSegmenter())
@@ -51,7 +52,11 @@ for line in sys.stdin:
     source, target, background = json.loads(line)
     encode = EncodeSettings(preset="8" if target.endswith(".webm") else "ultrafast")
     settings = RenderSettings(
-        source=Path(source), output=Path(target), background=background, encode=encode, overwrite=True
+        source=Path(source),
+        output=Path(target),
+        background=background,
+        encode=encode,
+        overwrite=True,
     )
     try:
         outcome = run(settings)
@@ -82,7 +87,7 @@ class Worker:
         )
 
     def render(self, source: Path, target: Path, background: str) -> tuple[str, str]:
-        """Return (outcome, what was said) of one render; a worker that died or hangs is replaced."""
+        """Return (outcome, what was said) of a render; a worker that died or hangs is replaced."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = json.dumps([str(source), str(target), background]) + "\n"

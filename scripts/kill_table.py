@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kill renders in segments at many moments, let the same command go on, and compare with what nobody killed.
+"""Kill renders in segments at many moments, rerun the command, and compare with what nobody killed.
 
     python scripts/kill_table.py [--clip CLIP] [--model bodypix-050-s16] [--seconds 25] [--out
     TABLE.md]
@@ -50,7 +50,10 @@ def kill() -> None:
 
 
 def at_call(owner: Any, name: str, number: int, *, after: bool = False, when: str = "") -> None:
-    """Kill this process before, or after, the `number`-th call of a method with `when` in its arguments."""
+    """Kill this process at the `number`-th call of a method with `when` in its arguments.
+
+    It dies before the call or, with `after`, once the call has returned.
+    """
     real: Callable[..., Any] = getattr(owner, name)
     calls = 0
 
@@ -115,7 +118,7 @@ def doomed(moment: str, frames: str, *words: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """What a result holds: a checksum and the exact time of every frame, luma where asked, audio packets."""
+    """What a result holds: checksum and exact time of each frame, luma if asked, audio packets."""
 
     sums: list[str]
     times: list[Any]
@@ -179,7 +182,7 @@ def differences(one: Clip, other: Clip) -> tuple[int, int]:
 
 
 def vidseg(words: list[str], *doomed: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command line, to its end or, with a moment and the number of frames, to that moment."""
+    """Run the command line to its end or, with a moment and the frame count, to that moment."""
     command = (
         [sys.executable, __file__, "--doomed", *doomed]
         if doomed
@@ -228,7 +231,10 @@ def row(
             if plain.luma:
                 shown = "{} / {}".format(*differences(mine, plain))
     result = "; ".join(verdicts) or "same frames, times and audio" + ", was done already" * over
-    return f"| {kind} | {moment} | {whole} | {there} | {going[1] if going else 0} | {result} | {shown} |"
+    return (
+        f"| {kind} | {moment} | {whole} | {there} | {going[1] if going else 0} | {result} "
+        f"| {shown} |"
+    )
 
 
 class Truth:

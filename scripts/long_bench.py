@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure what segments cost, and what several workers bring, on this machine.
 
-    python scripts/long_bench.py [--clip CLIP] [--seconds 30] [--repeats 2] [--what segments,jobs,ray]
-                                 [--json OUT.json]
+    python scripts/long_bench.py [--clip CLIP] [--seconds 30] [--repeats 2]
+                                 [--what segments,jobs,ray] [--json OUT.json]
 
 `segments`: a plain render against the same with --resumable, wall and CPU time, interleaved.
 `jobs`: a batch of four clips with --jobs 1 and 2. `ray`: one clip in segments on a local Ray
@@ -105,7 +105,7 @@ def jobs(clip: Path, folder: Path, repeats: int) -> dict[str, Any]:
 
 
 def bound(settings: Any) -> Any:
-    """Open the network in a worker that keeps to one core: the first worker to the first, and so on."""
+    """Open the network in a worker bound to one core: the first worker to the first, and so on."""
     from vidseg.networks import open_segmenter
 
     folder = Path(os.environ["VIDSEG_BENCH_CORES"])
@@ -121,7 +121,7 @@ def bound(settings: Any) -> Any:
 
 
 def on_ray(clip: Path, folder: Path, count: int, *, bind: bool) -> tuple[float, float]:
-    """Render a clip on so many workers of a local cluster; return wall seconds once they are warm."""
+    """Render a clip on so many warm workers of a local cluster; return wall seconds."""
     from vidseg.jobs import resume
     from vidseg.jobs.batch import Clip, absolute, settings_for
     from vidseg.jobs.ray_workers import RayWorkers

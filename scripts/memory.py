@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure whether memory grows with the length of a clip: the same clip once, and ten times end to end.
+"""Measure whether memory grows with a clip's length: the same clip once, and ten times end to end.
 
     python scripts/memory.py CLIP [--times 10] [--model selfie] [--options "OPTIONS OF vidseg
     render"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run vidseg over every file of a folder and check each result against its source, with ffprobe as witness.
+"""Run vidseg over every file of a folder and check each result against its source with ffprobe.
 
     python scripts/survey.py FOLDER [--to .mkv | --to all] [--pictures] [--jobs N] [--keep DIR]
 

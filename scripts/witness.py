@@ -1,4 +1,4 @@
-"""What ffprobe and ffmpeg, as independent readers, say of a file; and what differs between two files."""
+"""What ffprobe and ffmpeg, as independent readers, say of a file, and how two files differ."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ _PRIMING = 2048
 """Samples that an encoder of sound may put before the first."""
 
 _CLOCKLESS = ("mpegts", "mpeg", "ogg")
-"""Containers whose clock begins anywhere: players, and vidseg, count from the first time in them."""
+"""Containers whose clock begins anywhere: players and vidseg count from the first time in them."""
 
 _SAME = {"unknown", "N/A", "1:1", "0:1", "tv", "reserved"}
 """What ffprobe calls tags that say nothing, or what is assumed where there are none."""
@@ -155,7 +155,7 @@ class Account:
         return list(zip(times, (p.get("data_hash", "") for p in found), strict=True))
 
     def _raw_aac(self, stream: dict[str, Any]) -> list[tuple[float, str]]:
-        """Return the packets of an AAC stream without the ADTS headers, which some containers want."""
+        """Return an AAC stream's packets without the ADTS headers, which some containers want."""
         command = ["ffmpeg", "-v", "error", "-nostdin", "-copyts", "-i", f"file:{self.path}"]
         command += ["-map", f"0:{stream['index']}", "-c", "copy", "-bsf:a", "aac_adtstoasc"]
         command += ["-f", "framehash", "-hash", "sha256", "-"]
@@ -186,7 +186,7 @@ class Account:
 
     @cached_property
     def pictures(self) -> NDArray[np.uint8]:
-        """The first frames of the main video in RGB, [n, h, w, 3], in coded orientation, by ffmpeg."""
+        """The main video's first frames in RGB, [n, h, w, 3], in coded orientation, by ffmpeg."""
         width, height = self.main["width"], self.main["height"]
         command = ["ffmpeg", "-v", "error", "-nostdin", "-noautorotate", "-i", f"file:{self.path}"]
         command += ["-map", f"0:{self.main['index']}", "-vsync", "passthrough", "-autoscale", "0"]
@@ -330,7 +330,7 @@ def _named_as_gone(stream: dict[str, Any], said: str) -> bool:
 
 
 def _kept(before: Account, after: Account, kind: str, said: str, verdict: Verdict) -> list[Any]:
-    """Return pairs of source and result streams of a kind; what is gone without a word is a problem."""
+    """Return pairs of source and result streams of a kind; one gone without a word is a problem."""
     kept = [s for s in before.streams(kind) if not _named_as_gone(s, said)]
     made = after.streams(kind)
     if len(kept) != len(made):

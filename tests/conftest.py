@@ -1,4 +1,4 @@
-"""Fixtures that every test module shares: the test-data folder, small models, and a cache of its own."""
+"""Fixtures that every test module shares: the test data, small models, the tests' own cache."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run as many tests at once, with ``-n auto``, as there are cores for this process, and memory."""
+    """With ``-n auto``, run as many tests at once as this process has cores and memory for."""
     return min(cores(), _MOST_WORKERS)
 
 
@@ -75,7 +75,7 @@ def media_file(test_data: Path) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def small_models(common: Path) -> Path:
-    """A folder like the bucket, with small networks that find bright green under BodyPix's names."""
+    """A folder like the bucket: small networks, under BodyPix's names, that find bright green."""
     folder = common / "models"
     with alone(common, "models"):
         for name in SMALL_MODELS:
@@ -115,7 +115,7 @@ def _resident_converter() -> Iterator[ResidentConverter]:
 
 @pytest.fixture(scope="module")
 def quick_conversions(_resident_converter: ResidentConverter) -> Iterator[None]:
-    """Have one process convert the models of a module's tests; `test_transit` has one process each."""
+    """Have one process convert the models of a module's tests; `test_transit` has one for each."""
     with _resident_converter.in_use():
         yield
 

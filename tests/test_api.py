@@ -27,9 +27,9 @@ from vidseg.system.threads import prefetch
 SIZE = (96, 64)
 PUBLIC = {
     "BackgroundError", "DeviceError", "DownloadError", "EncodeSettings", "Frame", "InputError",
-    "MatteSettings", "ModelError", "OutputError", "RenderSettings", "Report", "ModelSettings", "Segmenter",
-    "SettingsError", "StalledError", "VideoInfo", "VidsegError", "__version__", "alpha_of", "probe", "masks",
-    "matte", "open_segmenter", "render", "rgb_of", "run",
+    "MatteSettings", "ModelError", "OutputError", "RenderSettings", "Report", "ModelSettings",
+    "Segmenter", "SettingsError", "StalledError", "VideoInfo", "VidsegError", "__version__",
+    "alpha_of", "probe", "masks", "matte", "open_segmenter", "render", "rgb_of", "run",
 }  # fmt: skip
 """Names that others rely on: to take one away is to break their programs."""
 
@@ -121,7 +121,7 @@ def test_settings_can_say_everything(tmp_path: Path) -> None:
 
 
 def test_paths_may_be_text_or_paths(tmp_path: Path) -> None:
-    """A background that was a path, and settings whose paths were text, ended in an attribute error."""
+    """A background given as a path, and settings with paths as text, ended in an AttributeError."""
     source = write_clip(tmp_path / "in.mp4", frames=2)
     picture = write_picture(tmp_path / "picture.png")
     with closing(FakeSegmenter()) as network:
@@ -152,7 +152,7 @@ def test_paths_may_be_text_or_paths(tmp_path: Path) -> None:
 def test_words_that_mean_nothing_are_refused(
     settings: Any, given: dict[str, Any], message: str
 ) -> None:
-    """Only the command line checked them; from Python, sound asked for as `None` was copied in silence."""
+    """Only the command line checked them; from Python, a sound of `None` was copied in silence."""
     paths = {"source": Path("a"), "output": Path("b")} if settings is vidseg.RenderSettings else {}
     with pytest.raises(vidseg.SettingsError, match=message):
         settings(**paths, **given)
@@ -167,7 +167,7 @@ def test_a_rate_may_be_a_float(tmp_path: Path) -> None:
 
 
 def test_masks_come_with_their_frames(tmp_path: Path) -> None:
-    """Every frame once, in order, with an alpha of its size that is high where it shows the person."""
+    """Every frame once, in order, with an alpha of its size that is high where the person is."""
     clip = write_clip(tmp_path / "in.mp4")
     times = []
     for frame, alpha in vidseg.masks(clip, segmenter=FakeSegmenter()):
@@ -182,7 +182,7 @@ def test_masks_come_with_their_frames(tmp_path: Path) -> None:
 
 
 def test_masks_of_a_span(tmp_path: Path) -> None:
-    """0.2 means a fifth of a second: the float is a little more, which would lose the frame at that time."""
+    """0.2 means a fifth of a second: the float is a little more and would lose the frame there."""
     clip = write_clip(tmp_path / "in.mp4")
     everything = [frame.time for frame, _ in vidseg.masks(clip, segmenter=FakeSegmenter())]
     fifth = Fraction(1, 5)
@@ -282,7 +282,7 @@ def test_a_network_that_hangs_ends_masks_in_the_error_of_a_render(
 
 
 def test_masks_hold_opencv_to_one_thread_as_a_render_does(tmp_path: Path) -> None:
-    """Each stage has a thread; OpenCV divided the work of each once more, but for the library only."""
+    """Each stage has a thread; OpenCV divided each one's work again, but for the library only."""
     clip = write_clip(tmp_path / "in.mp4", frames=4)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(3)

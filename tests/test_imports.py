@@ -27,7 +27,7 @@ def test_tensorflow_waits_for_its_first_use() -> None:
 
 
 def loaded_by(arguments: list[str], before: str = "") -> set[str]:
-    """Run ``vidseg`` with `arguments` in a process of its own and return the names of all modules it loaded.
+    """Run ``vidseg`` with `arguments` in its own process; return the names of all loaded modules.
 
     `before` is Python that is run first.
     """
@@ -62,7 +62,7 @@ HEAVY = {*NETWORKS, "av", "numpy", "cv2", "PIL", "vidseg.models", "tempfile", "e
     "arguments", [["--help"], ["render", "--help"], ["batch", "--help"]], ids=" ".join
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
-    """Help answers at once: it took twice as long while ``vidseg models`` brought all that fetches models."""
+    """Help answers at once: it took twice as long while ``models`` brought what fetches them."""
     loaded = loaded_by(arguments)
     assert "vidseg.cli.main" in loaded
     assert not loaded & HEAVY
@@ -83,7 +83,7 @@ def test_probe_loads_no_network(tmp_path: Path) -> None:
 
 
 def test_render_loads_only_what_it_uses(tmp_path: Path) -> None:
-    """Every library that a plain render has no use for made each one start some milliseconds later."""
+    """Every library that a plain render has no use for made each start some milliseconds later."""
     clip = write_clip(tmp_path / "a.mp4")
     faked = (
         "from vidseg.rendering import chain\nfrom vidseg.networks.fake import FakeSegmenter\n"

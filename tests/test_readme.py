@@ -70,7 +70,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 def results(output: Path) -> list[Path]:
-    """Return what a recipe wrote under OUTPUT's name: the clip, the two of a pair, a batch's, or pictures."""
+    """Return what a recipe wrote as OUTPUT: the clip, the two of a pair, a batch's, or pictures."""
     if "%" in output.name:
         return sorted(output.parent.iterdir())
     if output.is_dir():
@@ -81,7 +81,7 @@ def results(output: Path) -> list[Path]:
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("vidseg ")])
 def test_recipes_work(line: str, desk: Path, request: pytest.FixtureRequest) -> None:
-    """Each command succeeds, and what it writes has as many frames as were asked for, of the clip's size."""
+    """Each command succeeds and writes as many frames as were asked for, of the clip's size."""
     words = shlex.split(line)[1:]
     if "selfie" in words:
         request.getfixturevalue("selfie_weights")

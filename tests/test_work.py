@@ -40,7 +40,7 @@ def full_size() -> tuple[Frame, Mask, Planes]:
 
 
 def test_painting_holds_no_full_size_array_of_floats() -> None:
-    """One of floats takes four planes; the alpha, what it is filled from and small grids take less."""
+    """One of floats takes four planes; the alpha, what fills it and small grids take less."""
     frame, mask, out = full_size()
     tracemalloc.start()
     try:

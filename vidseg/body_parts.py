@@ -47,7 +47,7 @@ _LIMBS = {
 
 
 def _colour(name: str) -> tuple[int, int, int]:
-    """Return a part's colour: a hue for each limb, the right one paler than the left, backs darker."""
+    """Return a part's colour: a hue for each limb, the right paler than the left, backs darker."""
     if name.startswith("torso"):
         return (0, 170, 60) if name.endswith("front") else (0, 90, 30)
     right = name.startswith("right")
@@ -58,7 +58,7 @@ def _colour(name: str) -> tuple[int, int, int]:
 
 
 COLOURS: tuple[tuple[int, int, int], ...] = tuple(_colour(name) for name in PARTS)
-"""The colours of maps of parts, R, G, B in [0, 255], in the order of `PARTS`; docs/parts.md shows them."""
+"""Colours of maps of parts, R, G, B in [0, 255], in the order of `PARTS`; see docs/parts.md."""
 
 
 def _named(*words: str) -> frozenset[int]:
@@ -91,6 +91,7 @@ def part_indices(names: tuple[str, ...]) -> tuple[int, ...]:
             chosen.add(PARTS.index(key))
         else:
             raise SettingsError(
-                f"unknown body part {name!r}: use groups ({', '.join(GROUPS)}) or parts ({', '.join(PARTS)})"
+                f"unknown body part {name!r}: use groups ({', '.join(GROUPS)}) "
+                f"or parts ({', '.join(PARTS)})"
             )
     return tuple(sorted(chosen))

@@ -47,7 +47,7 @@ _names_options = False
 
 
 def name_options() -> None:
-    """Let messages name options from now on: whoever reads them has given some on a command line."""
+    """Let messages name options from now on: their reader has given some on a command line."""
     global _names_options
     _names_options = True
 

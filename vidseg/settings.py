@@ -26,7 +26,7 @@ DEFAULT_BLUR = 12.0
 """Strength of ``blur``, in thousandths of the picture's longer side."""
 
 MOST_PIXELS = 1 << 26
-"""Pixels of the largest picture that is decoded unasked, twice 8K: some twenty frames are held at a time."""
+"""Pixels of the largest picture decoded unasked, twice 8K: some twenty frames are held at once."""
 
 
 def _check_range(name: str, value: float, low: float, high: float, what: str = "") -> None:
@@ -35,7 +35,7 @@ def _check_range(name: str, value: float, low: float, high: float, what: str = "
 
 
 def _check_choice(name: str, value: str, known: object) -> None:
-    """Raise `SettingsError` where `value` is none of a `Literal`'s, which no type checker has seen."""
+    """Raise `SettingsError` where `value` is none of a `Literal`'s: no type checker has seen it."""
     if value not in get_args(known):
         raise SettingsError(f"{name} must be one of {', '.join(get_args(known))}, got {value!r}")
 
@@ -93,7 +93,7 @@ class ModelSettings:
     """Which network finds the people, where it runs, and on what size of picture."""
 
     name: str = DEFAULT_MODEL
-    """A model's name, or a path to a TensorFlow.js folder or its json, a SavedModel, or a .tflite file."""
+    """A model's name, or a path: TensorFlow.js folder or its json, SavedModel, or .tflite file."""
     device: str = "auto"
     """``auto``, ``cpu``, ``gpu`` or ``gpu:N``."""
     batch_size: int | None = None
@@ -134,7 +134,7 @@ class MatteSettings:
     threshold: float = 0.5
     """Probability, in (0, 1), at which alpha is one half."""
     smooth: float = 0.2
-    """Width in seconds of the window around a frame over which masks are steadied; 0 turns it off."""
+    """Width in seconds of the window around a frame in which masks are steadied; 0: off."""
     feather: float = 0.0
     """Standard deviation of an extra softening of the edge, in pixels of the source."""
     grow: float = 0.0
@@ -163,7 +163,7 @@ class EncodeSettings:
     """Pixel format of the output; `None`: the source's where the codec has it."""
     audio: AudioMode = "copy"
     range: Range = "auto"
-    """Code values of a matte: all of them, or those of video; ``auto``: what the codec's users expect."""
+    """Code values of a matte: all, or those of video; ``auto``: what the codec's users expect."""
 
     def __post_init__(self) -> None:
         _check_choice("--audio", self.audio, AudioMode)
@@ -201,16 +201,16 @@ class RenderSettings:
     kind: Kind = "picture"
     invert: bool = False
     premultiplied: bool = False
-    """Whether a transparent background's colours are multiplied by their alpha; else they are straight."""
+    """Whether a transparent background's colours are multiplied by their alpha, else straight."""
     pair: bool = False
-    """With a transparent background: the people's colours and their matte as two files (see `targets`)."""
+    """With a transparent background: people's colours and their matte as two files (`targets`)."""
     frame_rate: Fraction | None = None
-    """Frames per second of a source that is a sequence of pictures; must be given there, and only there."""
+    """Frames per second of a source of numbered pictures; must be given there, and only there."""
     max_pixels: int = MOST_PIXELS
     """Width times height above which a source is refused, before memory is taken for it."""
     fit: Fit = "cover"
     size_change: SizeChange = "box"
-    """Where size or shape of pixels changes on the way: all in the first one's, or files (``split``)."""
+    """Where size or pixel shape changes on the way: all in the first's, or files (``split``)."""
     start: Fraction | None = None
     end: Fraction | None = None
     overwrite: bool = False
@@ -249,7 +249,8 @@ class RenderSettings:
         behind = self.behind
         if self.pair and behind.kind != "transparent":
             raise SettingsError(
-                f"--pair writes people and matte without a background; leave out -b {self.background}"
+                "--pair writes people and matte without a background; "
+                f"leave out -b {self.background}"
             )
         if self.premultiplied and (self.pair or not self.cutout):
             raise SettingsError("--premultiplied is for -b transparent, written into one file")
@@ -265,8 +266,8 @@ class RenderSettings:
             raise SettingsError("--otio is for render with people in one file; leave out --pair")
         if self.behind.kind == "blur":
             raise SettingsError(
-                f"--otio: an editor can't be told of -b {self.background}; use -b transparent, and put the "
-                "clip below the people, blurred in the editor"
+                f"--otio: an editor can't be told of -b {self.background}; use -b transparent, "
+                "and put the clip below the people, blurred in the editor"
             )
 
     @property
@@ -283,9 +284,10 @@ class RenderSettings:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """What is written: `output`, or for a pair ``out.fgr.mov`` and ``out.matte.mov`` beside ``out.mov``.
+        """What is written: `output`, or for a pair two files named after it.
 
-        The sound goes with the foreground, so that an editor doesn't play it twice.
+        For ``out.mov`` the pair is ``out.fgr.mov`` and ``out.matte.mov`` beside it. The sound goes
+        with the foreground, so that an editor doesn't play it twice.
         """
         if self.kind != "picture":
             return (Target(self.output, self.kind),)
@@ -298,7 +300,7 @@ class RenderSettings:
 
 
 def named(path: Path, word: str) -> Path:
-    """Return the path with `word` before its ending, or before the number of a sequence's pictures."""
+    """Return the path with `word` before its ending, or before the number of a sequence."""
     stem, number = re.fullmatch(r"(.*?)([._-]?%0?\d*d)?", path.stem).groups()  # type: ignore[union-attr]
     return path.with_name(
         f"{stem}.{word}{number or ''}{path.suffix}" if stem else f"{word}{path.name}"
@@ -319,7 +321,7 @@ class PreviewSettings:
     at: tuple[Fraction, ...] = ()
     """Moments in seconds of the player's clock."""
     frame_rate: Fraction | None = None
-    """Frames per second of a source that is a sequence of pictures; must be given there, and only there."""
+    """Frames per second of a source of numbered pictures; must be given there, and only there."""
     width: int = 400
     """Longer side of each picture in pixels."""
     max_pixels: int = MOST_PIXELS

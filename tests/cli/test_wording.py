@@ -117,7 +117,7 @@ CALLS = [
 def test_a_command_names_options_that_it_has(
     folder: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """`vidseg probe` and `preview` sent people to --max-pixels, a batch to --pair, which they hadn't."""
+    """`probe` and `preview` sent people to --max-pixels, a batch to --pair, which they hadn't."""
     words = call.split(" ")
     name = words[0]
     monkeypatch.chdir(folder)

@@ -1,4 +1,4 @@
-"""Backgrounds: colours that come out right, fits, turns, loops, and a blur without the people in it."""
+"""Backgrounds: colours that come out right, fits, turns, loops, and a blur without the people."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -105,7 +105,7 @@ def test_on_a_turned_source_the_background_stands_upright_for_the_viewer(tmp_pat
 
 
 def test_oblong_pixels_do_not_squash_the_background(tmp_path: Path) -> None:
-    """A square in the picture spans half as many columns as rows where pixels are twice as wide as high."""
+    """A square spans half as many columns as rows where pixels are twice as wide as high."""
     picture = np.zeros((96, 128, 3), np.uint8)
     picture[24:72, 40:88] = 255
     Image.fromarray(picture).save(tmp_path / "square.png")
@@ -147,7 +147,7 @@ def greys(path: Path, canvas: Canvas, times: Iterable[int]) -> Iterator[int]:
 
 
 def test_a_video_plays_at_its_own_speed_and_loops(tmp_path: Path) -> None:
-    """10 fps behind 30 fps: every picture stays for three frames, and after the last comes the first."""
+    """10 fps behind 30 fps: each picture stays for three frames; after the last comes the first."""
     seen = list(greys(colours(tmp_path, "b.mp4"), canvas_for(), range(33)))
     expected = [40 + 40 * (number // 3 % 5) for number in range(33)]
     assert np.abs(np.array(seen) - expected).max() <= 3
@@ -160,7 +160,7 @@ def test_a_video_plays_at_its_own_speed_and_loops(tmp_path: Path) -> None:
 def test_a_video_is_where_it_would_be_after_a_pause_of_years(
     tmp_path: Path, before: Iterable[int]
 ) -> None:
-    """A clock that jumped by a billion seconds had the background played through for all of them."""
+    """A clock that jumped a billion seconds had the background played through for all of them."""
     times = [*before, *(30 * 10**9 + each for each in (0, 7, 14, 15, 24, 30 * 10**9))]
     seen = list(greys(colours(tmp_path, "b.mp4"), canvas_for(), times))
     assert np.abs(np.array(seen) - [40 + 40 * (time // 3 % 5) for time in times]).max() <= 3
@@ -268,7 +268,7 @@ def coded(rgb: tuple[int, int, int], colour: Colour) -> np.ndarray:
 def test_a_picture_behind_a_clip_is_written_in_the_clips_own_codes(
     tmp_path: Path, colour: Colour
 ) -> None:
-    """The whole way, from a PNG to the planes of the file; FFV1, so that the codec loses nothing."""
+    """The whole way, from a PNG to the file's planes; FFV1, so that the codec loses nothing."""
     colours = ((200, 40, 60), (30, 160, 220))
     picture = np.repeat(np.array(colours, np.uint8)[None], 64, axis=0).repeat(48, axis=1)
     grey = np.full((64, 96, 3), 128, np.uint8)
@@ -347,7 +347,7 @@ def test_a_render_in_segments_sees_that_numbered_pictures_changed(
 def test_what_other_programs_have_to_export_is_told_so(
     tmp_path: Path, name: str, words: str, error: type[VidsegError]
 ) -> None:
-    """Cause: a drawing "couldn't be decoded"; a raw photo may pass for a TIFF, and be its thumbnail."""
+    """Cause: a drawing "couldn't be decoded"; a raw photo may pass for a TIFF of its thumbnail."""
     Image.new("RGB", (96, 64)).save(tmp_path / name, "TIFF")
     with pytest.raises(error, match=words):
         (

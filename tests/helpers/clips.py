@@ -32,7 +32,10 @@ NUMBER_BITS = 10
 
 
 class Audio(TypedDict, total=False):
-    """An audio track; by default AAC, 48 kHz, stereo, from 0 s, as long as the video, a tone of 440 Hz."""
+    """An audio track.
+
+    By default AAC, 48 kHz, stereo, from 0 s, as long as the video, a tone of 440 Hz.
+    """
 
     codec: str
     rate: int
@@ -46,7 +49,7 @@ class Audio(TypedDict, total=False):
 
 
 class Subtitles(TypedDict, total=False):
-    """A subtitle track: `lines` of (start, end, text), in seconds; codec ``mov_text`` or ``srt``."""
+    """A subtitle track: `lines` of (start, end, text) in seconds; codec ``mov_text`` or ``srt``."""
 
     codec: str
     language: str
@@ -67,7 +70,7 @@ class Chapter(NamedTuple):
 
 
 def person_mask(number: int, width: int, height: int) -> NDArray[np.bool_]:
-    """Return the truth of the default picture without its number panel: [height, width], head and body."""
+    """Return the true mask [height, width] of the default picture: head, body, no number panel."""
     x = width * (0.5 + 0.18 * np.sin(number / 6))
     canvas = np.zeros((height, width), np.uint8)
     head, body = (round(x), round(height * 0.42)), (round(x), round(height * 0.85))
@@ -77,7 +80,7 @@ def person_mask(number: int, width: int, height: int) -> NDArray[np.bool_]:
 
 
 def person_picture(number: int, width: int, height: int, *, numbered: bool = True) -> Rgb:
-    """Return RGB uint8 [height, width, 3]: a green person before grey, the number's panel in the corner."""
+    """Return RGB uint8 [height, width, 3]: a green person before grey, the number in the corner."""
     picture = np.full((height, width, 3), BACKGROUND_RGB, np.uint8)
     picture[person_mask(number, width, height)] = PERSON_RGB
     if numbered:
@@ -90,7 +93,7 @@ def _block(width: int) -> int:
 
 
 def draw_number(picture: Rgb, number: int) -> None:
-    """Draw `number`, below 1024, as ten blocks at the top left, in a picture 48 or more pixels wide."""
+    """Draw `number`, below 1024, as ten blocks at the top left of a picture 48 pixels or wider."""
     side = _block(picture.shape[1])
     picture[: 3 * side, : (NUMBER_BITS + 2) * side] = PERSON_RGB
     for bit in range(NUMBER_BITS):
@@ -99,7 +102,7 @@ def draw_number(picture: Rgb, number: int) -> None:
 
 
 def frame_number(rgb: Rgb) -> int:
-    """Read what `draw_number` drew, in a picture of the same size; small errors of a codec don't matter."""
+    """Read what `draw_number` drew in a picture of the same size, despite small codec errors."""
     side, quarter = _block(rgb.shape[1]), max(1, _block(rgb.shape[1]) // 4)
     middle = (PERSON_RGB[1] + DARK_PERSON_RGB[1]) / 2
     rows = rgb[side + quarter : 2 * side - quarter, :, 1]
@@ -308,7 +311,7 @@ def _video_frame(picture: Rgb | tuple[NDArray[Any], ...], context: Any) -> av.Vi
 
 
 def _tone(rate: int, seconds: float, pitch: float, channels: int) -> NDArray[np.float32]:
-    """Return [channels, samples]: a note that swells and fades, so that no two packets are the same."""
+    """Return [channels, samples]: a note that swells and fades, so that no two packets match."""
     time = np.arange(round(rate * seconds)) / rate
     note = 0.3 * np.sin(2 * np.pi * pitch * time) * (0.6 + 0.4 * np.sin(2 * np.pi * 0.7 * time))
     return np.repeat(note[None], channels, axis=0).astype(np.float32)
@@ -402,7 +405,7 @@ def frame_times(path: Path) -> list[Fraction]:
 
 
 def audio_packets(path: Path) -> list[AudioPacket]:
-    """Return every audio packet, track by track; equal lists mean that the audio was copied untouched."""
+    """Return every audio packet, track by track; equal lists mean audio was copied untouched."""
     with av.open(str(path)) as source:
         tracks = {stream.index: order for order, stream in enumerate(source.streams.audio)}
         found = (
@@ -428,10 +431,11 @@ def _sha256(packet: Any) -> str:
 
 
 def ffprobe(path: Path, *args: str) -> dict[str, Any]:
-    """Return what ffprobe says as JSON, given options such as ``-show_streams``, by default of all it knows.
+    """Return what ffprobe says as JSON, for options such as ``-show_streams``.
 
-    Where it is absent, PyAV's own FFmpeg tells the same of streams, chapters and the format, and
-    what stands beside frames; of the place of chroma it knows nothing.
+    By default it says all that it knows. Where it is absent, PyAV's own FFmpeg tells the same of
+    streams, chapters and the format, and what stands beside frames; of the place of chroma it knows
+    nothing.
     """
     program = shutil.which("ffprobe")
     if program is None:

@@ -17,7 +17,7 @@ FORKS = Forks()
 
 
 def vidseg(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """Run the command line in a process of its own, with the fake network in place of a real one."""
+    """Run the command line in its own process, with the fake network in place of a real one."""
     done = FORKS.run(FAKE, [*map(str, arguments)])
     said = (done.stdout.decode(), done.stderr.decode())
     return subprocess.CompletedProcess(done.args, done.returncode, *said)

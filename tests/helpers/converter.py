@@ -1,4 +1,4 @@
-"""Stand-ins for the converter's child process: one that converts nothing, one that stays for the next."""
+"""Stand-ins for the converter's child process: one converts nothing, one stays for the next."""
 
 import io
 import json
@@ -43,7 +43,7 @@ class ResidentConverter:
     def run(
         self, command: list[str], *, cwd: Path, **_: object
     ) -> "subprocess.CompletedProcess[str]":
-        """Convert as the child process would; `command` is Python, ``-m``, the module, and its words."""
+        """Convert as the child process would; `command` is Python, ``-m``, a module, its words."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", "from tests.helpers.converter import serve; serve()"],

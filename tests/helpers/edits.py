@@ -9,7 +9,7 @@ PAUSE = None
 
 
 def set_edits(path: Path, edits: Sequence[tuple[float, float | None]]) -> Path:
-    """Let every track of a file play these edits: (length, begin in the track or `PAUSE`), in seconds.
+    """Let each track of a file play these edits, in seconds: (length, begin in it or `PAUSE`).
 
     The index of the file has to be its last box, as it is without ``faststart``.
     """

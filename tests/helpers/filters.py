@@ -1,4 +1,4 @@
-"""FFmpeg's own filters on a file's frames: by its program, or by the library in PyAV where that is absent."""
+"""FFmpeg's own filters on a file's frames: by its program or, where absent, by PyAV's library."""
 
 import re
 import shutil
@@ -28,7 +28,7 @@ def by_ffmpeg(graph: str, *inputs: Path) -> NDArray[np.float64]:
 
 
 def premultiplied_over(path: Path, colour: tuple[int, int, int]) -> NDArray[np.float64]:
-    """Return a file's premultiplied frames over a colour, as the library decodes them: [n, h, w, 3] RGB."""
+    """Return a file's premultiplied frames over a colour, as decoded by PyAV: RGB [n, h, w, 3]."""
     frames = np.stack([frame.to_ndarray(format="rgba") for frame in _decoded(path)]).astype(float)
     return frames[..., :3] + (1 - frames[..., 3:] / 255) * colour
 
@@ -68,7 +68,7 @@ def _buffer(graph: Any, frame: av.VideoFrame) -> Any:
 
 
 def _built(graph: Any, text: str, pads: dict[str, tuple[Any, int]]) -> tuple[Any, int]:
-    """Add the filters of a graph in FFmpeg's notation, joined by labels; return the last one's output."""
+    """Add a graph's filters, in FFmpeg's notation, joined by labels; return the last's output."""
     here: tuple[Any, int] | None = None
     for chain in text.split(";"):
         here = None

@@ -20,13 +20,13 @@ def test_data_folder() -> Path:
 
 
 def published_models() -> Path | None:
-    """Return the folder of published weights, laid out like the bucket; `None` where there is none."""
+    """Return the folder of published weights, laid out like the bucket; `None` without one."""
     folder = test_data_folder() / "models"
     return folder if (folder / MODELS[DEFAULT_MODEL].published.path).is_file() else None
 
 
 def where_media_is(cases: Sequence[Any]) -> Sequence[Any]:
-    """Return the cases of a test over real clips; where there are none, one that is skipped for all."""
+    """Return a test's cases over real clips; where there are none, one that is skipped for all."""
     folder = test_data_folder() / "media"
     if folder.is_dir():
         return cases

@@ -14,7 +14,7 @@ _NEEDED = ("vidseg.cli.main", "vidseg.rendering.chain", "vidseg.rendering.previe
 
 
 class Forks:
-    """Runs programs as ``python -c`` does, without the half second of imports that each would begin with.
+    """Runs programs as ``python -c`` does, without the half second that each spends on imports.
 
     They get this process's folder and environment, end as any interpreter does, and share nothing
     with each other. What is read when Python starts, such as PYTHONIOENCODING, has no effect on
@@ -58,7 +58,10 @@ class Forks:
 
 
 def serve() -> str:
-    """Fork a process for each line of the input, and answer how it ended; there, return what it is to run."""
+    """Fork a process for each line of the input, and answer how it ended.
+
+    In the fork, return the code that it is to run.
+    """
     for name in _NEEDED:
         __import__(name)
     answers = os.fdopen(os.dup(1), "w")

@@ -35,7 +35,7 @@ def full_size(mask: Mask, width: int, height: int) -> NDArray[np.bool_]:
 def overlaps(
     boxes: list[list[Box]], segmenter: FakeSegmenter, size: tuple[int, int] = (WIDTH, HEIGHT)
 ) -> list[float]:
-    """Return the overlap (IoU) of each frame's mask with the people in it; 1 where both are empty."""
+    """Return the overlap (IoU) of each frame's mask with its people; 1 where both are empty."""
     result = []
     followed = Tracker(segmenter, ModelSettings(), Orientation()).follow(clip(boxes, size))
     for people, (_, mask) in zip(boxes, followed, strict=True):

@@ -1,4 +1,4 @@
-"""Writes small TensorFlow.js graph models with BodyPix's node names, for what has no real weights here.
+"""Small TensorFlow.js graph models with BodyPix's node names, for what has no real weights here.
 
 They find people as `vidseg.networks.fake` does, by their bright green, so that whole renders with
 them mean something; their other outputs are arbitrary functions of the picture.
@@ -27,7 +27,7 @@ HEADS = {
 
 _CHANNELS = 6
 _GREEN = (-0.5, 1.0, -0.5)
-"""How red, green and blue count in the first channel: 0 for greys, 1.4 for the bright green of a person."""
+"""How red, green and blue count in the first channel: 0 for greys, 1.4 for a person's green."""
 _KERNEL = (0.15, 0.7, 0.15)
 """How each block smooths the first channel, in both directions."""
 

@@ -42,7 +42,7 @@ def open_never(_: ModelSettings) -> FakeSegmenter:
 
 
 class Deadly(FakeSegmenter):
-    """Kills its process in the middle of a clip: once where the file `once` isn't there yet, else always."""
+    """Kills its process in mid-clip: once where VIDSEG_TEST_ONCE names a file, else each time."""
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
         """Score a batch, or die: for pictures whose lower right corner is black."""
@@ -88,7 +88,7 @@ def open_known(settings: ModelSettings) -> FakeSegmenter:
 
 
 class Mortal(FakeSegmenter):
-    """Kills the first process that is in the middle of its work; the others go on when there is a new one."""
+    """Kills the first process in the middle of its work; the others wait for a new one."""
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
         """Score a batch, or die."""

@@ -1,4 +1,7 @@
-"""Closed captions in the picture (CEA-608 and 708, ATSC A/53): kept at their frames, or their loss told."""
+"""Closed captions in the picture: kept at their frames, or their loss told.
+
+They are those of CEA-608 and 708, carried as ATSC A/53 says.
+"""
 
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +24,7 @@ def _words(number: int) -> bytes:
 
 
 def captioned_clip(path: Path, frames: int = 8, since: int = 0, fields: bool = False) -> Path:
-    """Write H.264, with B-frames, whose frames from `since` on carry captions that tell their numbers."""
+    """Write H.264, with B-frames, whose frames from `since` on carry captions of their numbers."""
     options = {"x264-params": "tff=1"} if fields else {}
     plain = write_clip(
         path.with_name(f"plain-{path.name}"), frames=frames, b_frames=2, options=options
@@ -36,14 +39,14 @@ def captioned_clip(path: Path, frames: int = 8, since: int = 0, fields: bool = F
 
 
 def _caption_unit(number: int) -> bytes:
-    """Return a unit of H.264 with captions (ATSC A/53 part 4 in ITU-T T.35), its length before it."""
+    """Return an H.264 unit with captions (ATSC A/53 part 4 in ITU-T T.35), its length before it."""
     body = b"\xb5\x00\x31GA94\x03\x41\xff" + _words(number) + b"\xff"
     unit = b"\x06\x04" + bytes([len(body)]) + body + b"\x80"
     return len(unit).to_bytes(4, "big") + unit
 
 
 def captions(path: Path) -> list[bytes]:
-    """Return what captions the frames carry, in the order in which they are shown; empty without any."""
+    """Return what captions the frames carry, in display order; empty where there are none."""
     with av.open(str(path)) as source:
         return [_caption(frame) for frame in source.decode(video=0)]
 

@@ -1,4 +1,4 @@
-"""Clips whose size, or shape of pixels, changes on the way: one size comes out, nothing distorted."""
+"""Clips whose size or pixel shape changes on the way: one size comes out, nothing distorted."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -38,7 +38,7 @@ LOSSLESS = EncodeSettings(codec="ffv1")
 
 
 def write_pieces(path: Path, *shapes: Shape, frames: int = 24, **more: Any) -> Path:
-    """Write a transport stream of pieces joined end to end, as a recorder does; frames are numbered on."""
+    """Write a transport stream of pieces end to end, as a recorder does; frames are numbered on."""
     data = b""
     for order, shape in enumerate(shapes):
         piece = write_clip(
@@ -168,7 +168,8 @@ def test_a_clip_whose_size_changes_is_rendered_to_its_end(tmp_path: Path) -> Non
     assert (report.frames_out, report.width, report.height) == (96, 96, 64)
     told = [note for note in report.notes if "the picture changes" in note]
     assert told == [
-        f"the picture changes from 96x64 to 128x128 at {float(frame_times(tmp_path / 'out.mp4')[24]):.3f} s, "
+        "the picture changes from 96x64 to 128x128 at "
+        f"{float(frame_times(tmp_path / 'out.mp4')[24]):.3f} s, "
         "and 2 more times: all is scaled to 96x64, and lies between bars where its shape is another"
     ]
     shown = read_frames(tmp_path / "out.mp4")
@@ -211,7 +212,7 @@ def test_a_clip_whose_pixels_become_wider_keeps_what_is_shown(tmp_path: Path) ->
 
 @pytest.mark.parametrize("start", [Fraction(9, 10), Fraction(6, 5)])
 def test_the_span_that_is_rendered_has_its_own_shape(tmp_path: Path, start: Fraction) -> None:
-    """Its pixels were tagged with the shape that the file begins with; behind a change of size it failed."""
+    """Its pixels were tagged with the file's first shape; behind a change of size it failed."""
     sources = [
         write_pieces(tmp_path / "shape.ts", SQUARE, WIDE),
         write_pieces(tmp_path / "size.ts", SQUARE, Shape(128, 96)),

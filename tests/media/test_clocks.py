@@ -1,4 +1,4 @@
-"""Clocks that jump, begin anywhere or say nothing: every frame still has its time, in step with the sound."""
+"""Clocks that jump, begin anywhere or say nothing: each frame has its time, in step with sound."""
 
 import itertools
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def _joined(tmp_path: Path, **second: object) -> Path:
 
 
 def test_two_recordings_in_one_file_run_on(tmp_path: Path) -> None:
-    """A recorder that goes on in its file sets the clock anew: the second part was squeezed into 20 ticks."""
+    """A recorder that goes on in its file resets the clock: part two was squeezed into 20 ticks."""
     source = _joined(tmp_path)
     report = rendered(source, tmp_path / "out.mp4")
     assert not report.damaged
@@ -127,7 +127,7 @@ def test_a_transport_stream_begins_at_0_wherever_its_clock_stands(tmp_path: Path
 
 
 def test_avi_tells_decoding_times_only_and_is_not_damaged(tmp_path: Path) -> None:
-    """The decoder lost count of the times when it reordered pictures: gaps, and two made up at the end."""
+    """The decoder, reordering pictures, lost count of times: gaps, and two made up at the end."""
     source = write_clip(tmp_path / "in.avi", frames=30, b_frames=2)
     report = rendered(source, tmp_path / "out.mp4")
     assert not report.damaged
@@ -142,7 +142,7 @@ def test_a_raw_stream_has_no_times_and_is_not_damaged(tmp_path: Path) -> None:
 
 
 def test_sound_from_before_the_beginning_moves_nothing(tmp_path: Path) -> None:
-    """Matroska has no edit lists: its muxer moved all streams to make room for an encoder's priming."""
+    """Matroska has no edit lists: its muxer moved all streams to make room for encoder priming."""
     source = write_clip(tmp_path / "in.mp4", frames=30, audio=[Audio(codec="libmp3lame")])
     assert min(p.pts for p in audio_packets(source) if p.pts is not None) < 0
     rendered(source, tmp_path / "out.mkv")
@@ -151,7 +151,7 @@ def test_sound_from_before_the_beginning_moves_nothing(tmp_path: Path) -> None:
 
 
 def test_copied_packets_whose_times_fall_back_stay_writable(tmp_path: Path) -> None:
-    """Fragments may repeat a decoding time; the MP4 muxer then refuses the packet, which ended the render."""
+    """Fragments may repeat a decoding time: the MP4 muxer refused the packet, ending the render."""
     source = write_clip(
         tmp_path / "in.mp4",
         frames=30,
@@ -200,7 +200,7 @@ def test_deep_sources_stay_deep(tmp_path: Path, pix_fmt: str) -> None:
 
 
 def test_colours_that_change_on_the_way_stay_the_same_colours(tmp_path: Path) -> None:
-    """The second part is of full range and BT.601; its code values must not pass as the first part's."""
+    """The second part is full-range BT.601; its code values must not pass as the first part's."""
     first, second = Colour(False, 1, 1, 1), Colour(True, 6, 1, 1)
 
     def wall(_: int) -> np.ndarray:
@@ -238,7 +238,7 @@ def test_two_frames_of_one_time_are_both_kept(tmp_path: Path) -> None:
 
 
 def test_tracks_keep_their_own_times_where_the_sound_comes_first(tmp_path: Path) -> None:
-    """A copied packet gets its place in the output: asking it for its track afterwards mixed up tracks."""
+    """A copied packet gets a place in the output: asking it for its track then mixed up tracks."""
     tracks = [Audio(), Audio(start=0.2)]
     source = write_clip(tmp_path / "in.mkv", frames=20, audio=tracks, audio_first=True)
     rendered(source, tmp_path / "out.mp4")

@@ -31,7 +31,7 @@ _AROUND = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
 
 def with_aperture(path: Path, box: Box, width: int, height: int) -> Path:
-    """Give an MP4 file, its moov at the end, a clean aperture (ISO/IEC 14496-12, 12.1.4) of `box`."""
+    """Give an MP4 file, its moov last, a clean aperture (ISO/IEC 14496-12, 12.1.4) of `box`."""
     offsets = 2 * box.left - width + box.width, 2 * box.top - height + box.height
     numbers = (box.width, 1, box.height, 1, offsets[0], 2, offsets[1], 2)
     clap = struct.pack(">I4sIIIIiIiI", 40, b"clap", *numbers)
@@ -71,7 +71,7 @@ def remuxed(source: Path, target: Path) -> Path:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a clip of which all but `box` is hidden: rows and columns of pure red."""
+    """Return a function that writes a clip with all but `box` hidden: pure red rows and columns."""
 
     def write(box: Box, suffix: str = ".mp4", rotation: int = 0, codec: str = "libx264") -> Path:
         def picture(number: int) -> np.ndarray:
@@ -101,7 +101,7 @@ def clip(tmp_path: Path) -> Callable[..., Path]:
 def test_what_a_container_crops_stays_hidden(
     clip: Callable[..., Path], suffix: str, codec: str
 ) -> None:
-    """Only a codec's own crop was applied, by the decoder: eight rows of rubbish of cameras appeared."""
+    """Only a codec's own crop was applied, by the decoder: eight rows of camera rubbish showed."""
     source = clip(Box(0, 0, 96, 64), suffix, codec=codec)
     info = probe_video(source)
     assert (info.width, info.height, info.shown_size) == (96, 64, (96, 64))

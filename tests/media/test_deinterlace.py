@@ -1,4 +1,4 @@
-"""Clips that are interlaced here and progressive there: each picture is treated as it says itself."""
+"""Clips that are interlaced here and progressive there: each picture is treated as it says."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -35,7 +35,7 @@ def stripes(number: int, *, fields: bool, bottom_first: bool = False) -> np.ndar
 
 
 def write_piece(path: Path, order: str, codec: str = "libx264", frames: int = 14) -> Path:
-    """Write a transport stream that is ``progressive``, or has its ``top`` or ``bottom`` field first."""
+    """Write a transport stream, ``progressive``, or with its ``top`` or ``bottom`` field first."""
     fields = order != "progressive"
     options = {
         "libx264": {"x264-params": {"top": "tff=1", "bottom": "bff=1"}.get(order, "bframes=2")},
@@ -135,7 +135,7 @@ def test_it_is_told_where_it_happened_only(tmp_path: Path) -> None:
 
 
 def test_segments_are_deinterlaced_as_a_plain_render_is(tmp_path: Path) -> None:
-    """The filter looks at the pictures around each, which a segment that begins there decodes too."""
+    """The filter looks at the pictures around each, which a segment beginning there decodes too."""
     orders = ("progressive", "top", "progressive", "top")
     source = tmp_path / "in.ts"
     pieces = [

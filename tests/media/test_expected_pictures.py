@@ -1,4 +1,4 @@
-"""The account of what goes into a decoder and what comes out, on packets and pictures made up here."""
+"""The account of what goes into a decoder and what comes out, on made-up packets and pictures."""
 
 from dataclasses import dataclass
 

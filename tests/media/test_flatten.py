@@ -30,7 +30,7 @@ RGB = (200, 100, 50)
 
 
 def see_through() -> NDArray[np.uint8]:
-    """Return one colour, uint8 [64, 96, 4]: opaque, then half and then wholly transparent, by thirds."""
+    """Return one colour, uint8 [64, 96, 4]: by thirds opaque, half and wholly transparent."""
     picture = np.empty((HEIGHT, WIDTH, 4), np.uint8)
     picture[..., :3] = RGB
     picture[..., 3] = np.repeat((255, 128, 0), WIDTH // 3)
@@ -86,7 +86,7 @@ def write(folder: Path, kind: str) -> Path:
 
 
 def shown(path: Path, colour: Colour) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the middle row of the background behind a clip of the same size, and what is said of it."""
+    """Return the middle row of a background behind a clip of the same size, and its notes."""
     canvas = Canvas(info_of(WIDTH, HEIGHT), WORKING_FORMATS["yuv444p"], colour)
     frame = frame_of(np.zeros((HEIGHT, WIDTH, 3), np.uint8), "yuv444p", colour=colour)
     with closing(open_background(BackgroundSpec.parse(str(path)), canvas)) as background:
@@ -104,7 +104,7 @@ def shown(path: Path, colour: Colour) -> tuple[NDArray[np.int64], list[str]]:
 def test_a_transparent_background_lies_on_black(
     tmp_path: Path, kind: str, full_range: bool
 ) -> None:
-    """Cause: a film's alpha was dropped, and colours showed that are stored where nothing is to be seen."""
+    """Cause: a film's alpha was dropped, and colours showed that are stored where nothing shows."""
     path = write(tmp_path, kind)
     row, notes = shown(path, Colour(full_range))
     close = [0, 2] if kind == ".gif" else [0, 1, 2]
@@ -133,7 +133,7 @@ def test_an_opaque_picture_with_an_alpha_channel_says_nothing(tmp_path: Path, na
 @pytest.mark.parametrize("full_range", [False, True])
 @pytest.mark.parametrize("bits", [8, 10, 12])
 def test_luma_and_chroma_fade_to_black(bits: int, full_range: bool) -> None:
-    """Luma to black's own code, chroma to the middle, rounded; in 4:4:4 nothing else is converted."""
+    """Luma to black's code, chroma to the middle, rounded; in 4:4:4 nothing else is converted."""
     suffix = "" if bits == 8 else f"{bits}le"
     picture = av.VideoFrame(WIDTH, HEIGHT, f"yuva444p{suffix}")
     unit = 1 << (bits - 8)

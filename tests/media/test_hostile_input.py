@@ -1,4 +1,4 @@
-"""What strangers' files may try: to read others, to hang, to take all memory, to break out of one line."""
+"""What strangers' files may try: to read others, hang, take all memory, break out of one line."""
 
 import json
 import os
@@ -66,16 +66,18 @@ PLAYLISTS = {
     "ffconcat": "ffconcat version 1.0\nfile clip.ts\n",
     "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:0.2,\nclip.ts\n#EXT-X-ENDLIST\n",
     "mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
-    'mediaPresentationDuration="PT1S"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1" '
-    'bandwidth="1"><BaseURL>clip.ts</BaseURL></Representation></AdaptationSet></Period></MPD>',
-    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+    'mediaPresentationDuration="PT1S"><Period><AdaptationSet mimeType="video/mp4">'
+    '<Representation id="1" bandwidth="1"><BaseURL>clip.ts</BaseURL></Representation>'
+    "</AdaptationSet></Period></MPD>",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\n"
+    "t=0 0\nm=video 5004 RTP/AVP 96\n",
 }
 
 
 @pytest.mark.parametrize("ending", ["own", "mp4"])
 @pytest.mark.parametrize("kind", list(PLAYLISTS))
 def test_playlists_reach_no_other_file(clip: Path, kind: str, ending: str) -> None:
-    """A list that is taken for a clip would read whatever it names, into a result that is then shared."""
+    """A list taken for a clip would read whatever it names, into a result that is then shared."""
     listed = clip.with_name(f"list.{kind if ending == 'own' else ending}")
     listed.write_text(PLAYLISTS[kind])
     with pytest.raises(InputError):
@@ -219,7 +221,7 @@ def test_what_a_header_claims_of_length_costs_nothing(tmp_path: Path, ending: st
 
 @pytest.mark.timeout(60)
 def test_a_clock_that_jumps_by_years_fills_no_folder_with_segments(tmp_path: Path) -> None:
-    """Each ten seconds of the gap were a file, of which a hundred million would have been written."""
+    """Each ten seconds of the gap were a file: a hundred million would have been written."""
     jump = 30 * 10**9
     source = write_clip(
         tmp_path / "in.mkv", frames=4, pts=[0, 1, 2, jump], time_base=Fraction(1, 30)
@@ -349,7 +351,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_a_model_of_any_shape_is_read_or_refused_in_a_line(
     data: st.DataObject, model: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Somewhere in a well-formed document stands something else: another type, a huge number, a path."""
+    """In a well-formed document something else stands: another type, a huge number, a path."""
     document = json.loads(json.dumps(model))
     node: Any = document
     for _ in range(data.draw(st.integers(1, 6))):

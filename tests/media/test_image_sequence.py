@@ -1,4 +1,4 @@
-"""Numbered pictures: read, written, and refused where numbers are missing or files would be lost."""
+"""Numbered pictures: read, written, refused where numbers are missing or files would be lost."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_pictures_that_are_stored_differently_make_one_clip(tmp_path: Path) -> N
 def test_grey_pictures_are_not_told_to_be_rgb(
     tmp_path: Path, mode: str, suffix: str, name: str
 ) -> None:
-    """Cause: FFmpeg tags grey PNGs with the matrix of RGB, which went on to the video; VP9 refused it."""
+    """Cause: FFmpeg tags grey PNGs with RGB's matrix, which the video got too; VP9 refused it."""
     grey = np.tile(np.arange(0, 192, 2, dtype=np.uint8), (64, 1))
     picture = (
         Image.fromarray(grey.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(grey)
@@ -121,7 +121,8 @@ def test_grey_clips_keep_their_greys(tmp_path: Path, codec: str) -> None:
     luma = np.tile(np.arange(0, 192, 2, dtype=np.uint8), (64, 1))
     source = write_clip(
         tmp_path / "in.mov" if codec == "png" else tmp_path / "in.mkv",
-        frames=3, codec=codec, pix_fmt="gray", colour=Colour(full_range=True), picture=lambda _: (luma,),
+        frames=3, codec=codec, pix_fmt="gray", colour=Colour(full_range=True),
+        picture=lambda _: (luma,),
     )  # fmt: skip
     info = probe(source)
     assert (info.pix_fmt, info.colour.matrix) == ("gray", 2)

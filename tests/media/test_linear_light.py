@@ -1,4 +1,4 @@
-"""Pictures of linear light: shown in sRGB, as a source and as a background, or refused with a way out."""
+"""Pictures of linear light: shown in sRGB, as source and background, or refused with a way out."""
 
 import struct
 from fractions import Fraction
@@ -40,7 +40,7 @@ def stripes(
 
 
 def write_exr(path: Path, light: NDArray[np.float32], half: bool = False) -> Path:
-    """Write an OpenEXR picture, uncompressed, of float32 [h, w, 3] R, G, B (OpenEXR 2 file layout)."""
+    """Write an OpenEXR picture, uncompressed, of float32 [h, w, 3] RGB (OpenEXR 2 file layout)."""
     height, width = light.shape[:2]
 
     def attribute(name: str, kind: str, value: bytes) -> bytes:
@@ -85,7 +85,7 @@ def written(path: Path, light: NDArray[np.float32]) -> Path:
 def test_a_background_of_linear_light_is_shown_as_a_display_shows_it(
     tmp_path: Path, name: str
 ) -> None:
-    """Cause: numbers of linear light were taken for sRGB's, so that middle grey came out at 55 of 255."""
+    """Cause: linear light was taken for sRGB's codes, so that middle grey came out at 55 of 255."""
     background = written(tmp_path / name, light_of(stripes()))
     source = tmp_path / "in.png"
     Image.fromarray(stripes()).save(source)
@@ -145,7 +145,7 @@ def test_every_layout_of_floats_is_read(kind: str, bits: int, order: str) -> Non
 @pytest.mark.parametrize("kind", ["floats", "grey floats", "integers"])
 @pytest.mark.parametrize("error", [BackgroundError, InputError])
 def test_a_tiff_of_32_bits_is_refused(tmp_path: Path, kind: str, error: type[VidsegError]) -> None:
-    """Cause: floats became black or white, and so did integers above 255. Nothing tells what they mean."""
+    """Cause: floats, and integers above 255, became black or white. Nothing says what they mean."""
     path, light = tmp_path / "in.tif", light_of(stripes())
     if kind == "floats":
         cv2.imwrite(str(path), light)
@@ -167,7 +167,7 @@ def test_a_sequence_of_tiffs_of_floats_is_refused(tmp_path: Path) -> None:
 
 
 def test_pgm_of_16_bits_is_no_white_wall(tmp_path: Path) -> None:
-    """Cause: Pillow gives its samples as integers of 32 bits, of which those above 255 counted as white."""
+    """Cause: Pillow gives its samples as 32-bit integers; those above 255 counted as white."""
     codes = stripes()[..., 0]
     (tmp_path / "a.pgm").write_bytes(
         b"P5\n84 48\n65535\n" + (codes.astype(">u2") * 257).astype(">u2").tobytes()

@@ -1,4 +1,4 @@
-"""Nothing that is lost passes in silence: what packets and containers promise is there, or is counted."""
+"""Nothing is lost in silence: what packets and containers promise is there, or is counted."""
 
 import itertools
 import re
@@ -86,7 +86,7 @@ CODECS = [
 def test_a_picture_that_fails_takes_no_other_with_it(
     tmp_path: Path, codec: str, ending: str, place: int
 ) -> None:
-    """Decoders of several threads give all that they hold at the end: PyAV left what came behind an error.
+    """Threaded decoders give all that they hold at the end: PyAV left what came behind an error.
 
     HEVC's decoder keeps back what refers to a lost picture, where it isn't told to give that too.
     """
@@ -213,7 +213,7 @@ def test_a_recording_that_begins_between_key_frames_is_sound(tmp_path: Path, cod
 
 
 def test_a_track_that_begins_late_and_ends_early_is_sound(tmp_path: Path) -> None:
-    """The length of a track whose edit list leaves out its end counts the gap before the picture."""
+    """The length of a track whose edit list omits its end counts the gap before the picture."""
     source = write_clip(
         tmp_path / "in.mp4", pts=list(range(15, 75)), time_base=Fraction(1, 30), b_frames=2
     )
@@ -265,7 +265,7 @@ def folder(path: Path) -> None:
 def test_a_bad_picture_of_a_sequence_is_left_out_and_named(
     tmp_path: Path, spoil: Callable[[Path], None], suffix: str, number: int
 ) -> None:
-    """FFmpeg's reader ends at an empty one, as if the sequence did, and fills a JPEG cut short with grey."""
+    """FFmpeg ends at an empty one, as if the sequence did, and fills a JPEG cut short with grey."""
     source = write_sequence(tmp_path / "in", suffix)
     spoil(source.with_name(f"{number:03d}{suffix}"))
     report = rendered(source, tmp_path / "out.mkv", frame_rate=Fraction(24), encode=LOSSLESS)
@@ -324,7 +324,7 @@ def test_a_cut_inside_a_long_frame_begins_with_it(
     numbers: list[int],
     times: list[int],
 ) -> None:
-    """It began with nothing, and where the next frame was long too, when that one did, sound and all."""
+    """It began with nothing or, where the next frame was long too, with that one, sound and all."""
     rate = Fraction(30)
     source = write_clip(
         tmp_path / "in.mp4",
@@ -367,7 +367,7 @@ def test_a_cut_between_ordinary_frames_begins_with_a_frame(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("codec", "b_frames"), [("libx264", 2), ("mpeg2video", 0)])
 def test_the_rate_of_a_picture_that_begins_late(tmp_path: Path, codec: str, b_frames: int) -> None:
-    """FFmpeg stops looking before it comes, and calls every tick of the clock a frame: 90000 a second."""
+    """FFmpeg stops looking before it comes, and calls each clock tick a frame: 90000 a second."""
     pts = list(range(12 * 30, 14 * 30))
     source = write_clip(
         tmp_path / "in.ts", pts=pts, time_base=Fraction(1, 30), codec=codec, b_frames=b_frames,
@@ -390,7 +390,8 @@ def test_what_is_said_of_many_losses(tmp_path: Path) -> None:
     notes = rendered(source, tmp_path / "out.mp4").notes
     assert any(
         re.search(
-            r"10 pictures are lost, at 0\.333 s, 0\.367 s, 0\.400 s, 0\.433 s, 0\.467 s and 5 more$",
+            r"10 pictures are lost, at 0\.333 s, 0\.367 s, 0\.400 s, 0\.433 s, 0\.467 s "
+            r"and 5 more$",
             n,
         )
         for n in notes

@@ -1,4 +1,4 @@
-"""What outputs give up of their sources, and where they won't play: chosen sparingly, and always said."""
+"""What outputs give up of sources, and where they won't play: chosen sparingly, always said."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +39,7 @@ def deep_clip(path: Path, pix_fmt: str = "yuv420p10le", size: tuple[int, int] = 
     ],
 )
 def test_webm_keeps_more_than_8_bits_as_av1(tmp_path: Path, pix_fmt: str, note: str) -> None:
-    """Cause: VP9 was promised 10 and 12 bits, for which the library in PyAV's wheels isn't built."""
+    """Cause: VP9 was promised 10 and 12 bits; the library in PyAV's wheels isn't built for them."""
     source = deep_clip(tmp_path / "in.mkv", pix_fmt)
     report = rendered(source, tmp_path / "out.webm", encode=PLAIN)
     stream = ffprobe(tmp_path / "out.webm", "-show_streams")["streams"][0]
@@ -53,7 +53,8 @@ def test_vp9_of_a_deep_source_is_of_8_bits_and_says_so(tmp_path: Path) -> None:
     report = rendered(source, tmp_path / "out.webm", encode=EncodeSettings(codec="vp9"))
     assert probe_video(tmp_path / "out.webm").pix_fmt == "yuv420p"
     assert report.notes == [
-        "the source's 10 bits per sample become 8, dithered: vp9 takes no more here, --codec svt-av1 does"
+        "the source's 10 bits per sample become 8, dithered: "
+        "vp9 takes no more here, --codec svt-av1 does"
     ]
 
 
@@ -148,7 +149,7 @@ def test_lost_bits_are_dithered_not_cut_off(tmp_path: Path, value: int) -> None:
     ],
 )
 def test_what_few_players_show_is_said_once(codec: str, pix_fmt: str, words: str) -> None:
-    """Cause: a clip's own chroma is kept, so that an editor's clip becomes one that no browser plays."""
+    """Cause: a clip's own chroma is kept: an editor's clip becomes one that no browser plays."""
     info = replace(info_of(96, 64), pix_fmt=pix_fmt)
     settings = EncodeSettings(codec=codec)
     notes = caveats(plan(info, settings, ".mkv"), info, settings, ".mkv", "picture")
@@ -190,7 +191,7 @@ def test_hdr_metadata_reaches_av1(tmp_path: Path) -> None:
 
 
 def with_rpu(path: Path, colour: Colour) -> Path:
-    """Write HEVC whose pictures carry a unit of Dolby Vision's, of a kind that no other standard uses."""
+    """Write HEVC whose pictures carry a Dolby Vision unit, a kind that no other standard uses."""
     plain = write_clip(
         path.with_name("plain.mp4"),
         frames=3,

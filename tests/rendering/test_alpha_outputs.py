@@ -36,7 +36,7 @@ def lossless(path: Path, frames: int = 4, **given: Any) -> Path:
 
 
 def matte_of(source: Path) -> list[Array]:
-    """Return the alpha that is meant, float [h, w] in [0, 1], as a lossless matte of full range says it."""
+    """Return the intended alpha, float [h, w] in [0, 1], as a lossless full-range matte says it."""
     target = source.with_name("meant.mkv")
     rendered(
         source,
@@ -109,7 +109,7 @@ def test_alpha_read_back_is_the_matte(
 
 
 def test_a_player_can_begin_at_any_key_frame_of_vp9(tmp_path: Path) -> None:
-    """Alpha is coded beside the colours: where these have a key frame, it has one too, or seeking shows none.
+    """Alpha is coded beside the colours: it has key frames where they do, or seeking shows none.
 
     libvpx, which codes both alike when it is asked to, was 44 of 255 off at edges.
     """
@@ -137,7 +137,7 @@ def test_a_player_can_begin_at_any_key_frame_of_vp9(tmp_path: Path) -> None:
     ("codec", "pix_fmt"), [("png", "rgb24"), ("png", "rgb48be"), ("qtrle", "rgb24")]
 )
 def test_rgb_is_rounded_and_reaches_white(tmp_path: Path, codec: str, pix_fmt: str) -> None:
-    """It was cut down by one or two code values of 255 (swscale), and white in 16 bits was 65280 of 65535."""
+    """It was cut down by one or two codes of 255 (swscale); white in 16 bits was 65280 of 65535."""
     source = lossless(tmp_path / "in.mkv")
     for spec, rgb in (
         ("white", (255, 255, 255)),
@@ -153,7 +153,7 @@ def test_rgb_is_rounded_and_reaches_white(tmp_path: Path, codec: str, pix_fmt: s
 
 
 def test_a_matte_of_h264_keeps_its_edges(tmp_path: Path) -> None:
-    """At the rate factor of pictures, edges of a real clip's matte were off by 63 of 255 code values."""
+    """At pictures' rate factor, edges of a real clip's matte were off by 63 of 255 code values."""
     source = lossless(tmp_path / "in.mkv", frames=12)
     rendered(source, tmp_path / "m.mp4", kind="matte", encode=EncodeSettings(), matte=SOFT)
     with av.open(str(tmp_path / "m.mp4")) as file:
@@ -307,7 +307,7 @@ def test_a_pair_is_foreground_and_matte(tmp_path: Path) -> None:
 
 
 def test_a_pair_is_of_one_size(tmp_path: Path) -> None:
-    """The matte of 4:2:0 needs even sides, the foreground of 4:4:4 doesn't: 320x180 lay beside 319x179."""
+    """A 4:2:0 matte needs even sides, a 4:4:4 foreground doesn't: 320x180 lay beside 319x179."""
     source = lossless(tmp_path / "in.mkv", pix_fmt="yuv444p", width=95, height=63)
     rendered(source, tmp_path / "o.mp4", "transparent", pair=True)
     made = [read_frames(tmp_path / f"o.{name}.mp4")[0].rgb.shape for name in ("fgr", "matte")]

@@ -1,4 +1,4 @@
-"""Whole renders with networks of BodyPix's form, from weights that have to be converted to what is written.
+"""Whole renders with networks of BodyPix's form, from unconverted weights to what is written.
 
 Small networks under BodyPix's names find the bright green person of `tests.helpers.clips`; where
 there are published weights, those are tested on real people in test_real_people.py.
@@ -65,7 +65,7 @@ def settings(clip: Path, output: Path, model: Path, **changes: object) -> Render
 def test_a_person_is_put_before_a_new_background(
     clip: Path, tmp_path: Path, small_models: Path, name: str, form: Callable[[Path], Path]
 ) -> None:
-    """She keeps her colour where she is, and the room is gone, in every frame, but for the very edge."""
+    """She keeps her colour, and the room is gone, in every frame, but for the very edge."""
     report = render(
         settings(clip, tmp_path / "out.mp4", form(small_models / MODELS[name].published.path))
     )

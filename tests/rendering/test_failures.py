@@ -1,4 +1,4 @@
-"""Faults while running: whatever breaks, nothing half-written stays, threads end, the message is right."""
+"""Whatever breaks while running, nothing half-written stays, threads end, the message is right."""
 
 import os
 import signal
@@ -118,7 +118,7 @@ def _endless_command(source: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interruption_leaves_nothing_and_says_so(source: Path, name: str) -> None:
-    """SIGHUP, of a terminal that is closed, once ended the process where it stood and left a hidden file."""
+    """SIGHUP, of a closed terminal, ended the process where it stood and left a hidden file."""
     running = subprocess.Popen(
         _endless_command(source), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

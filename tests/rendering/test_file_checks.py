@@ -1,4 +1,4 @@
-"""What a run reads is never written over: source, background, model, in whatever disguise, by any command."""
+"""No command writes over what it reads: source, background, model, in whatever disguise."""
 
 import os
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def settings(source: Path, output: Path, **changes: Any) -> RenderSettings:
 def test_a_background_is_not_replaced(
     clip: Path, disguise: Callable[[Path], Path], segments: bool
 ) -> None:
-    """`-b bg.mp4 -o bg.mp4 --overwrite` destroyed it and ended well: only the source was looked at."""
+    """`-b bg.mp4 -o bg.mp4 --overwrite` destroyed it and ended well: only sources were checked."""
     wall = write_clip(clip.parent / "bg.mp4", frames=FRAMES)
     before = wall.read_bytes()
     render = resume.render if segments else pipeline.render

@@ -191,8 +191,9 @@ def test_what_is_transparent_in_a_photo_stays_so(tmp_path: Path, kind: str) -> N
 def test_exif_orientation_is_obeyed_once(tmp_path: Path, orientation: int) -> None:
     """The result stands as a viewer shows the source, and says that nothing is left to turn."""
     turn = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }.get(orientation)  # fmt: skip
     exif = Image.Exif()
@@ -210,7 +211,7 @@ def test_exif_orientation_is_obeyed_once(tmp_path: Path, orientation: int) -> No
 
 
 def test_tags_of_a_tiff_that_tell_how_it_is_stored_are_left_behind(tmp_path: Path) -> None:
-    """Where a TIFF's strips lie was once copied into the Exif data of the result, with its size and depth."""
+    """Where a TIFF's strips lie, its size and depth were copied into the result's Exif data."""
     source = saved(tmp_path / "in.tif", compression="tiff_lzw", tiffinfo={271: "A camera"})
     rendered(source, tmp_path / "out.jpg", "navy", encode=PLAIN)
     with Image.open(tmp_path / "out.jpg") as image:
@@ -238,7 +239,7 @@ def test_colours_of_a_profile_become_srgb(tmp_path: Path) -> None:
 
 
 def swapped_profile() -> bytes:
-    """Return an RGB profile in which red and green change places: sRGB with two tags' names exchanged."""
+    """Return an RGB profile with red and green exchanged: sRGB with two tags' names swapped."""
     data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     count = int.from_bytes(data[128:132], "big")
     table = data[132 : 132 + 12 * count]

@@ -83,7 +83,7 @@ def test_the_mask_and_the_result_are_those_of_a_render(tmp_path: Path) -> None:
 
 
 def test_a_background_video_plays_on_between_the_moments(tmp_path: Path) -> None:
-    """Each moment has the picture of the background that a render shows there, also in later rounds."""
+    """Each moment has the background picture that a render shows there, also in later rounds."""
     source = write_clip(tmp_path / "in.mp4", frames=120)
     behind = write_clip(
         tmp_path / "behind.mp4",
@@ -100,7 +100,7 @@ def test_a_background_video_plays_on_between_the_moments(tmp_path: Path) -> None
 def test_a_long_background_video_is_entered_by_seeking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of a background was decoded up to each moment: minutes of it for the last of a long clip's rows."""
+    """All of a background was decoded up to each moment: minutes for a long clip's last row."""
     source = write_clip(tmp_path / "in.mp4", frames=60, rate=2)
     behind = write_clip(
         tmp_path / "behind.mp4",

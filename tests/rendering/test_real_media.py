@@ -1,4 +1,7 @@
-"""Real clips, cut short: everything they have comes out in step. Skipped by name where they are absent."""
+"""Real clips, cut short: everything they have comes out in step.
+
+They are skipped by name where they are absent.
+"""
 
 import hashlib
 from collections.abc import Callable

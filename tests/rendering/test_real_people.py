@@ -50,7 +50,7 @@ def shares(matte: list[NDArray[np.uint8]]) -> list[float]:
 
 
 def test_a_man_who_leaves_and_returns(media_file: MediaFile, tmp_path: Path) -> None:
-    """A webcam is turned about: he is there until 10.2 s, gone until 11.9 s, and there again at 12.1 s."""
+    """A webcam is turned about: he is there until 10.2 s, gone until 11.9 s, back at 12.1 s."""
     source = media_file("mdn_chromakey_video.mp4")
     found = shares(mattes(source, tmp_path / "matte.mkv", 10, Fraction(25, 2)))
     assert min(found[:10]) > 0.15
@@ -73,7 +73,7 @@ def test_a_man_who_leaves_and_returns(media_file: MediaFile, tmp_path: Path) -> 
 def test_the_worst_moments_are_those_that_one_sees(
     media_file: MediaFile, tmp_path: Path, name: str, seconds: int, worst: list[float]
 ) -> None:
-    """They were the network's looks, every 8th or 12th frame: figures were taken from unrefined masks."""
+    """They were the network's looks, every 8th or 12th frame: figures were of unrefined masks."""
     source = media_file(name)
     settings = RenderSettings(
         source=source,
@@ -112,7 +112,7 @@ def test_a_photo_without_people_becomes_the_plain_background(
 def test_a_face_is_part_of_a_head_at_the_top(
     media_file: MediaFile, tmp_path: Path, name: str, head: float
 ) -> None:
-    """Shares of all parts' sigmoids, each of which is 1 within a person, never reached one half: no face."""
+    """Shares of all parts' sigmoids, each 1 within a person, never reached one half: no face."""
     until = Fraction(1, 10)
     person, face, torso = (
         mattes(media_file(name), tmp_path / "matte.mkv", 0, until, parts)[0] > 127

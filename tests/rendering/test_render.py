@@ -140,7 +140,7 @@ def test_start_and_end_cut_picture_sound_and_subtitles_at_one_instant(tmp_path: 
     ("source_suffix", "suffix"), [(".mkv", ".mkv"), (".mp4", ".mp4"), (".mkv", ".mp4")]
 )
 def test_a_subtitle_ends_with_the_cut(tmp_path: Path, source_suffix: str, suffix: str) -> None:
-    """What was shown at a cut's end kept its whole length, and so did the file, without a picture."""
+    """What was shown at a cut's end kept its whole length; so did the file, without a picture."""
     codec = "srt" if source_suffix == ".mkv" else "mov_text"
     track = Subtitles(codec=codec, lines=[(0.2, 2.8, "long")])
     source = write_clip(tmp_path / f"in{source_suffix}", frames=90, subtitles=[track])
@@ -157,7 +157,7 @@ def test_a_subtitle_ends_with_the_cut(tmp_path: Path, source_suffix: str, suffix
 def test_sound_that_is_coded_anew_as_opus_begins_at_once(
     tmp_path: Path, codec: str, source_suffix: str
 ) -> None:
-    """Opus' first packet, which holds its priming, passed for the source's: 14 ms of sound were lost."""
+    """Opus' first packet, with its priming, passed for the source's: 14 ms of sound were lost."""
     source = write_clip(tmp_path / f"in{source_suffix}", frames=15, audio=[Audio(codec=codec)])
     rendered(source, tmp_path / "out.webm", encode=EncodeSettings(preset="8"))
     first = audio_packets(tmp_path / "out.webm")[0]
@@ -191,7 +191,7 @@ def test_sound_that_is_coded_anew_keeps_its_channels(
 
 
 def test_eight_channels_are_cut_sample_by_sample() -> None:
-    """PyAV read beyond the eighth plane: a 7.1 track that was cut and coded anew ended the process."""
+    """PyAV read beyond the eighth plane: a 7.1 track cut and coded anew ended the process."""
     ramp = np.arange(800, dtype=np.float32).reshape(1, -1)
     packed = av.AudioFrame.from_ndarray(ramp, format="flt", layout="7.1")
     packed.sample_rate = 48000
@@ -222,7 +222,7 @@ def test_sound_that_is_coded_anew_says_why(tmp_path: Path) -> None:
 
 
 def test_the_cut_begins_with_the_right_frame(tmp_path: Path) -> None:
-    """Frames carry their numbers, and numbers survive, since the person covers none of the bar code."""
+    """Frames carry their numbers, which survive, since the person covers none of the bar code."""
     source = write_clip(tmp_path / "in.mp4", frames=90, gop=30, b_frames=2)
     rendered(source, tmp_path / "out.mp4", "black", start=Fraction(73, 30), kind="matte")
     masks = [f.rgb for f in read_frames(tmp_path / "out.mp4")]
@@ -346,7 +346,7 @@ def test_tags_chapters_and_cover_art_are_kept(tmp_path: Path) -> None:
 def test_a_turned_clip_is_turned_the_same_and_its_background_is_upright(
     tmp_path: Path, rotation: int, mirrored: bool
 ) -> None:
-    """A player shows the result as it showed the source; the picture behind must read the right way round."""
+    """A player shows the result as the source; the picture behind must read the right way round."""
     source = write_clip(
         tmp_path / "in.mp4", frames=4, rotation=rotation, mirrored=mirrored, picture=nobody
     )
@@ -562,7 +562,7 @@ def test_ffprobe_agrees(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_hevc_of_a_frame_or_two_is_written(tmp_path: Path, frames: int) -> None:
-    """Without a third frame, x265 gives whatever stood in memory as decoding times, which MP4 refused."""
+    """Without a third frame, x265's decoding times are what stood in memory: MP4 refused them."""
     source = write_clip(tmp_path / "in.mp4", frames=frames)
     rendered(source, tmp_path / "out.mp4", encode=EncodeSettings(codec="x265"))
     assert frame_times(tmp_path / "out.mp4") == frame_times(source)
@@ -570,7 +570,7 @@ def test_hevc_of_a_frame_or_two_is_written(tmp_path: Path, frames: int) -> None:
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_streams_beside_a_video_are_told_without_decoding_it(tmp_path: Path, suffix: str) -> None:
-    """To open the source of the sound, FFmpeg decoded a picture again, or ten, which nobody looked at."""
+    """To open the sound's source, FFmpeg decoded a picture again, or ten, that nobody looked at."""
     clip = write_clip(tmp_path / f"a{suffix}", audio=[Audio()], audio_first=True)
     index = probe_video(clip).video_index
     with open_source(clip) as one, open_source(clip, unseen=index) as other:

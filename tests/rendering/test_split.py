@@ -1,4 +1,4 @@
-"""A render divided where the picture's size changes: a file for each, with its own size, sound and time."""
+"""A render divided where the picture's size changes: each file has its own size, sound and time."""
 
 import json
 from fractions import Fraction
@@ -82,7 +82,7 @@ def test_each_size_gets_a_file(clip: Path, tmp_path: Path) -> None:
 
 
 def test_each_file_has_the_sound_of_its_pictures(clip: Path, tmp_path: Path) -> None:
-    """What is cut off at one end begins the next: packets, whole, of which one may reach over the border."""
+    """What is cut off at one end begins the next: whole packets; one may reach over the border."""
     divided(clip, tmp_path / "out.mkv")
     whole = [packet.sha256 for packet in audio_packets(clip)]
     parts = [

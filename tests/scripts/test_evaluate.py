@@ -1,4 +1,4 @@
-"""The script that scores masks: it reads back in step with the truth, and every ablation still cuts."""
+"""The script that scores masks reads back in step with the truth; every ablation still cuts."""
 
 import importlib.util
 import inspect
@@ -72,7 +72,7 @@ def test_a_clip_with_its_masks_is_a_set(script: ModuleType, tmp_path: Path) -> N
 
 
 def test_every_ablation_names_what_is_there(script: ModuleType) -> None:
-    """An ablation stands in for a function by its name, and takes all that the function may be given.
+    """An ablation stands in for a function by name, and takes all that the function may be given.
 
     One that was renamed, or had got another parameter, would leave its row untested.
     """

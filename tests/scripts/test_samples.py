@@ -1,4 +1,4 @@
-"""The sample media: what they hold, that they come out alike each time, that a network sees a person."""
+"""The sample media: what they hold, that they are alike each time, that a network sees a person."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Hidden names beside an output: never longer than a file system takes, the same whenever asked for."""
+"""Hidden names beside an output: never too long for a file system, the same whenever asked for."""
 
 import os
 from fractions import Fraction

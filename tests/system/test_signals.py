@@ -40,7 +40,7 @@ def test_an_interrupt_is_raised_once_the_block_is_done() -> None:
 
 
 def test_what_is_ignored_stays_so_and_hides_no_other() -> None:
-    """Under `nohup` a SIGHUP that came first was the one that counted, and Ctrl-C after it was lost."""
+    """Under `nohup` a SIGHUP that came first was what counted, and Ctrl-C after it was lost."""
     came: list[int] = []
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, noting(came))

@@ -18,7 +18,7 @@ from vidseg.settings import EncodeSettings, RenderSettings
 from vidseg.system.text import as_json, encoded, printable
 
 CLEAR = "\x1b[2J\x1b]0;owned\x07\x9b31m\nnext\u202egnp"
-"""Clears a terminal, names its window, turns text red and around: of a title, none of these may happen."""
+"""Clears a terminal, names its window, turns text red and around: a title may do none of it."""
 
 BYTES = os.fsdecode(b"caf\xe9.mp4")
 """A name in Latin-1, as old archives hold them."""
@@ -79,7 +79,7 @@ def test_json_holds_what_was_meant_and_no_controls() -> None:
     "command", [["probe"], ["probe", "--json"], ["render", "-b", "red", "--audio", "none"]]
 )
 def test_a_title_is_not_obeyed(tmp_path: Path, command: list[str]) -> None:
-    """`vidseg probe` printed handlers' names and titles as they are, and a clip could clear the terminal."""
+    """`probe` printed handlers' names and titles as they are: a clip could clear the terminal."""
     source = write_clip(tmp_path / "in.mkv", frames=4, audio=[Audio(title=CLEAR)])
     rest = ["-o", str(tmp_path / "out.mkv")] if command[0] == "render" else []
     done = said(*command, source, *rest)

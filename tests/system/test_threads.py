@@ -130,7 +130,7 @@ def test_an_error_of_a_call_is_told_to_who_asks() -> None:
 
 
 def test_a_call_does_not_outlive_a_failure_beside_it() -> None:
-    """A thread that still held a network, or the terminal, would run into the end of the process."""
+    """A thread that still held a network or the terminal would run into the end of the process."""
     done: list[bool] = []
 
     def slow() -> None:
@@ -144,7 +144,7 @@ def test_a_call_does_not_outlive_a_failure_beside_it() -> None:
 
 
 def test_a_call_does_not_outlive_an_interrupt_of_who_waits_for_it() -> None:
-    """After Ctrl-C in `join` the thread passed for ended: "interrupted" was said where nobody hears it.
+    """After Ctrl-C in `join` the thread passed for ended: nobody heard that it was "interrupted".
 
     While a network is opened, standard error is held back.
     """

@@ -1,4 +1,4 @@
-"""Web addresses in place of files: fetched where that is asked for, and never a way to anything else."""
+"""Web addresses in place of files: fetched where asked for, and never a way to anything else."""
 
 import subprocess
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketSe
 def fetching(
     server: BucketServer, source: str, *more: str | Path
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``render --allow-urls`` on what the server has under a name; check that nothing is left of it."""
+    """Run ``render --allow-urls`` on the server's `source`; check that nothing is left of it."""
     out = server.folder.parent / "out.mp4"
     address = f"{server.url}/{source}"
     done = vidseg(

@@ -33,9 +33,9 @@ Examples:
   vidseg batch talks/ -o mattes --matte --name '{stem}.matte.mkv' --codec ffv1
   vidseg batch /shared/talks -o /shared/results -b navy --ray auto
 
-Run it again after a crash, or with more clips in the folder: what is done is skipped, and a clip that was
-under way goes on where it was.
 """
+    "Run it again after a crash, or with more clips in the folder: what is done is skipped, and a "
+    "clip that was under way goes on where it was.\n"
 )
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option(

@@ -77,7 +77,7 @@ Examples:
 @quiet_option
 @verbose_option("Show tracebacks.")
 def preview(**options: Any) -> None:
-    """Draw a contact sheet of INPUT: moments of it with their masks and results, without a render."""
+    """Draw a contact sheet of INPUT: its moments, their masks and results, without a render."""
     from vidseg.rendering.preview import preview as draw
 
     def say(line: str) -> None:

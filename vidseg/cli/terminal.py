@@ -12,13 +12,13 @@ from vidseg.system.text import as_json, printable
 
 
 def tell(line: object) -> None:
-    """Print a line on standard error, where it can be written to: a terminal that is gone ends no render."""
+    """Print a line on standard error where it can be written to: a lost terminal ends no render."""
     with suppress(OSError):
         click.echo(_fitting(line, sys.stderr), err=True)
 
 
 def tell_beside(bar: Any, line: object) -> None:
-    """Print a line on standard error above a bar of tqdm's, or as `tell` does where there is none."""
+    """Print a line on standard error above a tqdm bar, or as `tell` does where there is none."""
     if bar is None:
         tell(line)
         return

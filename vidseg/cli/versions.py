@@ -16,7 +16,7 @@ _PACKAGES = {
 
 
 def described() -> str:
-    """Return lines that tell the versions of all that matters; nothing slow is imported for them."""
+    """Return lines with the versions of all that matters; nothing slow is imported for them."""
     av = library_versions()
     libraries = ", ".join(
         f"{name} {number}" for name, number in av.items() if name.startswith("lib")

@@ -151,8 +151,8 @@ def bounding_slices(marked: NDArray[np.uint8], margin: int) -> Slices:
 def fill(plane: Plane, marked: NDArray[np.uint8], side: int, peak: int) -> None:
     """Fill `plane` with a square of the peak for each 1 in [h, w], of 0 for each 0.
 
-    The last squares may reach beyond the plane. Written by hand since that is faster: filling a 1080p
-    plane takes 0.09 ms, 0.33 ms with `numpy.repeat` both ways, and 0.77 ms with `cv2.resize`.
+    The last squares may reach beyond the plane. Written by hand since that is faster: filling a
+    1080p plane takes 0.09 ms, 0.33 ms with `numpy.repeat` both ways, and 0.77 ms with `cv2.resize`.
     """
     word = np.full(side, peak, plane.dtype).view(
         f"u{min(8, side * plane.itemsize)}"

@@ -19,8 +19,9 @@ class Mask:
     edges run; `None` where unknown. Masks usually lie on a grid of the picture (see
     `vidseg.matting.grid`). `parts`: where a map of parts was asked for, the part that each point
     shows if it shows anyone, uint8 [h', w'], numbers of `vidseg.body_parts.PARTS`. `propagated`:
-    it is a mean over time already (see `vidseg.matting.tracking.propagation`). `appearance`: colours
-    of people near by in time, else the mask's own picture tells (see `vidseg.matting.colour_model`).
+    it is a mean over time already (see `vidseg.matting.tracking.propagation`). `appearance`:
+    colours of people near by in time, else the mask's own picture tells (see
+    `vidseg.matting.colour_model`).
     """
 
     person: NDArray[np.float32]

@@ -43,8 +43,8 @@ def smooth_masks(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
     The mean is one of logits; neighbours further off would bring hardly anything. A neighbour's
     weight falls with its distance in time, to 0 at half of `window_s`, and with what differs
     between the pictures once motion is compensated. No mask is blended across a cut. Masks that
-    were propagated to their frames are means over time already, and stay unless the window is longer
-    than theirs. A window of 0 passes all through.
+    were propagated to their frames are means over time already, and stay unless the window is
+    longer than theirs. A window of 0 passes all through.
     """
     if window_s <= 0:
         yield from pairs

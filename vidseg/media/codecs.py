@@ -165,11 +165,11 @@ CODECS: dict[str, Codec] = {
     "h264-amf": Codec("h264_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
     "hevc-amf": Codec("hevc_amf", ("yuv420p",), _MP4, None, ("quality", "balanced"), hardware=True),
 }
-"""Every codec `--codec` knows. Default rate factors are visually near-lossless at a sensible size."""
+"""All codecs of `--codec`. Default rate factors are visually near-lossless at a sensible size."""
 
 
 def formats_of(codec: Codec, content: Content) -> tuple[str, ...]:
-    """Return the pixel formats for a content that the codec takes in this build of FFmpeg, best-known first.
+    """Return the codec's pixel formats for a content in this build of FFmpeg, best-known first.
 
     Libraries are built with or without some: PyAV's libvpx, for one, is without those of more than
     8 bits.

@@ -78,9 +78,9 @@ class Span:
 
 
 def hardware_trouble(path: Path, hwaccel: str) -> str | None:
-    """Return why the hardware decoder `hwaccel` can't decode `path`, `None` where it can; decodes a picture.
+    """Return why the hardware decoder `hwaccel` can't decode `path`, `None` where it can.
 
-    Raises `SettingsError` for a name that this FFmpeg doesn't know.
+    Decodes a picture to find out. Raises `SettingsError` for a name that this FFmpeg doesn't know.
     """
     known = hwdevices_available()
     if hwaccel not in known:
@@ -112,13 +112,13 @@ def decode(
     """Yield the frames of `info.path` whose presentation time lies in `span`, in order.
 
     Frames are in the working format nearest to the source's (see
-    `vidseg.media.frame_conversion.working_format`), in coded orientation, with strictly increasing `pts` in
-    `info.time_base`. Interlaced pictures are deinterlaced by bwdif, one frame for one frame. All
-    have the size and shape of `info`, or with `settle` those of the first frame in the span; where
-    these change on the way, see `vidseg.frames.letterbox`. `hwaccel` decodes in hardware (see
-    `hardware_trouble`). `picture_filter` gets each picture, with its alpha if any, and returns what
-    is shown of it. Adds to `damage`. Raises `InputError` where the file can't be opened, or nothing
-    in it decodes any more.
+    `vidseg.media.frame_conversion.working_format`), in coded orientation, with strictly increasing
+    `pts` in `info.time_base`. Interlaced pictures are deinterlaced by bwdif, one frame for one
+    frame. All have the size and shape of `info`, or with `settle` those of the first frame in the
+    span; where these change on the way, see `vidseg.frames.letterbox`. `hwaccel` decodes in
+    hardware (see `hardware_trouble`). `picture_filter` gets each picture, with its alpha if any,
+    and returns what is shown of it. Adds to `damage`. Raises `InputError` where the file can't be
+    opened, or nothing in it decodes any more.
     """
     maker = FrameMaker(info, picture_filter, settle=settle)
     with closing(_decoded(info, span, damage, hwaccel, maker, sought=True)) as pictures:
@@ -176,7 +176,7 @@ def _expected(info: VideoInfo) -> ExpectedPictures:
 def _opened(
     info: VideoInfo, hwaccel: str | None, *, threads: int = 0
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a source and set up the decoder of its video; `threads`: of the decoder, 0 for as many as fit."""
+    """Open a source and set up its video's decoder with `threads` threads, 0 for as many as fit."""
     with open_source(Path(info.path), hwaccel=hwaccel, rate=info.average_rate) as container:
         stream = container.streams[info.video_index]
         assert isinstance(stream, VideoStream)  # probe chose it
@@ -213,7 +213,7 @@ def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fractio
 def _entered(
     container: InputContainer, stream: VideoStream, info: VideoInfo, span: Span, damage: Damage
 ) -> Iterator[Packet]:
-    """Yield the stream's packets from where `_seek` went on, or from near the span where it couldn't."""
+    """Yield the stream's packets from where `_seek` went, or from near the span if it couldn't."""
     near = None if span.start is None else span.start - _SEEK_MARGIN_S
     if container.format.name == _NUMBERED:
         yield from picture_packets(Path(info.path), info.time_base, near)
@@ -327,7 +327,7 @@ def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> I
 def _lasting(
     pictures: Iterable[VideoFrame], stream: VideoStream, info: VideoInfo
 ) -> Iterator[DecodedPicture]:
-    """Yield pictures, progressive, with durations, each held back until the next one's time is known."""
+    """Yield progressive pictures with durations, each held until the next one's time is known."""
     shapes = PixelShapes(stream)
     held: DecodedPicture | None = None
     step = usual_step(info)

@@ -10,11 +10,11 @@ from av.video.frame import VideoFrame
 
 
 def deinterlaced(pictures: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, bool]]:
-    """Yield every picture at its time, and whether it was interlaced: then bwdif has made it progressive.
+    """Yield every picture at its time, and whether it was interlaced.
 
-    Each picture says for itself. The filter looks at those before and behind, so it is fed with all
-    from the one before the first interlaced one on; it begins anew where pictures become larger or
-    smaller.
+    What was interlaced, bwdif has made progressive. Each picture says for itself. The filter looks
+    at those before and behind, so it is fed with all from the one before the first interlaced one
+    on; it begins anew where pictures become larger or smaller.
     """
     fields: _Fields | None = None
     before: VideoFrame | None = None

@@ -32,7 +32,7 @@ _RGB = {"rgb24": 0, "rgb48be": 0, "rgba": 0, "rgba64be": 0, "argb": 1}
 
 
 _UNORDERED = 2
-"""How many frames are too few for x265 to know its delay: their decoding times are what lay in memory."""
+"""Frames too few for x265 to know its delay: their decoding times are uninitialised memory."""
 
 
 class Encoder:
@@ -90,7 +90,7 @@ class Encoder:
             stream.set_display_matrix(info.display_matrix)
 
     def open(self) -> None:
-        """Open the codec. Raises `OutputError` where it refuses its settings or its hardware is absent."""
+        """Open the codec. Raises `OutputError` for refused settings or absent hardware."""
         try:
             self.stream.codec_context.open(strict=False)
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -111,7 +111,7 @@ class Encoder:
         return hashlib.sha256(self.stream.codec_context.extradata or b"").hexdigest()
 
     def new_buffer(self, captions: object = None) -> OutputBuffer:
-        """Return a fresh frame of `layout` to paint on, with the `captions` of a `Frame` where it has any."""
+        """Return a fresh frame of `layout` to paint on, with a `Frame`'s `captions`, if any."""
         frame, planes = self._fresh(captions)
         width, height = self.size
         views = tuple(
@@ -151,12 +151,13 @@ class Encoder:
             return self._counted(self._with_alpha(self.stream.encode(frame)))
 
     def flush(self) -> list[Packet]:
-        """Return the packets still inside the encoder. Raises `OutputError` where it lost a frame."""
+        """Return the packets still in the encoder. Raises `OutputError` where it lost a frame."""
         with av_errors(OutputError, f"encoding with {self.plan.name} failed"):
             packets = self._counted(self._with_alpha(self.stream.encode(None)))
         if self._packets < self._frames:
             raise OutputError(
-                f"{self.plan.name} made {self._packets} frames of {self._frames}; use another --codec"
+                f"{self.plan.name} made {self._packets} frames of {self._frames}; "
+                "use another --codec"
             )
         if self.plan.name == "x265" and self._frames <= _UNORDERED:
             for packet in packets:
@@ -177,8 +178,8 @@ class Encoder:
             return []
         (width, height), (wide, high) = self.size, self.coded_size
         return [
-            f"{self.plan.name} needs even sides: {width}x{height} becomes {wide}x{high}, its last line "
-            "repeated; --codec vp9 or ffv1 keeps the size"
+            f"{self.plan.name} needs even sides: {width}x{height} becomes {wide}x{high}, its last "
+            "line repeated; --codec vp9 or ffv1 keeps the size"
         ]
 
     def _pad(self, frame: VideoFrame, alpha: Plane | None) -> None:
@@ -237,12 +238,12 @@ class Encoder:
         self._fill(frame, alpha, *((4, place) if len(frame.planes) == 1 else (1, 0)))
 
     def _fill(self, frame: VideoFrame, samples: Plane, channels: int, place: int) -> None:
-        """Write samples of the layout's depth into one of the interleaved channels of the last plane."""
+        """Write samples of the layout's depth into one interleaved channel of the last plane."""
         peak = (1 << _depth(self.plan.pix_fmt)) - 1
         self._channels(frame, channels)[..., place] = scaled(samples, self.layout.peak, peak)
 
     def _channels(self, frame: VideoFrame, count: int) -> NDArray[Any]:
-        """Return a view of the last plane, as large as the coded picture: [height, width, `count`]."""
+        """Return a view of the last plane, of the coded size: [height, width, `count`]."""
         kind = (
             "u1"
             if _depth(self.plan.pix_fmt) == 8
@@ -261,7 +262,7 @@ def _corner(plane: Plane, width: int, height: int) -> Plane:
 
 
 def _alpha_place(pix_fmt: str) -> int | None:
-    """Return which channel of a pixel format is alpha, counted as it is stored; `None` without one."""
+    """Return the place of alpha among a pixel format's channels as stored; `None` without one."""
     if pix_fmt == "argb":
         return 0
     return 3 if pix_fmt.startswith(("yuva", "rgba")) else None
@@ -294,11 +295,14 @@ def _coded_size(size: tuple[int, int], chosen: EncodePlan) -> tuple[int, int]:
 
 
 def _siting(info: VideoInfo, layout: PixelFormat, pix_fmt: str) -> dict[str, str]:
-    """Return an encoder's option that keeps where the source's chroma lies, where 4:2:0 stays what it is."""
+    """Return an encoder's option that keeps the source's chroma location, if 4:2:0 stays 4:2:0."""
     kept = info.chroma_location is not None and "420" in layout.name and "420" in pix_fmt
     return {"chroma_sample_location": str(info.chroma_location)} if kept else {}
 
 
 def _sane_rate(rate: Fraction) -> Fraction:
-    """Return a rate encoders accept: variable-rate files claim absurd ones, which only steer rate control."""
+    """Return a rate that encoders accept.
+
+    Variable-rate files claim absurd ones; encoders only steer their rate control by it.
+    """
     return min(max(rate, Fraction(1)), Fraction(240)).limit_denominator(1001)

@@ -38,8 +38,8 @@ _DEFAULT_ALPHA_CODEC = {".webm": "vp9", ".mov": "prores", ".mkv": "ffv1"}
 
 
 ALPHA_OUTPUTS = (
-    "ProRes 4444 (.mov), FFV1 (.mkv), VP9 (.webm), --codec qtrle or png (.mov), pictures (out/%05d.png), "
-    "or two files (--pair)"
+    "ProRes 4444 (.mov), FFV1 (.mkv), VP9 (.webm), --codec qtrle or png (.mov), pictures "
+    "(out/%05d.png), or two files (--pair)"
 )
 """What holds transparency, for messages."""
 
@@ -56,7 +56,7 @@ class EncodePlan:
     full_range: bool = False
     """Whether a matte uses all code values."""
     sized_as: str = ""
-    """The pixel format whose demands on the size are met; of a pair's foreground it is that of the matte."""
+    """The pixel format whose demands on the size are met; for a pair's foreground, the matte's."""
     captions: bool = False
     """Whether closed captions that frames carry go along."""
 
@@ -78,7 +78,8 @@ def plan(
     codec = CODECS[name]
     if suffix not in codec.containers:
         raise OutputError(
-            f"{suffix} files don't hold {name}; use {' or '.join(codec.containers)}, or another --codec"
+            f"{suffix} files don't hold {name}; use {' or '.join(codec.containers)}, "
+            "or another --codec"
         )
     if content == "cutout" and suffix not in codec.alpha_containers:
         raise OutputError(f"{name} in {suffix} would lose the transparency; use {ALPHA_OUTPUTS}")
@@ -106,7 +107,7 @@ def plan(
 
 
 def _check_quality(name: str, crf: float | None) -> None:
-    """Raise `OutputError` for a rate factor that the encoder would take for another one, or refuse."""
+    """Raise `OutputError` for a rate factor that the encoder would take for another or refuse."""
     most = 63 if name in ("vp9", "svt-av1") else 51
     if crf is not None and crf > most:
         raise OutputError(f"{name} takes --crf 0, the best, to {most}, got {crf:g}")
@@ -129,19 +130,19 @@ def _in_words(value: float | str, *, finer: bool) -> str:
 
 
 def _full_range(settings: EncodeSettings, codec: Codec, suffix: str) -> bool:
-    """Return whether a matte uses all code values. Raises `OutputError` where the file couldn't tell."""
+    """Whether a matte uses all code values. Raises `OutputError` where the file couldn't tell."""
     grey = settings.pix_fmt is not None and settings.pix_fmt.startswith(("gray", "rgb"))
     if settings.range == "auto":
         return grey or (codec.full_range and suffix not in codec.untagged)
     if settings.range == "video" and (grey or not codec.formats[0].startswith("yuv")):
         raise OutputError(
-            "grey and RGB pixel formats are of full range; leave out --range video, or use a codec and "
-            "--pix-fmt that begin with yuv"
+            "grey and RGB pixel formats are of full range; leave out --range video, or use a codec "
+            "and --pix-fmt that begin with yuv"
         )
     if settings.range == "full" and suffix in codec.untagged:
         raise OutputError(
-            f"{codec.library} in {suffix} can't say that a matte is of full range; use --range video, or "
-            "--codec ffv1 in .mkv"
+            f"{codec.library} in {suffix} can't say that a matte is of full range; "
+            "use --range video, or --codec ffv1 in .mkv"
         )
     return settings.range == "full"
 
@@ -200,7 +201,7 @@ def _pixel_format(
 def _subsampling(source: av.VideoFormat) -> str:
     """Return the chroma subsampling to write a source in, ``444``, ``422`` or ``420``.
 
-    Packed RGB is kept as 4:2:0: 4:4:4 H.264 plays almost nowhere, and --pix-fmt can still ask for it.
+    Packed RGB is kept as 4:2:0: 4:4:4 H.264 plays almost nowhere; --pix-fmt can still ask for it.
     """
     if source.is_rgb or source.has_palette or len(source.components) < 3:
         return "420"

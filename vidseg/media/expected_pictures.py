@@ -17,7 +17,7 @@ _PICTURE_FOR_A_PACKET = (
 """Codecs that show a picture for each packet; of others a packet may say that nothing changes."""
 
 _FIELD_OF_STEP = 3, 4
-"""A field in a packet of its own comes within this share of a picture's time after the first field's."""
+"""A field in its own packet comes within this share of a picture's time after the first."""
 
 _SAME_AGAIN_BYTES = 16
 """In fewer bytes, MPEG-4 says that a picture stays; none comes of such a packet.
@@ -45,7 +45,7 @@ class ExpectedPictures(Protocol):
         """Return the times of pictures that the decoder still has, rising."""
 
     def awaits(self, picture: Any, place: int) -> bool:
-        """Whether a picture, the `place`-th that another decoder gives of the clip, is one of those left."""
+        """Whether a picture, another decoder's `place`-th of the clip, is one of those left."""
 
     def give_up(self) -> None:
         """Note that no more pictures will come."""
@@ -99,7 +99,7 @@ class ExpectedByTime:
         self._first_field = ticks if picture.interlaced_frame else None
 
     def failed(self, packet: Any) -> bool:
-        """Return whether the packet's picture was left to come; that it didn't, later ones will show."""
+        """Return whether the packet's picture was yet to come; later ones show that it didn't."""
         return packet.pts in self.left()
 
     def left(self) -> list[int]:
@@ -129,7 +129,7 @@ class ExpectedByTime:
             self._lost[ticks] = self._first_field
 
     def _is_shown(self, ticks: int, first_field: int | None) -> bool:
-        """Whether a picture of its own is shown at a time, not the second field of the one before."""
+        """Whether a new picture is shown at a time, not the second field of the one before."""
         if first_field is None or self._step is None:
             return True
         share, whole = _FIELD_OF_STEP
@@ -191,7 +191,7 @@ class ExpectedInOrder:
         self._waiting.clear()
 
     def lost(self) -> list[int]:
-        """Return the times of the pictures that were lost so far, rising, with the first at the start."""
+        """Return the times of pictures lost so far, rising; the first that came is at `start`."""
         return sorted(ticks - (self._first or 0) + self._start for ticks in self._lost.copy())
 
 

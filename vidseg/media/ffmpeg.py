@@ -41,7 +41,7 @@ _READS_OTHER_FILES = frozenset(
         "vobsub",
     }
 )
-"""Demuxers that follow what a file names (playlists, patterns, addresses), and one that draws text."""
+"""Demuxers that follow what files name (playlists, patterns, addresses), and one drawing text."""
 
 _JUMPS = 0x0200  # AVFMT_TS_DISCONT
 
@@ -82,7 +82,7 @@ def open_source(
     """Open a local media file for reading. The caller closes it, in the thread that opened it.
 
     Of the stream `unseen`, a video whose packets are not wanted, FFmpeg decodes no picture to
-    describe it. `probe_options`: FFmpeg's options that say how much of the file to look at for that.
+    describe it. `probe_options`: FFmpeg's options on how much of the file to look at for that.
 
     A numbered name (``frames/%05d.png``) opens a sequence of pictures, shown at `rate` per second.
     Only the file itself is read: playlists and protocol names inside it can't reach further. Raises
@@ -111,8 +111,8 @@ def open_source(
         ) from error
     except av.ArgumentError as error:
         raise kind(
-            f"{path}: can't be opened: {reason(error)}; playlists and other lists of files are not read "
-            "(name the files themselves), photos are told by their endings (.jpg, .png, …)"
+            f"{path}: can't be opened: {reason(error)}; playlists and other lists of files are not "
+            "read (name the files themselves), photos are told by their endings (.jpg, .png, …)"
         ) from error
     except (av.FFmpegError, OSError) as error:
         raise kind(f"{path}: can't be opened: {reason(error)}") from error
@@ -124,7 +124,7 @@ def _passing_over(stream: int | None) -> list[dict[str, str]] | None:
 
 
 def lists_streams(container: str) -> bool:
-    """Whether containers of this name tell of their streams at the beginning, so that one can be `unseen`."""
+    """Whether containers of this name list their streams first, so that one can be `unseen`."""
     return container.startswith(_LISTING)
 
 
@@ -138,7 +138,8 @@ def check_source(path: Path, kind: type[VidsegError] = InputError) -> None:
         if address := re.match(r"([a-z][a-z0-9+.-]+):", str(path), re.IGNORECASE):
             scheme = address[1]
             raise kind(
-                f"{path}: no such file; addresses ({scheme}:) are not read: fetch it, and name the file"
+                f"{path}: no such file; addresses ({scheme}:) are not read: fetch it, "
+                "and name the file"
             )
         raise kind(f"{path}: no such file{pictures_near(path, kind)}")
     try:

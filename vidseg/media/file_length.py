@@ -17,7 +17,7 @@ _STAMP_BYTES = 4
 
 
 def missing_bytes(path: Path, container: str) -> int:
-    """Return by how much a file is shorter than the parts that it is made of; 0 where that can't be told.
+    """Return how many bytes a file lacks of the parts it is made of; 0 where that can't be told.
 
     `container` is FFmpeg's name of it: MP4 and QuickTime (ISO/IEC 14496-12), Matroska (RFC 8794),
     AVI (RIFF), transport streams (ISO/IEC 13818-1), which are cut within a packet.
@@ -42,7 +42,7 @@ def is_indexed(container: str) -> bool:
 
 
 def listed_behind(entries: Any, ticks: int) -> int:
-    """Return how many packets an index (PyAV's) lists behind the one with the decoding time `ticks`.
+    """Return how many packets an index (PyAV's) lists behind the one of decoding time `ticks`.
 
     What an edit list leaves out doesn't count.
     """
@@ -62,7 +62,7 @@ def _end_of_riff(file: BinaryIO) -> int:
 
 
 def _end_of_parts(file: BinaryIO, order: str, beside: int) -> int:
-    """Return the end of a row of parts with sizes and names; `beside`: bytes that a size leaves out."""
+    """Return the end of a row of parts with sizes and names; a size leaves out `beside` bytes."""
     end = 0
     for _ in range(_MOST_PARTS):
         file.seek(end)

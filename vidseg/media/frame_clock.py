@@ -11,7 +11,7 @@ _DECODING_TIME_ONLY = ("avi", "mpegvideo", "h264", "hevc", "m4v")
 """Containers that store no presentation times."""
 
 _MOST_UNTIMED = 64
-"""How many pictures at the beginning may wait for the first that has a time; each is as large as a frame."""
+"""How many pictures at the start may wait for one with a time; each is as large as a frame."""
 
 
 def has_decoding_times_only(container: str) -> bool:
@@ -20,7 +20,7 @@ def has_decoding_times_only(container: str) -> bool:
 
 
 def usual_step(info: VideoInfo) -> int:
-    """Return how long a picture is usually shown, in ticks of the stream's time base; at least 1."""
+    """Return a picture's usual duration in ticks of the stream's time base; at least 1."""
     return max(1, round(1 / (info.average_rate or Fraction(25)) / info.time_base))
 
 
@@ -41,7 +41,7 @@ class FrameClock:
         self.last: int | None = None
         self.shift: int | None = None
         self.made_up = 0
-        """How many times the container should have told but didn't, or told before the last picture's."""
+        """How many times the container failed to tell, or told before the last picture's."""
 
     def timed(self, pictures: Iterable[Any]) -> Iterator[Any]:
         """Yield the pictures with a `pts` each."""
@@ -71,7 +71,7 @@ class FrameClock:
         return ticks
 
     def _beginning(self, pictures: Iterator[Any]) -> Iterator[Any]:
-        """Yield the first pictures; those without a time are counted back from the first that has one."""
+        """Yield the first pictures, those without a time counted back from the first with one."""
         early: list[Any] = []
         for picture in pictures:
             early.append(picture)

@@ -78,7 +78,7 @@ def working_format(name: str) -> PixelFormat:
 
 
 def planes_of(frame: VideoFrame, dtype: type[np.uint8] | type[np.uint16] = np.uint8) -> Planes:
-    """Return views of a planar frame's planes, [h, w] without padding; they keep the frame alive."""
+    """Return views of a planar frame's planes, [h, w] without padding, which keep it alive."""
     return tuple(_view(plane, dtype) for plane in frame.planes)
 
 
@@ -138,7 +138,7 @@ def _displayed(frame: VideoFrame) -> VideoFrame:
 def recoloured(
     frame: VideoFrame, colour: Colour, reformatter: VideoReformatter, height: int
 ) -> VideoFrame:
-    """Return `frame` in the range and matrix of `colour`; its transfer and primaries stay what they are.
+    """Return `frame` in the range and matrix of `colour`; its transfer and primaries are kept.
 
     `height`: of the pictures that are of `colour`, by which a matrix is guessed where none is
     named.

@@ -25,7 +25,7 @@ from vidseg.media.video_info import VideoInfo
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DecodedPicture(TimedPicture):
-    """A decoded picture, how wide its pixels are for their height, and whether it came in two fields."""
+    """A decoded picture, its pixels' aspect ratio, and whether it came in two fields."""
 
     picture: VideoFrame
     sample_aspect_ratio: Fraction
@@ -33,7 +33,7 @@ class DecodedPicture(TimedPicture):
 
 
 class FrameMaker:
-    """Makes frames of pictures, all in the format, colours, size and shape of the first, or of `info`."""
+    """Makes frames of pictures, all like the first or `info` in format, colours, size and shape."""
 
     def __init__(
         self, info: VideoInfo, picture_filter: PictureFilter | None, *, settle: bool
@@ -83,6 +83,6 @@ class FrameMaker:
         return letterboxed(frame, self._shape)
 
     def _kept(self, picture: VideoFrame) -> Box:
-        """Return what of a picture is to be shown: all, but for what the container crops of its size."""
+        """Return what is shown of a picture: all but what the container crops at its size."""
         size = picture.width, picture.height
         return (self._header if size == self._described else TrackHeader()).kept(*size)

@@ -31,12 +31,12 @@ _BAND_ROWS = 256
 """Rows of RGB in the making at a time: a photo's worth of floats is a gigabyte."""
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
-"""[h, w] grey, or [h, w, 3] or [h, w, 4] RGB and alpha; uint8, or uint16 of which all 16 bits are used."""
+"""[h, w] grey, [h, w, 3] RGB or [h, w, 4] RGB and alpha; uint8, or uint16 using all 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePlan:
-    """How pictures will be written: the format's name, and what their samples are (as FFmpeg names it)."""
+    """How pictures will be written: the format's name, and FFmpeg's name for their samples."""
 
     name: str
     pix_fmt: str
@@ -87,7 +87,7 @@ def plan_images(
 def samples_of(
     planes: Planes, layout: PixelFormat, colour: Colour, plan: ImagePlan, *, grey: bool
 ) -> Samples:
-    """Return the samples of painted planes: Y, U, V in `layout` and `colour`, the fourth, if any, alpha."""
+    """Return the samples of painted planes: Y, U, V in `layout` and `colour`, and any alpha."""
     peak = (1 << plan.bits) - 1
     if grey:
         return scaled(planes[0], layout.peak, peak)

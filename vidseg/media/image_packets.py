@@ -33,7 +33,7 @@ def picture_packets(path: Path, tick: Fraction, start: Fraction | None) -> Itera
 
 
 def _is_cut_short(data: bytes) -> bool:
-    """Whether a JPEG has no end (ITU-T T.81, B.1.1), which FFmpeg fills up with grey without a word.
+    """Whether a JPEG has no end (ITU-T T.81, B.1.1), which FFmpeg silently fills up with grey.
 
     Markers before the picture are passed over: they may hold a thumbnail with an end of its own.
     """

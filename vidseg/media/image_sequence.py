@@ -50,7 +50,7 @@ _MOST_SHOWN = 5
 
 
 def is_numbered(path: Path) -> bool:
-    """Whether the path's name stands for a sequence: it holds a place for a number, ``%d`` or ``%05d``."""
+    """Whether the path's name stands for a sequence: it holds ``%d`` or ``%05d`` for a number."""
     return _PLACE.search(path.name) is not None and path.suffix.lower() not in VIDEO_SUFFIXES
 
 
@@ -78,9 +78,9 @@ def holds(path: Path, picture: Path) -> bool:
 
 
 def common_name(path: Path) -> str:
-    """Return what the names of a sequence's pictures share, for a clip made of them: their folder's at least.
+    """Return what the names of a sequence's pictures share, or else their folder's name.
 
-    ``day1/shot_%04d.png`` is ``shot``, ``day1/%04d.png`` is ``day1``.
+    It names a clip made of them. ``day1/shot_%04d.png`` is ``shot``, ``day1/%04d.png`` is ``day1``.
     """
     return _PLACE.sub("", path.stem, count=1).strip("._- ") or path.absolute().parent.name
 
@@ -102,7 +102,7 @@ def _pattern(path: Path) -> re.Pattern[str]:
 
 
 def first_number(path: Path, kind: type[VidsegError]) -> int:
-    """Return the first number of a sequence to be read. Raises `kind` where it is empty or has gaps."""
+    """Return the first number of a sequence to read. Raises `kind` if it is empty or has gaps."""
     there = numbers(path)
     if not there:
         raise kind(f"{path}: no such pictures, such as {name_of(path, 1)}")
@@ -159,7 +159,7 @@ def _place(digits: list[str]) -> str:
 
 
 def first_readable(path: Path, number: int) -> int:
-    """Return the first number from `number` on whose picture isn't empty, `number` where all are."""
+    """Return the first number from `number` on whose picture isn't empty, `number` if all are."""
     there = (each for each in numbers(path) if each >= number)
     return next((each for each in there if _has_data(name_of(path, each))), number)
 

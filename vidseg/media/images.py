@@ -47,7 +47,7 @@ class FlattenedImage:
 def read_picture(
     path: Path, kind: type[VidsegError], most: int = _MOST_PIXELS, *, straight: bool = False
 ) -> NDArray[np.uint8] | None:
-    """Return a still picture upright in sRGB, uint8 [h, w, 3], or `None` where the file is no still picture.
+    """Return a still picture upright in sRGB, uint8 [h, w, 3], `None` where the file is none.
 
     It lies on black; `straight` gives what is half transparent its own colours, which go with
     `read_opacity`. Of 16 bits, 8 are kept. Raises `kind` where the file is missing, damaged, an
@@ -84,7 +84,7 @@ def read_flattened(
 
 @contextmanager
 def _of_any_size() -> Iterator[None]:
-    """Read pictures however large, which Pillow alone refuses: here it is checked what they hold."""
+    """Read pictures of any size, which Pillow alone refuses: here it is checked what they hold."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
         yield
@@ -143,7 +143,7 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def read_exif(path: Path) -> bytes:
-    """Return a picture's Exif data for a copy that is upright and stored otherwise; empty without any.
+    """Return a picture's Exif data for a copy that is upright and stored otherwise; empty if none.
 
     Its orientation is left out, and whatever tells how the samples lie in the file: in a TIFF, such
     tags stand among those that tell of the camera.
@@ -170,10 +170,10 @@ def write_picture(
     exif: bytes = b"",
     associated: bool = False,
 ) -> None:
-    """Write samples in the format `name`; `associated`: colours are multiplied by alpha, which TIFF can tell.
+    """Write samples in the format `name`.
 
-    `profile` and `exif` go into 8-bit pictures, but for Exif in TIFF. Raises `OutputError` where
-    the file can't be written.
+    `associated`: colours are multiplied by alpha, which TIFF can tell. `profile` and `exif` go into
+    8-bit pictures, but for Exif in TIFF. Raises `OutputError` where the file can't be written.
     """
     try:
         if name == "tiff":
@@ -232,7 +232,7 @@ def _tiff(samples: Samples, profile: bytes, *, associated: bool) -> bytes:
 
 
 def _directory(entries: Sequence[tuple[int, str, list[int] | bytes]], begin: int) -> bytes:
-    """Return a TIFF's directory of (tag, struct's letter of the type, values) that begins at `begin`."""
+    """Return a TIFF's directory, at `begin`, of (tag, struct's letter of the type, values)."""
     directory, extra = b"", b""
     after = begin + 2 + 12 * len(entries) + 4
     for tag, letter, values in entries:

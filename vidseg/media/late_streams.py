@@ -39,7 +39,7 @@ def open_described(
 
 
 def is_described(stream: Stream) -> bool:
-    """Whether something of a video or a sound was found, which tells its size, or its rate and channels."""
+    """Whether enough of a video or sound was found to tell its size, or its rate and channels."""
     context = stream.codec_context
     if context is None or stream.type not in ("audio", "video"):
         return True
@@ -49,7 +49,7 @@ def is_described(stream: Stream) -> bool:
 
 
 def count_unlisted(container: InputContainer) -> int:
-    """Return of how many kinds (sound, subtitles, video) the best stream began after the file was opened.
+    """Return of how many kinds (sound, subtitles, video) the best stream began after opening.
 
     PyAV lists the streams of the beginning; of those that come later, FFmpeg's choice of the best
     tells.

@@ -13,21 +13,21 @@ _DARK = 0.0031308
 """Light below which sRGB is a straight line (IEC 61966-2-1)."""
 
 DEEP_TIFF = (
-    "is a TIFF of 32 bits per sample, which doesn't say what light they mean; save it with 8 or 16 bits, or "
-    "as OpenEXR (.exr)"
+    "is a TIFF of 32 bits per sample, which doesn't say what light they mean; save it with 8 or 16 "
+    "bits, or as OpenEXR (.exr)"
 )
 """What to say of a picture whose samples may be of linear light or not."""
 
 
 def is_linear(pix_fmt: str) -> bool:
-    """Whether samples of FFmpeg's pixel format `pix_fmt` are floats, which by custom mean linear light."""
+    """Whether samples of FFmpeg's `pix_fmt` are floats, which by custom mean linear light."""
     return _FLOATS.fullmatch(pix_fmt) is not None
 
 
 def srgb_of(
     pix_fmt: str, planes: Sequence[memoryview], width: int, height: int
 ) -> NDArray[np.uint16]:
-    """Return R'G'B' of sRGB, uint16 [height, width, 3] of all 16 bits, of a picture that `is_linear`.
+    """Return R'G'B' of sRGB, uint16 [height, width, 3] of all 16 bits, of an `is_linear` picture.
 
     `planes` hold rows that may be longer than the picture is wide. What is brighter than white is
     white, what is no number black; alpha, by which such colours are multiplied already, is left

@@ -22,7 +22,7 @@ _STANDARDS = {
     "hevc": ("HEVC", 10),
     "vp9": ("VP9", 8),
 }
-"""How codecs' names begin → the standard, and the most bits per sample that all its players know."""
+"""How codecs' names begin → the standard, and the most bits per sample all its players know."""
 
 
 def caveats(
@@ -44,25 +44,25 @@ def caveats(
 
 
 def linear_light(info: VideoInfo, content: Content) -> list[str]:
-    """Return a note where the source's samples mean linear light, of which a display shows a part."""
+    """Return a note where the source's samples are linear light, which displays show in part."""
     if content in ("matte", "parts") or not is_linear(info.pix_fmt):
         return []
     return ["the source's linear light becomes sRGB; what is brighter than white is cut off"]
 
 
 def _dynamic(name: str, info: VideoInfo) -> str:
-    """Return a note on dynamic metadata, which is of the picture before its background was changed."""
+    """Return a note on dynamic metadata, which is of the picture with its old background."""
     if name == "Dolby Vision" and info.colour.transfer == _UNSPECIFIED:
         return (
-            "the clip is Dolby Vision without a plain picture beneath (profile 5): its colours come out "
-            "wrong, green and violet; convert it to HDR10 or SDR first"
+            "the clip is Dolby Vision without a plain picture beneath (profile 5): its colours "
+            "come out wrong, green and violet; convert it to HDR10 or SDR first"
         )
     plain = {16: "HDR10", 18: "HLG"}.get(info.colour.transfer, "SDR")
     return f"{name}'s metadata is dropped; its plain picture stays, which is {plain}"
 
 
 def lost_captions(count: int, codec: str, *, kept: bool, content: Content) -> list[str]:
-    """Return a note where `count` frames have closed captions that `codec` can't write and aren't `kept`."""
+    """Return a note where `codec` can't write `count` frames' closed captions, unless `kept`."""
     if kept or not count or content in ("matte", "parts"):
         return []
     way_out = "" if content == "cutout" else ", x264 and x265 do"
@@ -76,8 +76,8 @@ def _shallow(chosen: EncodePlan, info: VideoInfo, suffix: str, content: Content)
         return ""
     bands = ", in which HDR shows bands" if kept == 8 and is_hdr(info.colour) else ""
     return (
-        f"the source's {bits} bits per sample become {kept}, dithered{bands}: {chosen.name} takes no "
-        f"more here, {_deeper(kept, suffix, content)} does"
+        f"the source's {bits} bits per sample become {kept}, dithered{bands}: {chosen.name} takes "
+        f"no more here, {_deeper(kept, suffix, content)} does"
     )
 
 
@@ -112,4 +112,7 @@ def _seldom_played(chosen: EncodePlan) -> str:
         return ""
     what = " and ".join(filter(None, (chroma, f"{bits} bits" if bits > usual else "")))
     plain = "yuv420p10le" if min(bits, usual) > 8 else "yuv420p"
-    return f"{name} of {what} plays in few places, mostly editors; --pix-fmt {plain} is for all players"
+    return (
+        f"{name} of {what} plays in few places, mostly editors; "
+        f"--pix-fmt {plain} is for all players"
+    )

@@ -10,7 +10,7 @@ from vidseg.media.video_info import VideoInfo
 
 @dataclass(slots=True)
 class PictureChanges:
-    """How many pictures were deinterlaced, how often their shape changed, and the first change in words."""
+    """Count of deinterlaced pictures and of changes of shape, and the first change in words."""
 
     deinterlaced: int = 0
     changes: int = 0
@@ -36,8 +36,8 @@ class PictureChanges:
                 f", and {self.changes - 1} more times",
             )
             notes.append(
-                f"the picture changes {self.first_change}{again[0]}: all is scaled to {info.shape}, and lies "
-                "between bars where its shape is another"
+                f"the picture changes {self.first_change}{again[0]}: all is scaled to "
+                f"{info.shape}, and lies between bars where its shape is another"
             )
         return notes
 

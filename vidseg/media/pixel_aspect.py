@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 _WATCHED = 128
-"""Pictures to look at one by one after the decoder told of another shape; it holds fewer than that."""
+"""Pictures to look at one by one after the decoder told of another shape; it holds fewer."""
 
 _UNIT, _MOST = 1000, 16000
 """Columns that stand for a shape of 1, and the most there may be."""

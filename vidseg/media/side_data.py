@@ -26,7 +26,7 @@ _ITU601 = 5
 
 
 def orientation_of(matrix: tuple[int, ...] | None) -> Orientation:
-    """Return the nearest of the eight orientations of a display matrix (nine 16.16 numbers, row-major).
+    """Return the nearest of eight orientations to a display matrix (nine 16.16 numbers, row-major).
 
     In FFmpeg's convention a point (p, q) is shown at (a·p + c·q, b·p + d·q), y downwards.
     """
@@ -60,7 +60,7 @@ def _side_data(frame: VideoFrame, name: str) -> bytes | None:
 
 
 def _matrix_of_rotation(degrees: int) -> tuple[int, ...] | None:
-    """Return the display matrix of a counter-clockwise rotation by a multiple of 90°, `None` for none."""
+    """Return the display matrix of a counter-clockwise rotation by ±90° or ±180°, else `None`."""
     one = 1 << 16
     corner = {
         90: (0, -one, one, 0),
@@ -84,7 +84,8 @@ def mastering_display(frame: VideoFrame) -> str | None:
         return None
     numbers = struct.unpack("<22i", data[:88])
     if not (any(numbers[0:16:2]) and any(numbers[16:20:2])):
-        return None  # x265 wants chromaticities and luminance; the flags after them call odd values absent
+        # x265 wants chromaticities and luminance; the flags after them call odd values absent.
+        return None
     ratios = [Fraction(numbers[i], numbers[i + 1] or 1) for i in range(0, 20, 2)]
     red, green, blue, white = (
         tuple(round(r * 50000) for r in ratios[i : i + 2]) for i in (0, 2, 4, 6)
@@ -95,7 +96,7 @@ def mastering_display(frame: VideoFrame) -> str | None:
 
 
 def as_ratios(display: str) -> str:
-    """Return a ``master-display`` of x265 as SVT-AV1 takes it: chromaticities in [0, 1], light in cd/m²."""
+    """Return x265's ``master-display`` for SVT-AV1: chromaticities in [0, 1], light in cd/m²."""
     unit = {"L": 10000}
 
     def told(group: re.Match[str]) -> str:
@@ -115,7 +116,7 @@ _DYNAMIC = {
 
 
 def dynamic_hdr(frame: VideoFrame) -> tuple[str, ...]:
-    """Return which kinds of HDR's dynamic metadata a frame carries: "Dolby Vision", "HDR10+", "HDR Vivid"."""
+    """Return a frame's kinds of dynamic HDR metadata: "Dolby Vision", "HDR10+", "HDR Vivid"."""
     found = (name for kind, name in _DYNAMIC.items() if _side_data(frame, kind) is not None)
     return tuple(dict.fromkeys(found))
 
@@ -130,7 +131,7 @@ def content_light_level(frame: VideoFrame) -> str | None:
 
 
 def has_alpha(layout: VideoFormat) -> bool:
-    """Whether a pixel format has an alpha channel, or a palette, whose colours may be transparent."""
+    """Whether a pixel format has alpha, or a palette, whose colours may be transparent."""
     return layout.has_palette or any(part.is_alpha for part in layout.components)
 
 
@@ -142,7 +143,7 @@ def has_separate_alpha(stream: VideoStream) -> bool:
 
 
 def alpha_decoder(stream: VideoStream, codec: str) -> Decoder:
-    """Return what decodes a stream's packets with alpha: of WebM's, which rides beside, libvpx alone does."""
+    """Return what decodes a stream with alpha; where it rides beside (WebM), only libvpx does."""
     name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(codec)
     if name is None:
         return stream
@@ -152,7 +153,7 @@ def alpha_decoder(stream: VideoStream, codec: str) -> Decoder:
 
 
 def captions_of(picture: VideoFrame) -> VideoFrame | None:
-    """Return a tiny picture with the closed captions (ATSC A/53) of `picture`, `None` where it has none.
+    """Return a tiny picture with the closed captions (ATSC A/53) of `picture`, `None` without any.
 
     PyAV puts no side data on frames; but a picture that is scaled keeps what the larger one
     carried.

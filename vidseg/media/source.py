@@ -63,7 +63,10 @@ def is_photo(info: VideoInfo) -> bool:
 def frames_of(
     info: VideoInfo, span: Span, damage: Damage, hwaccel: str | None = None, *, settle: bool = False
 ) -> Iterator[Frame]:
-    """Yield the frames of a source in `span`; see `vidseg.media.decode.decode`. A photo is one, at time 0."""
+    """Yield the frames of a source in `span`; a photo is one, at time 0.
+
+    See `vidseg.media.decode.decode`.
+    """
     if not is_photo(info):
         with closing(decode(info, span, damage, hwaccel, settle=settle)) as frames:  # type: ignore[type-var]
             yield from frames

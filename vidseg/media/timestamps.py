@@ -13,7 +13,7 @@ _MOST_PACKETS_HELD = 5000
 
 
 class ContinuousClock:
-    """Moves packets, all of a file's in file order, so that time runs on where the clock was set anew.
+    """Moves all packets of a file, in file order, so that time runs on where the clock jumps.
 
     Transport streams, program streams and Ogg may jump: a recorder restarts, files are joined end
     to end. At a joint the first stream to jump goes on where it ended, and the other streams keep

@@ -1,4 +1,4 @@
-"""What a container or codec tells of a video beside PyAV's words: a crop, and where chroma samples lie.
+"""What a container or codec tells of a video beyond PyAV's words: crop and chroma location.
 
 FFmpeg keeps both with the stream, and writes them into the header of Matroska (RFC 9559): that is
 made in memory, and read. It takes a fifth of a millisecond.
@@ -33,7 +33,7 @@ Element: TypeAlias = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class TrackHeader:
-    """Columns and rows to leave out at each side, and the location of chroma in FFmpeg's words, if told."""
+    """Columns and rows to crop at each side, and chroma's location in FFmpeg's words, if told."""
 
     left: int = 0
     top: int = 0
@@ -42,7 +42,7 @@ class TrackHeader:
     chroma_location: str | None = None
 
     def kept(self, width: int, height: int) -> Box:
-        """Return what is to be shown of a picture of that size; all of it where nothing would be left."""
+        """Return what to show of a picture of that size; all of it where nothing would be left."""
         right, bottom = width - self.right, height - self.bottom
         if right <= self.left or bottom <= self.top:
             return Box(0, 0, width, height)
@@ -79,7 +79,7 @@ def _elements(data: bytes) -> Iterator[Element]:
 
 
 def _number(data: bytes, at: int, *, marked: bool) -> tuple[int, int]:
-    """Return a number of variable length and where it ends; `marked`: with the bit that tells its length."""
+    """Return a variable-length number and its end; `marked`: with the bit that tells its length."""
     length = 9 - data[at].bit_length()
     number = int.from_bytes(data[at : at + length], "big")
     return number if marked else number & ((1 << 7 * length) - 1), at + length

@@ -66,14 +66,14 @@ def _begun(
 
 
 def _later(frame: Shown, start: Fraction, until: int, usual: int) -> Iterator[Shown]:
-    """Yield a frame that is shown until `until` as one that begins at `start`, if it stays beyond `usual`."""
+    """Yield a frame shown until `until` as beginning at `start`, if it stays beyond `usual`."""
     pts = -(-start // frame.time_base)
     if until - pts > usual:
         yield replace(frame, pts=pts, duration=until - pts)
 
 
 def _ended(frame: Shown, end: Fraction, step: int) -> Shown:
-    """Return a frame that ends at `end`, seconds, if it would last for more than `step` ticks after it."""
+    """Return a frame, cut at `end` seconds if it would last more than `step` ticks beyond that."""
     last = -(-end // frame.time_base)
     beyond = frame.pts + frame.duration - last
     return replace(frame, duration=max(1, last - frame.pts)) if beyond > step else frame

@@ -13,7 +13,10 @@ StreamKind: TypeAlias = Literal["video", "audio", "subtitle", "data", "attachmen
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """One stream of a container, as `vidseg probe` shows it; `start` and `duration` in seconds, if known."""
+    """One stream of a container, as `vidseg probe` shows it.
+
+    `start` and `duration` are in seconds, if known.
+    """
 
     index: int
     kind: StreamKind
@@ -66,13 +69,13 @@ class VideoInfo:
     alpha: bool = False
     """Whether pictures may be transparent in places."""
     duration_of_file: bool = False
-    """Whether `duration` reaches to the end of the longest stream: the container tells the file's only."""
+    """Whether `duration` reaches the longest stream's end: the container tells only the file's."""
     free_clock: bool = False
-    """Whether the clock begins anywhere, as in transport streams; players count from its first time."""
+    """Whether the clock begins anywhere (transport streams); players count from its first time."""
     chroma_location: str | None = None
     """Where chroma samples lie, in FFmpeg's words such as ``topleft``; `None`: nothing says so."""
     frame_colour: Colour | None = None
-    """The colour that all frames are brought to, as soon as a render has one; `None`: that of the first."""
+    """The colour all frames are brought to, once a render has one; `None`: that of the first."""
 
     @property
     def origin(self) -> Fraction:

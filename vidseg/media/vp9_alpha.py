@@ -1,4 +1,4 @@
-"""The alpha of a VP9 video: a stream of its own whose packets ride on those of the colours, without loss.
+"""The alpha of a VP9 video: a lossless stream of its own whose packets ride on the colours'.
 
 libvpx's own coding of alpha takes the quality of the colours: at crf 24 a real clip's alpha was off
 by 44 of 255 at edges. Without loss and with the encoder's quickest search, alpha costs less time

@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP: whole and checked, or not at all, with an error that says what to do."""
+"""Fetch a file over HTTP: whole and checked, or not at all, with an error that says what to do."""
 
 import errno
 import hashlib
@@ -119,7 +119,7 @@ class _DamagedError(Exception):
 
 
 def _retrieve(url: str, target: Path, known_sha256: str | None, progress: bool) -> None:
-    """Download to `target`, a second time where the first arrived damaged. Raises `_DamagedError`."""
+    """Download to `target`, once more where the file arrived damaged. Raises `_DamagedError`."""
     try:
         _retrieve_once(url, target, known_sha256, progress)
     except _DamagedError:

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 _UNPRINTABLE_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What JSON lets through and a terminal would obey, or UTF-8 doesn't hold: C1 controls, half surrogates."""
+"""What JSON lets through and terminals obey, or UTF-8 can't hold: C1 controls, lone surrogates."""
 
 _SPACES_AND_JOINERS = re.compile("[\xa0\u1680\u2000-\u200a\u200c\u200d\u202f\u205f\u3000]")
 """What Python calls unprintable in the names of files, and a terminal shows as what it is."""
@@ -28,7 +28,7 @@ def _is_harmless(character: str) -> bool:
 
 
 def as_json(value: Any, *, ascii_only: bool = False) -> str:
-    """Return indented JSON that UTF-8 and a terminal can take; whoever reads it gets what `value` holds."""
+    """Return indented JSON fit for UTF-8 and terminals; parsed, it gives what `value` holds."""
     text = json.dumps(value, default=str, indent=2, ensure_ascii=ascii_only)
     return _UNPRINTABLE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 

@@ -100,7 +100,7 @@ class BackgroundCall(Generic[T]):
 
 
 def leave(stage: Generator[T, None, None]) -> None:
-    """Close a stage, unless a thread that stalled is still at it: that is left behind with all it holds."""
+    """Close a stage, or leave it behind with all it holds if a stalled thread is still in it."""
     if inspect.getgeneratorstate(stage) != inspect.GEN_RUNNING:
         stage.close()
 
@@ -115,7 +115,7 @@ def leaving(stage: Generator[T, None, None]) -> Iterator[Generator[T, None, None
 
 
 class _OneThreadEach:
-    """Keeps OpenCV from dividing the work of a stage: stages run beside each other, and share the cores.
+    """Keeps OpenCV from dividing a stage's work: stages run beside each other and share the cores.
 
     The setting is the process's: of several renders at once the first saves it, and the last
     restores it.

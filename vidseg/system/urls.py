@@ -26,7 +26,7 @@ def is_address(name: str) -> bool:
 
 @contextmanager
 def fetched(names: Sequence[str], *, allowed: bool, say: Say) -> Iterator[tuple[str, ...]]:
-    """Give the names back, those of addresses replaced by paths of files that last as long as the block.
+    """Give the names back, addresses replaced by paths of files that last as long as the block.
 
     `say` is told of each. Raises `InputError` for an address where these are not `allowed`,
     `DownloadError` where one can't be fetched whole.

@@ -1,4 +1,4 @@
-"""Streams that only other programs can make for a test: subtitles that are pictures, and timecode."""
+"""Streams that only other programs can make for a test: bitmap subtitles, and timecode."""
 
 import json
 import runpy
@@ -63,7 +63,7 @@ def packets(path: Path) -> list[tuple[str, str]]:
 @needs_ffmpeg
 @pytest.mark.parametrize("suffix", [".mov", ".mkv", ".mp4"])
 def test_timecode_is_kept(tmp_path: Path, suffix: str) -> None:
-    """A timecode track is data, which isn't copied; the tag makes one anew where the container has them."""
+    """A timecode track is data, not copied; the tag makes one anew where the container has them."""
     plain, source = write_clip(tmp_path / "plain.mp4", frames=10), tmp_path / "in.mov"
     ffmpeg("-i", plain, "-c", "copy", "-timecode", "01:02:03:04", source)
     assert "01:02:03:04" in json.dumps(ffprobe(source))
@@ -77,7 +77,7 @@ def test_timecode_is_kept(tmp_path: Path, suffix: str) -> None:
 
 @needs_ffmpeg
 def test_sound_that_its_decoder_holds_back_is_kept_to_the_end(tmp_path: Path) -> None:
-    """PyAV's packets that end a stream all claim to be of stream 0: others' decoders weren't emptied."""
+    """PyAV's packets that end a stream all claim stream 0: others' decoders weren't emptied."""
     plain, source = write_clip(tmp_path / "plain.mp4", frames=30), tmp_path / "in.wmv"
     ffmpeg(
         "-i", plain, "-f", "lavfi", "-i", "sine=440:d=1", "-c:v", "wmv2", "-c:a", "wmav2", source

@@ -1,4 +1,4 @@
-"""The sound of a clip, to the packet and the sample: nothing of it is lost, doubled or moved in silence."""
+"""A clip's sound, to the packet and the sample: nothing is lost, doubled or moved in silence."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -55,7 +55,7 @@ EDITS = {"two": TWO, "late": LATE, "trimmed": ((1.0, 0.5),)}
 def test_sound_that_was_cut_away_stays_away(
     tmp_path: Path, codec: str, ending: str, edits: str, suffix: str
 ) -> None:
-    """FFmpeg gives a decoder a second of what comes before each edit, with times of what is heard before it.
+    """FFmpeg gives decoders a second from before each edit, with times of what is heard before it.
 
     All of it was copied into MP4, whose own edit list hides what lies before time 0 and nothing
     else.
@@ -126,7 +126,7 @@ def test_subtitles_that_were_cut_away_stay_away(tmp_path: Path, suffix: str) -> 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 @pytest.mark.parametrize("codec", ["eac3", "aac", "libmp3lame", "libopus", "flac"])
 def test_no_sound_is_lost_for_a_codecs_priming(tmp_path: Path, codec: str, suffix: str) -> None:
-    """E-AC-3 primes its decoder with 5 ms; into Matroska the packet's other 27 ms were dropped with these."""
+    """E-AC-3 primes decoders with 5 ms; into Matroska the packet's other 27 ms were dropped too."""
     source = write_clip(
         tmp_path / "in.mp4", frames=30, audio=[Audio(codec=codec, options={"strict": "-2"})]
     )
@@ -139,7 +139,7 @@ def test_no_sound_is_lost_for_a_codecs_priming(tmp_path: Path, codec: str, suffi
 
 
 def test_a_packet_in_which_a_cut_lies_is_heard(tmp_path: Path) -> None:
-    """Into Matroska it was dropped: a tenth of a second of silence in FLAC, whose packets are that long."""
+    """Into Matroska it was dropped: 0.1 s of silence in FLAC, whose packets are that long."""
     source = write_clip(tmp_path / "in.mkv", frames=60, audio=[Audio(codec="flac")])
     sounded(source, tmp_path / "out.mkv", start=Fraction(1))
     after = heard(tmp_path / "out.mkv")
@@ -188,7 +188,7 @@ def test_rates_that_an_encoder_lacks_are_raised(
 
 @pytest.mark.parametrize(("ending", "codec"), [(".ts", "aac"), (".ts", "mp2"), (".mpg", "mp2")])
 def test_sound_that_begins_late_is_copied(tmp_path: Path, ending: str, codec: str) -> None:
-    """FFmpeg looks at five seconds: 0 channels passed for one, and stereo was coded anew in mono."""
+    """FFmpeg looks at five seconds: 0 channels passed for one; stereo was coded anew in mono."""
     sound = [Audio(codec=codec, start=8.0, seconds=2)]
     source = write_clip(
         tmp_path / f"in{ending}",
@@ -216,7 +216,7 @@ def test_a_picture_that_begins_late_is_described(tmp_path: Path) -> None:
 def test_sound_of_which_nothing_tells_what_it_is_is_never_mono(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What begins behind all that is looked at is coded anew, in as many channels as most sound has."""
+    """What begins behind all that is looked at is coded anew in stereo, as most sound is."""
     monkeypatch.setattr(late_streams, "_FURTHER", ())
     source = write_clip(tmp_path / "in.ts", frames=50, rate=5, audio=[Audio(start=8.0, seconds=2)])
     report = sounded(source, tmp_path / "out.mp4")
@@ -231,7 +231,8 @@ def test_streams_that_no_list_had_are_damage(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(20, 235, (240, 320), np.uint8)
     source = write_clip(
         tmp_path / "in.mpg", width=320, height=240, rate=25, frames=130, codec="mpeg2video", gop=1,
-        picture=lambda _: np.repeat(noise[..., None], 3, axis=2), options={"qmin": "1", "qmax": "1"},
+        picture=lambda _: np.repeat(noise[..., None], 3, axis=2),
+        options={"qmin": "1", "qmax": "1"},
         audio=[Audio(codec="mp2", start=4.0, seconds=0.5)],
     )  # fmt: skip
     assert source.stat().st_size > 6_000_000, "FFmpeg looks at 5 MB, and at the end"
@@ -297,7 +298,7 @@ def test_sound_that_its_decoder_swallows_is_missing(
 def test_whole_sound_lacks_nothing(
     tmp_path: Path, codec: str, start: str | None, end: str | None
 ) -> None:
-    """Priming, padding and cuts are no loss, nor is a last packet of TTA, which claims a second as all do."""
+    """No loss: priming, padding, cuts, and TTA's last packet, which claims a second as all do."""
     source = write_clip(tmp_path / "in.mkv", frames=60, audio=[Audio(codec=codec)])
     cut = {name: Fraction(value) for name, value in (("start", start), ("end", end)) if value}
     for suffix, audio in ((".mp4", "transcode"), (".mkv", "copy")):

@@ -47,7 +47,7 @@ _LEAST_MOVIE_TIMESCALE = 48_000
 
 
 class Output:
-    """The container of a result, with all that is copied or converted from the source beside its video.
+    """A result's container, with all that is copied or converted from the source beside its video.
 
     Use as a context manager: `container` takes the video stream first, then `start`, `write`,
     `finish`. Leaving the block without `finish` removes what was written; the name asked for never
@@ -132,7 +132,10 @@ class Output:
                 self.container.mux_one(packet)
 
     def finish(self, end: Fraction | None = None) -> None:
-        """Write the other streams' rest, close the file and name it; `end`: where it is cut after all."""
+        """Write the rest of the other streams, close the file and name it.
+
+        `end`: where it is cut after all.
+        """
         self._cut = self._cut if end is None else replace(self._cut, end=end)
         self._advance(None)
         with av_errors(OutputError, f"{self.target}: writing failed"):
@@ -175,7 +178,7 @@ class Output:
                 tags["timecode"] = moved_timecode(tags["timecode"], elapsed, rate)
 
     def _begun(self, folder: Path) -> StagedFile:
-        """Make an empty hidden file in `folder`, on the target's disk; the last step is a rename."""
+        """Make an empty hidden file in `folder`, on the target's disk; the last step renames it."""
         ending = f".part{self.target.suffix}"
         staged = StagedFile.beside(self.target, ending=ending, folder=folder)
         with av_errors(OutputError, f"{self.target}: its folder can't be written to"):
@@ -205,7 +208,7 @@ class Output:
             raise
 
     def _has_quicktime_keys(self) -> bool:
-        """Whether the source has tags, a phone's make and place, that only QuickTime's list of keys holds."""
+        """Whether the source has tags (a phone's make, a place) that only QuickTime's keys hold."""
         return any(key.startswith("com.apple.quicktime.") for key in self._info.metadata)
 
     def _abandon(self) -> None:
@@ -273,7 +276,8 @@ class Output:
         if self.format != "matroska":
             self._drop(
                 stream,
-                f"{name} ({stream.metadata.get('filename', 'attachment')}) is dropped; .mkv keeps it",
+                f"{name} ({stream.metadata.get('filename', 'attachment')}) is dropped; "
+                ".mkv keeps it",
             )
             return
         mimetype = stream.mimetype or stream.metadata.get("mimetype", "application/octet-stream")  # type: ignore[attr-defined]
@@ -324,7 +328,7 @@ class Output:
                 self.broken_reads += 1
 
     def _advance(self, until: Fraction | None) -> None:
-        """Write the other streams up to `until` seconds of the output's clock; `None`: to their end."""
+        """Write other streams up to `until` seconds of the output's clock; `None`: to their end."""
         while until is None or self._fed_until is None or self._fed_until < until:
             packet = next(self._feed, None)
             if packet is None:
@@ -375,7 +379,7 @@ class Output:
 
 
 def scratch_container(suffix: str) -> OutputContainer:
-    """Return a container of the kind that `suffix` names, for an encoder whose packets are kept elsewhere."""
+    """Return a container of the kind `suffix`, for an encoder whose packets are kept elsewhere."""
     return av.open(io.BytesIO(), "w", format=FORMATS[suffix])
 
 

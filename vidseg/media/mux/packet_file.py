@@ -23,7 +23,7 @@ from vidseg.system.files import StagedFile
 
 _MAGIC = b"vidseg parcel 1\n"
 _RECORD = struct.Struct("<qqqqqBHI")
-"""pts, dts, duration, numerator and denominator of the time base, flags, pieces of side data, bytes."""
+"""pts, dts, duration, time base (numerator, denominator), flags, pieces of side data, bytes."""
 _SIDE = struct.Struct("<40sI")
 _CHECK = struct.Struct("<I")
 _FOOT = struct.Struct("<q")

@@ -60,7 +60,7 @@ class TimestampFitter:
         return True
 
     def _keep_rising(self, packet: Packet, index: int) -> None:
-        """Make decoding times rise, which muxers insist on and damaged or fragmented files don't keep to."""
+        """Make decoding times rise, as muxers demand and damaged or fragmented files don't."""
         if packet.dts is None:
             return
         last = self._last.get(index)

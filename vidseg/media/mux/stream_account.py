@@ -10,7 +10,7 @@ from vidseg.media.ffmpeg import Packet, clock_jumps
 from vidseg.media.mux.kept_range import KeptRange, times_of
 
 _SKIPS = struct.Struct("<II")
-"""How FFmpeg's side data `skip_samples` begins: samples to leave out at a packet's begin and end."""
+"""How FFmpeg's side data `skip_samples` begins: samples to skip at a packet's begin and end."""
 _LEAST_MISSING_S = Fraction(1, 4)
 """How much earlier than its container claims a stream may end before it counts as truncated."""
 _LEAST_UNDECODED_S = Fraction(1, 10)
@@ -22,7 +22,7 @@ Where packets are longer, it may be as much as one of them: the last one may hol
 
 @dataclass(slots=True)
 class StreamAccount:
-    """What a stream held in the cut, and what of that was written; for sound, to the packet or the sample.
+    """What a stream held in the cut and what of it was written; for sound, to the packet or sample.
 
     `recoded`: whether the sound is decoded, so that seconds are compared; where packets are copied,
     each that is heard in the cut has to be written. `refused` packets are those that the output's
@@ -79,7 +79,7 @@ class StreamAccount:
         )
 
     def truncated_s(self, cut: KeptRange) -> Fraction:
-        """Return how many seconds before the end that its container claims the stream ends, in the cut."""
+        """Return by how many seconds the stream ends before its container claims, in the cut."""
         claimed = _claimed_end(self.stream)
         if claimed is None:
             return Fraction(0)

@@ -43,14 +43,14 @@ PlayResY: 288
 
 [V4+ Styles]
 Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, \
-Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, \
-MarginL, MarginR, MarginV, Encoding
+Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, \
+Alignment, MarginL, MarginR, MarginV, Encoding
 Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1
 
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
-"""Subtitle encoders won't open without an ASS header; this one says nothing a player doesn't assume."""
+"""Subtitle encoders won't open without an ASS header; this one says what players assume anyway."""
 
 
 class Track(Protocol):
@@ -85,7 +85,7 @@ class Dropped:
 
 
 def takes(container_format: str, stream: Stream) -> bool:
-    """Whether a container of this format takes the stream's packets as they are, found by a trial header."""
+    """Whether a container of this format takes the stream's packets as is, by a trial header."""
     if stream.codec_context is None:
         return False
     name = stream.codec_context.codec.canonical_name
@@ -103,7 +103,7 @@ def takes(container_format: str, stream: Stream) -> bool:
 def audio_track(
     container: OutputContainer, stream: AudioStream, mode: AudioMode
 ) -> Track | Dropped:
-    """Add the output's stream for an audio stream: copied where the container takes it and `mode` allows."""
+    """Add the output's stream for an audio stream: copied where container and `mode` allow."""
     if stream.codec_context is None:
         return Dropped(stream, "this FFmpeg doesn't know its codec")
     if mode == "copy" and is_described(stream) and takes(container.format.name, stream):
@@ -175,7 +175,7 @@ class CopiedTrack:
             self._preroll.append(packet)
 
     def _released(self, times: Times | None, cut: KeptRange) -> list[Packet]:
-        """Return what was held back, for the decoder's sake, where the first packet that is heard follows it.
+        """Return what was held back for the decoder, where the first heard packet follows it.
 
         Behind a pause the last of them would be heard until the pause is over.
         """

@@ -24,11 +24,11 @@ _LAYOUTS = {
     7: ("6.1",),
     8: ("7.1",),
 }
-"""Layouts of more than two channels, FFmpeg's own choice for those that nobody gave a place first."""
+"""Layouts of more than two channels; first, FFmpeg's choice where nobody gave them places."""
 
 
 def _rate(encoder: str, rate: int) -> int:
-    """Return the rate to encode at, in Hz: of those that the encoder has, the nearest that loses nothing.
+    """Return the rate to encode at, in Hz: of the encoder's, the nearest that loses nothing.
 
     Above 48 kHz nobody hears a difference. Opus is played at 48 kHz, whatever goes in.
     """
@@ -38,7 +38,7 @@ def _rate(encoder: str, rate: int) -> int:
 
 
 def _layout(encoder: str, context: AudioCodecContext) -> str:
-    """Return the layout to encode in: one of as many channels, where the encoder has any, else stereo."""
+    """Return the layout to encode in: of as many channels if the encoder has one, else stereo."""
     if context.layout.nb_channels == 1:
         return "mono"
     own, count = context.layout.name, context.layout.nb_channels
@@ -138,7 +138,10 @@ class TranscodedAudio:
 
 
 def _samples(frame: AudioFrame, first: int, last: int) -> AudioFrame:
-    """Return samples [first, last) of a frame, packed on the way: PyAV reads beyond the eighth plane."""
+    """Return samples [first, last) of a frame.
+
+    They are packed on the way: PyAV reads beyond the eighth plane.
+    """
     (packed,) = AudioResampler(frame.format.packed).resample(frame)
     channels = frame.layout.nb_channels
     part = packed.to_ndarray()[:, first * channels : last * channels]
