@@ -36,6 +36,7 @@ _ALIKE = (
     "resolution",
     "rows",
     "at",
+    "size-change",
     "smooth",
     "start",
     "threshold",

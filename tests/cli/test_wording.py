@@ -147,6 +147,7 @@ def _a_program() -> Iterator[None]:
         ("--batch-size must lie in [1, 256]", "batch_size must lie in [1, 256]"),
         ("say it, such as --fps 24", "say it, such as frame_rate 24"),
         ("leave out -b red", "leave out background red"),
+        ("leave out --size-change split", "leave out size_change split"),
         ("--otio a.otio: the ending", "timeline a.otio: the ending"),
         ("/tmp/my--end.mp4: no such file", "/tmp/my--end.mp4: no such file"),
         ("/tmp/a --end.mp4: no such file", "/tmp/a --end.mp4: no such file"),

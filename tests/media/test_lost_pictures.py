@@ -208,7 +208,6 @@ def test_a_recording_that_begins_between_key_frames_is_sound(tmp_path: Path, cod
     info = probe_video(tmp_path / "in.ts")
     frames = list(decode(info, Span(), damage))
     assert len(packets) - 25 < len(frames) < len(packets)
-    assert frames[0].key
     assert (damage.corrupt_frames, damage.losing()) == (0, [])
 
 

@@ -82,7 +82,7 @@ class Frame:
     """One picture with its time.
 
     `planes`: Y, U, V as views without padding, [h, w] uint8 or uint16 (see `PixelFormat`). `pts`
-    and `duration` count `time_base` units; `duration` is 0 where unknown. `key` marks a key frame.
+    and `duration` count `time_base` units; `duration` is 0 where unknown.
     `captions`: the library's tiny frame that carries the picture's closed captions (see
     `vidseg.media.side_data`), `None` without any. `changed_from`: the shape that the source had
     just before, where it is another one from this frame on; `shape`: the source's, which that of
@@ -97,7 +97,6 @@ class Frame:
     duration: int
     format: PixelFormat
     colour: Colour
-    key: bool = False
     captions: object = None
     shape: Shape | None = None
     changed_from: Shape | None = None

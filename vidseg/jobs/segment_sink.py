@@ -17,7 +17,13 @@ from vidseg.matting.restarts import MOST_SEGMENTS, SEGMENT_S, segment_at
 from vidseg.media.decode import Damage
 from vidseg.media.encode import Encoder
 from vidseg.media.encode_plan import EncodePlan, plan
-from vidseg.media.mux import KeptRange, PacketFileWriter, reordering, scratch_container
+from vidseg.media.mux import (
+    KeptRange,
+    PacketFileWriter,
+    StreamOutcomes,
+    reordering,
+    scratch_container,
+)
 from vidseg.media.picture_changes import PictureChanges
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks.base import Segmenter
@@ -41,10 +47,6 @@ _X264_ASM = {
 class SegmentSink:
     """Takes the frames of a stretch of segments; every segment has an encoder of its own."""
 
-    copied_end = Fraction(0)
-    broken_reads = 0
-    missing_sound_s = Fraction(0)
-
     def __init__(
         self, target: Target, index: int, settings: RenderSettings, info: VideoInfo, store: Store
     ) -> None:
@@ -53,7 +55,7 @@ class SegmentSink:
         self.codec, self.pix_fmt = self._plan.name, self._plan.pix_fmt
         self.full_range = self._plan.full_range
         self.notes: list[str] = []
-        self.stream_outcomes: list[tuple[int, str]] = []
+        self.outcomes = StreamOutcomes()
         self._index, self._info, self._store = index, info, store
         self._writer: PacketFileWriter | None = None
         self._number = 0

@@ -71,7 +71,6 @@ class FrameMaker:
             duration=picture.duration,
             format=self._format,
             colour=self._colour,
-            key=picture.picture.key_frame,
             captions=captions_of(picture.picture),
             shape=shape,
             changed_from=self._before if self._before != shape else None,

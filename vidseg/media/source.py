@@ -101,7 +101,6 @@ def frame_of(rgb: NDArray[np.uint8]) -> Frame:
         duration=1,
         format=_LAYOUT,
         colour=_COLOUR,
-        key=True,
     )
 
 

@@ -104,13 +104,12 @@ def _write_timeline(run: Run, opening: Opening, frames: int) -> None:
 
 def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange) -> None:
     """Add to a report what was read, copied, left out and lost."""
-    info, damage, sink = run.info, run.damage, sinks[0]
-    stream_outcomes = dict(sink.stream_outcomes)
+    info, damage, others = run.info, run.damage, sinks[0].outcomes
     report.frames_in = report.frames_out
     report.start_s = float(cut.origin)
     report.end_s = float(damage.video_end or 0)
     report.streams = [
-        {**_plain(s), "fate": stream_outcomes.get(s.index, "rendered")} for s in info.streams
+        {**_plain(s), "fate": others.by_index.get(s.index, "rendered")} for s in info.streams
     ]
     report.notes += run.changes.notes(info)
     report.notes += [worded(note) for each in sinks for note in each.notes]
@@ -119,16 +118,14 @@ def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange
     lost = sorted(damage.losing())
     short = missing_bytes(Path(info.path), info.container) if run.span.end is None else 0
     report.damage = {
-        "packets": damage.packets + sink.broken_reads,
+        "packets": damage.packets + others.broken_reads,
         "corrupt_frames": damage.corrupt_frames,
         "made_up_times": damage.made_up_times,
         "lost_frames": len(lost) + damage.unread,
-        "missing_s": float(
-            missing_s(info, run.span, damage, sink.stream_outcomes, sink.copied_end)
-        ),
+        "missing_s": float(missing_s(info, run.span, damage, others)),
         "missing_bytes": short,
         "late_streams": damage.late_streams,
-        "missing_sound_s": float(sink.missing_sound_s),
+        "missing_sound_s": float(others.missing_sound_s),
     }
     if note := loss_note(info, lost, damage.unread, short):
         report.notes.append(note)

@@ -1,7 +1,7 @@
 """The start of a clip, for a render: its first frame, the range that is kept, its length."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,7 +10,7 @@ from vidseg.errors import InputError
 from vidseg.frames.frame import Frame
 from vidseg.media.decode import Damage, Span
 from vidseg.media.file_length import is_indexed
-from vidseg.media.mux import KeptRange
+from vidseg.media.mux import KeptRange, StreamOutcomes
 from vidseg.media.source import frames_of
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import RenderSettings
@@ -87,17 +87,8 @@ def expected_frames(info: VideoInfo, span: Span) -> int | None:
     return max(0, round((end - begin) * info.average_rate)) or None
 
 
-def missing_s(
-    info: VideoInfo,
-    span: Span,
-    damage: Damage,
-    stream_outcomes: Sequence[tuple[int, str]],
-    copied_end: Fraction,
-) -> Fraction:
+def missing_s(info: VideoInfo, span: Span, damage: Damage, others: StreamOutcomes) -> Fraction:
     """Return how many seconds the source ends before the end that its container claims.
-
-    `stream_outcomes`: what became of its streams; `copied_end`: where those end that were copied,
-    in seconds.
 
     Where it claims one for the file as a whole, all streams have to be read to tell. An index tells
     better than the length of an MP4's track, which may or may not count what an edit list puts
@@ -108,10 +99,10 @@ def missing_s(
         return Fraction(0)
     ends = damage.video_end
     if info.duration_of_file:
-        read = {index for index, fate in stream_outcomes if fate != "dropped"}
+        read = {index for index, fate in others.by_index.items() if fate != "dropped"}
         if any(s.kind in ("audio", "subtitle") and s.index not in read for s in info.streams):
             return Fraction(0)
-        ends = max(ends, copied_end)
+        ends = max(ends, others.copied_end)
     short = info.start + info.duration - ends
     return short if short > _LEAST_MISSING_S else Fraction(0)
 

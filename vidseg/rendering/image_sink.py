@@ -19,7 +19,7 @@ from vidseg.media.ffmpeg import check_target, reason
 from vidseg.media.image_formats import Samples, plan_images, samples_of
 from vidseg.media.image_sequence import first_number, is_numbered, name_of, numbers
 from vidseg.media.images import is_deep, read_exif, read_opacity, srgb_profile, write_picture
-from vidseg.media.mux import KeptRange
+from vidseg.media.mux import KeptRange, StreamOutcomes
 from vidseg.media.output_notes import linear_light, lost_captions
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import RenderSettings, Target
@@ -37,9 +37,6 @@ class PictureSink:
     """
 
     full_range = True
-    copied_end = Fraction(0)
-    broken_reads = 0
-    missing_sound_s = Fraction(0)
 
     def __init__(
         self,
@@ -68,10 +65,10 @@ class PictureSink:
         self._folder = self._temporary_folder()
         sound = settings.encode.audio if target.sound else "none"
         self.notes = self._warnings() + (self._photo_warnings() if photo else [])
-        self.stream_outcomes: list[tuple[int, str]] = []
+        self.outcomes = StreamOutcomes()
         for stream in info.streams:
             if stream.index != info.video_index:
-                self.stream_outcomes.append((stream.index, "dropped"))
+                self.outcomes.by_index[stream.index] = "dropped"
                 if stream.kind == "audio" and sound != "none":
                     self.notes.append(
                         f"audio stream {stream.index} is dropped: pictures hold no sound"

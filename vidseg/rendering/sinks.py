@@ -16,7 +16,7 @@ from vidseg.media.ffmpeg import Packet
 from vidseg.media.image_formats import FORMATS
 from vidseg.media.image_sequence import is_numbered
 from vidseg.media.mux import FORMATS as CONTAINERS
-from vidseg.media.mux import KeptRange, Output
+from vidseg.media.mux import KeptRange, Output, StreamOutcomes
 from vidseg.media.output_notes import caveats, lost_captions
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
@@ -27,29 +27,15 @@ from vidseg.system.timing import Stopwatch
 class Sink(Protocol):
     """One output being written, as a context manager; left without `finish`, nothing of it remains.
 
-    `notes` and `stream_outcomes` (stream index, what became of it) are for the report;
-    `copied_end` is the end of the last copied packet in seconds of the source, `broken_reads`
-    counts failed reads of such packets, and `missing_sound_s` seconds of sound that were promised
-    and are not in the output. `full_range`: whether a matte uses all code values.
+    `notes` and `outcomes`, what became of the source's other streams, are for the report.
+    `full_range`: whether a matte uses all code values.
     """
 
     codec: str
     pix_fmt: str
     full_range: bool
     notes: list[str]
-    stream_outcomes: list[tuple[int, str]]
-
-    @property
-    def copied_end(self) -> Fraction:
-        """Where copied streams end, in seconds of the source's clock."""
-
-    @property
-    def broken_reads(self) -> int:
-        """How many reads of copied streams failed."""
-
-    @property
-    def missing_sound_s(self) -> Fraction:
-        """How many seconds of sound the source promised that are not in the output."""
+    outcomes: StreamOutcomes
 
     def __enter__(self) -> Self: ...
 
@@ -119,7 +105,7 @@ class VideoSink:
         self._output = Output(
             target.path, info, audio, overwrite=settings.overwrite, scratch=scratch
         )
-        self.notes, self.stream_outcomes = self._output.notes, self._output.stream_outcomes
+        self.notes, self.outcomes = self._output.notes, self._output.outcomes
         self.notes += caveats(self._plan, info, settings.encode, suffix, target.content)
 
     def __enter__(self) -> Self:
@@ -127,21 +113,6 @@ class VideoSink:
 
     def __exit__(self, *error: object) -> None:
         self._output.__exit__(*error)
-
-    @property
-    def copied_end(self) -> Fraction:
-        """Where copied streams end, in seconds of the source's clock."""
-        return self._output.copied_end
-
-    @property
-    def broken_reads(self) -> int:
-        """How many reads of copied streams failed."""
-        return self._output.broken_reads
-
-    @property
-    def missing_sound_s(self) -> Fraction:
-        """How many seconds of sound the source promised that are not in the output."""
-        return self._output.missing_sound_s
 
     def start(self, layout: PixelFormat, colour: Colour, cut: KeptRange, info: VideoInfo) -> None:
         """Open the encoder and write the file's header."""

@@ -28,6 +28,7 @@ from vidseg.media.mux.chapters import is_chapter_text, kept_chapters
 from vidseg.media.mux.kept_range import KeptRange
 from vidseg.media.mux.packet_times import TimestampFitter
 from vidseg.media.mux.stream_account import StreamAccount
+from vidseg.media.mux.stream_outcomes import StreamOutcomes
 from vidseg.media.mux.stream_tags import copy_description
 from vidseg.media.mux.streams import CopiedCover, Dropped, Track, audio_track, subtitle_track, takes
 from vidseg.media.mux.timecode import moved_timecode
@@ -66,10 +67,7 @@ class Output:
     ) -> None:
         self.target = target
         self.notes: list[str] = []
-        self.stream_outcomes: list[tuple[int, str]] = []
-        self.copied_end = Fraction(0)
-        self.broken_reads = 0
-        self.missing_sound_s = Fraction(0)
+        self.outcomes = StreamOutcomes()
         self._info = info
         self._audio = audio
         self._overwrite = overwrite
@@ -158,13 +156,13 @@ class Output:
         """Add up what the other streams lost, and note what of their sound is missing."""
         for index, track in self._tracks.items():
             account = self._accounts[index]
-            self.broken_reads += track.lost_packets + account.lost_packets
+            self.outcomes.broken_reads += track.lost_packets + account.lost_packets
             for seconds, where in (
                 (account.truncated_s(self._cut), "at its end, though the file claims to hold it"),
                 (account.undecoded_s(), "that could not be decoded"),
             ):
                 if seconds:
-                    self.missing_sound_s += seconds
+                    self.outcomes.missing_sound_s += seconds
                     self.notes.append(f"audio stream {index} lacks {float(seconds):.2f} s {where}")
 
     def _move_timecode(self, video: Stream) -> None:
@@ -222,7 +220,7 @@ class Output:
         """Find a place in the output for one stream of the source, or note that there is none."""
         name = f"{stream.type} stream {stream.index}"
         if stream.type == "audio" and self._audio is None:
-            self.stream_outcomes.append((stream.index, "dropped"))
+            self.outcomes.by_index[stream.index] = "dropped"
         elif stream.type == "audio" and self._audio != "none":
             self._keep(audio_track(self.container, stream, self._audio), name)  # type: ignore[arg-type]
         elif stream.type == "audio":
@@ -236,7 +234,7 @@ class Output:
         elif stream.type == "video":
             self._drop(stream, f"{name} is dropped: one video is rendered, the main one")
         elif self._is_timecode(stream):
-            self.stream_outcomes.append((stream.index, "written anew as the video's timecode"))
+            self.outcomes.by_index[stream.index] = "written anew as the video's timecode"
         elif not is_chapter_text(stream):
             self._drop(
                 stream, f"{name} ({stream.metadata.get('handler_name', 'unknown data')}) is dropped"
@@ -256,7 +254,7 @@ class Output:
         self._tracks[track.source.index] = track
         recoded = isinstance(track, TranscodedAudio)
         self._accounts[track.source.index] = StreamAccount(track.source, recoded)
-        self.stream_outcomes.append((track.source.index, track.outcome))
+        self.outcomes.by_index[track.source.index] = track.outcome
         if track.outcome != "copied":
             self.notes.append(f"{name} is {track.outcome}{self._reason(track)}")
 
@@ -269,7 +267,7 @@ class Output:
         return f": {self.target.suffix} files don't take it as it is"
 
     def _drop(self, stream: Stream, note: str) -> None:
-        self.stream_outcomes.append((stream.index, "dropped"))
+        self.outcomes.by_index[stream.index] = "dropped"
         self.notes.append(note)
 
     def _attach(self, stream: Stream, name: str) -> None:
@@ -283,7 +281,7 @@ class Output:
         mimetype = stream.mimetype or stream.metadata.get("mimetype", "application/octet-stream")  # type: ignore[attr-defined]
         name, data = stream.metadata.get("filename", "attachment"), stream.data  # type: ignore[attr-defined]
         self.container.add_attachment(name, mimetype, data)
-        self.stream_outcomes.append((stream.index, "copied"))
+        self.outcomes.by_index[stream.index] = "copied"
 
     def _keep_cover(self, stream: Stream, name: str) -> None:
         """Copy cover art: as a still stream in mp4 and mov, as an attachment in mkv."""
@@ -297,7 +295,7 @@ class Output:
                 self.container.add_attachment(
                     file_name, stream.metadata.get("mimetype", f"image/{kind}"), data
                 )
-                self.stream_outcomes.append((stream.index, "copied"))
+                self.outcomes.by_index[stream.index] = "copied"
                 return
         elif takes(self.format, stream):
             self._keep(CopiedCover(self.container, stream), name)
@@ -325,7 +323,7 @@ class Output:
                 return
             except av.FFmpegError:
                 errors += 1
-                self.broken_reads += 1
+                self.outcomes.broken_reads += 1
 
     def _advance(self, until: Fraction | None) -> None:
         """Write other streams up to `until` seconds of the output's clock; `None`: to their end."""
@@ -338,9 +336,8 @@ class Output:
             time = packet.pts if packet.pts is not None else packet.dts
             if time is not None:
                 seconds = time * packet.time_base
-                self.copied_end = max(
-                    self.copied_end, seconds + (packet.duration or 0) * packet.time_base
-                )
+                end = seconds + (packet.duration or 0) * packet.time_base
+                self.outcomes.copied_end = max(self.outcomes.copied_end, end)
                 self._fed_until = max(seconds - self._cut.origin, self._fed_until or Fraction(-1))
                 if self._past_cut(seconds):
                     continue
