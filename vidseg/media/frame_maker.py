@@ -41,7 +41,7 @@ class FrameMaker:
         self.wants_alpha = picture_filter is not None and info.alpha
         self._picture_filter = picture_filter
         self._format = working_format(info.pix_fmt)
-        self._reformatter = VideoReformatter()
+        self._reformatter, self._captioner = VideoReformatter(), VideoReformatter()
         self._colour = info.frame_colour
         self._shape = None if settle else info.shape
         self._before: Shape | None = None
@@ -71,7 +71,7 @@ class FrameMaker:
             duration=picture.duration,
             format=self._format,
             colour=self._colour,
-            captions=captions_of(picture.picture),
+            captions=captions_of(made, self._captioner),
             shape=shape,
             changed_from=self._before if self._before != shape else None,
             deinterlaced=picture.deinterlaced,

@@ -152,16 +152,16 @@ def alpha_decoder(stream: VideoStream, codec: str) -> Decoder:
     return decoder
 
 
-def captions_of(picture: VideoFrame) -> VideoFrame | None:
+def captions_of(picture: VideoFrame, reformatter: VideoReformatter) -> VideoFrame | None:
     """Return a tiny picture with the closed captions (ATSC A/53) of `picture`, `None` without any.
 
     PyAV puts no side data on frames; but a picture that is scaled keeps what the larger one
-    carried.
+    carried. Only the tiny one is asked what it has: PyAV's frame and its list of side data hold
+    each other, so the memory of a frame that was asked waits for the garbage collector.
     """
-    if _side_data(picture, "A53_CC") is None:
-        return None
     side = _TINY if (picture.width, picture.height) != (_TINY, _TINY) else 2 * _TINY
-    return _scaled(picture, side, side, picture.format.name, VideoReformatter())
+    tiny = _scaled(picture, side, side, picture.format.name, reformatter)
+    return None if _side_data(tiny, "A53_CC") is None else tiny
 
 
 def captioned(
