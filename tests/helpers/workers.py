@@ -36,6 +36,21 @@ def open_slow(_: ModelSettings) -> FakeSegmenter:
     return Slow()
 
 
+class Tiring(FakeSegmenter):
+    """Takes long for every picture once a segment is written to the folder VIDSEG_TEST_OUT."""
+
+    def segment(self, batch: NDArray[np.uint8]) -> Scores:
+        """Score a batch, after a while."""
+        written = list(Path(os.environ["VIDSEG_TEST_OUT"]).glob(".*.segments/*.part"))
+        time.sleep(2.0 if written else 0.02)
+        return super().segment(batch)
+
+
+def open_tiring(_: ModelSettings) -> FakeSegmenter:
+    """Open the network that tires."""
+    return Tiring()
+
+
 def open_never(_: ModelSettings) -> FakeSegmenter:
     """Die on the way."""
     os._exit(7)

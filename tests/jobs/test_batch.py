@@ -349,12 +349,15 @@ def test_workers_that_die_at_once_end_a_batch(tmp_path: Path) -> None:
         list(workers.run([given], lambda *_: None))
 
 
-def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "in").mkdir()
     for number in range(3):
         write_clip(tmp_path / "in" / f"{number}.mp4", frames=120, rate=5)
     words = ("batch", tmp_path / "in", "-o", tmp_path / "out", "-b", "red", "--jobs", "2")
-    command = vidseg(*words, opener="open_slow")
+    monkeypatch.setenv("VIDSEG_TEST_OUT", str(tmp_path / "out"))
+    command = vidseg(*words, opener="open_tiring")
     running = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,19 +96,19 @@ def test_an_output_that_was_there_survives_a_failure(
     assert target.read_text() == "precious"
 
 
-def _endless_command(source: Path) -> list[str]:
-    """A render that takes long enough to be interrupted: the fake network, slowed down."""
+def _waiting_command(source: Path) -> list[str]:
+    """A render whose network says that it works, and goes on when its standard input is closed."""
     target = str(source.parent / "out.mp4")
     script = (
-        "import time, sys\n"
+        "import sys\n"
         "from vidseg.cli import main as cli\nfrom vidseg.rendering import chain\n"
         "from vidseg.networks.fake import FakeSegmenter\n"
-        "class Slow(FakeSegmenter):\n"
+        "class Waiting(FakeSegmenter):\n"
         "    def segment(self, batch):\n"
         "        print('working', flush=True)\n"
-        "        time.sleep(0.3)\n"
+        "        sys.stdin.readline()\n"
         "        return super().segment(batch)\n"
-        "chain.open_segmenter = lambda *a, **k: Slow(batch_size=1)\n"
+        "chain.open_segmenter = lambda *a, **k: Waiting(batch_size=1)\n"
         f"sys.argv = ['vidseg', 'render', {str(source)!r}, '-b', 'red', '-o', {target!r}]\n"
         "cli.main()\n"
     )
@@ -120,11 +119,14 @@ def _endless_command(source: Path) -> list[str]:
 def test_an_interruption_leaves_nothing_and_says_so(source: Path, name: str) -> None:
     """SIGHUP, of a closed terminal, ended the process where it stood and left a hidden file."""
     running = subprocess.Popen(
-        _endless_command(source), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        _waiting_command(source),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert running.stdout is not None
     running.stdout.readline()
-    time.sleep(0.2)
     running.send_signal(getattr(signal, name))
     _, said = running.communicate(timeout=120)
     assert running.returncode == 130
