@@ -138,7 +138,8 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
 
     from vidseg.compositing.background import Canvas, open_background
     from vidseg.compositing.composite import composite
-    from vidseg.matting.refinement.refine import estimate_foreground, refine
+    from vidseg.compositing.decontaminate import estimate_foreground
+    from vidseg.matting.refinement.refine import refine
     from vidseg.matting.smoothing import smooth_masks
     from vidseg.matting.tracking.tracker import Tracker
     from vidseg.media.decode import Damage, Span, decode

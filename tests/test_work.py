@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from tests.helpers.scenes import room
 from vidseg.compositing.composite import composite
+from vidseg.compositing.decontaminate import estimate_foreground
 from vidseg.frames.frame import Frame, Planes
 from vidseg.frames.geometry import Box, Orientation
 from vidseg.matting import grid
 from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.refine import estimate_foreground, refine
+from vidseg.matting.refinement.refine import refine
 from vidseg.matting.tracking import inference, tracker
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.fake import FakeSegmenter

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vidseg.compositing.decontaminate import estimate_foreground, with_edge
 from vidseg.compositing.despill import _medians, despilled, screen_behind
 from vidseg.frames.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.frames.frame import WORKING_FORMATS, Frame, Plane, Planes, as_plane
 from vidseg.matting.alpha import Alpha
-from vidseg.matting.refinement.refine import estimate_foreground, with_edge
 
 GREEN, BLUE = (0, 177, 64), (0, 71, 187)
 GREY_HAIR, SKIN = (120, 120, 120), (205, 150, 120)

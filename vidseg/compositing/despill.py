@@ -45,7 +45,7 @@ class Screen:
 def despilled(people: Planes, alpha: Alpha, screen: Screen) -> Planes:
     """Return the people's planes without the light of the `screen` behind them.
 
-    `people`: their colours, of `vidseg.matting.refinement.refine.estimate_foreground`. Planes are
+    `people`: their colours, of `vidseg.compositing.decontaminate.estimate_foreground`. Planes are
     not written to.
     """
     middle = np.float32(128 << (alpha.layout.bits - 8))

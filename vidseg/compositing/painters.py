@@ -8,16 +8,16 @@ from typing import Protocol
 import numpy as np
 
 from vidseg.compositing.background import Background, Canvas, open_background
+from vidseg.compositing.colour_extension import extend_colours
 from vidseg.compositing.composite import composite
+from vidseg.compositing.decontaminate import estimate_foreground, with_edge
 from vidseg.compositing.despill import despilled, screen_behind
-from vidseg.compositing.foreground import extend_colours
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Frame, PixelFormat, Planes, as_plane
 from vidseg.matting import part_map
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Floats
 from vidseg.matting.mask_source import Layer
-from vidseg.matting.refinement.refine import estimate_foreground, with_edge
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import BackgroundSpec, PreviewSettings, RenderSettings
@@ -145,9 +145,9 @@ class ScenePainter:
 class CutoutPainter:
     """People with an alpha plane; straight, or, with a black background, multiplied by alpha.
 
-    Where nothing of a person is, straight colours go on as the person's own
-    (`vidseg.compositing.foreground`): filters that reach across the edge find the right colour
-    there, and nothing of the old room is left in the file.
+    Where nothing of a person is, straight colours go on as the person's own (see
+    `vidseg.compositing.colour_extension`): filters that reach across the edge find the right
+    colour there, and nothing of the old room is left in the file.
     """
 
     def __init__(self, black: Background | None, *, own_colours: bool) -> None:

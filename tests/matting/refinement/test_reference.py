@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tests.helpers.planes import frame_of
 from vidseg.compositing.background import Blur
 from vidseg.compositing.composite import composite
+from vidseg.compositing.decontaminate import estimate_foreground, with_edge
 from vidseg.frames.frame import WORKING_FORMATS, Frame, PixelFormat, Plane, as_plane
 from vidseg.frames.geometry import Box
 from vidseg.matting import grid
@@ -18,7 +19,7 @@ from vidseg.matting.alpha import Alpha
 from vidseg.matting.colour_model import refine_by_colour
 from vidseg.matting.mask import Mask
 from vidseg.matting.refinement.components import clean_components
-from vidseg.matting.refinement.refine import estimate_foreground, refine, with_edge
+from vidseg.matting.refinement.refine import refine
 from vidseg.settings import MatteSettings
 
 Doubles = NDArray[np.float64]

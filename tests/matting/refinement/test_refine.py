@@ -7,17 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
+from vidseg.compositing.decontaminate import estimate_foreground, with_edge
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import WORKING_FORMATS, Frame
 from vidseg.frames.geometry import Box
 from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.refine import (
-    _feathered,
-    _grown,
-    estimate_foreground,
-    refine,
-    with_edge,
-)
+from vidseg.matting.refinement.refine import _feathered, _grown, refine
 from vidseg.settings import MatteSettings
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.frames.frame import Frame, PixelFormat, Plane, Planes, as_plane
+from vidseg.frames.frame import Frame, PixelFormat, Plane, as_plane
 from vidseg.frames.geometry import Box
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Cells, Floats, bounding_slices, fill
@@ -203,63 +203,3 @@ def _feathered(alpha: Plane, sigma: float) -> Plane:
     )
     full = cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR)
     return as_plane(np.rint(np.clip(full, 0, alpha.max())).astype(alpha.dtype))
-
-
-_REACH = 1 / 60
-"""Width of the neighbourhood whose colours are averaged, as a share of the longer side."""
-
-_MEANS_SIDE = 256
-"""Longest side of the grid that colours are averaged on: means are smooth, so it may be coarse."""
-
-
-def estimate_foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
-    """Return the foreground's own colours in the edge band, without the old background's.
-
-    For each plane of the frame, float32 [n, height, width] in whole code values, at the cells of
-    `alpha`. The colours on both sides of the edge are local means weighted by alpha and its
-    complement (the "blur fusion" of Forte, Approximate Fast Foreground Colour Estimation, 2021),
-    taken on a coarse grid.
-    """
-    if not len(alpha.cells):
-        return [alpha.opacity(index) for index in range(3)]  # nothing either
-    peak = np.float32(frame.format.peak)
-    front, back = _two_sides(frame, alpha)
-    own = []
-    for index, plane in enumerate(frame.planes):
-        part = alpha.opacity(index)
-        ahead, behind = front[:, None, None, index], back[:, None, None, index]
-        colour = ahead + part * (alpha.at(index)[1].read(plane) - behind - part * (ahead - behind))
-        own.append(np.rint(np.clip(colour, 0, peak)))
-    return own
-
-
-def with_edge(frame: Frame, alpha: Alpha, edge: list[Floats]) -> Planes:
-    """Return copies of the frame's planes with the colours of `foreground` in the band."""
-    planes = []
-    for index, plane in enumerate(frame.planes):
-        changed = as_plane(plane.copy())
-        alpha.at(index)[1].write(changed, as_plane(np.rint(edge[index]).astype(plane.dtype)))
-        planes.append(changed)
-    return tuple(planes)
-
-
-def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
-    """Return mean colours of foreground and background near each cell, float32 [n, 3] each."""
-    cells, factor, longest = alpha.cells, 1, max(alpha.plane.shape)
-    while longest > _MEANS_SIDE * cells.height * factor:
-        factor *= 2
-    window = max(3, round(-(-longest // (cells.height * factor)) * _REACH) | 1)
-    coarse = [alpha.at(index)[1].coarsened(factor) for index in range(3)]
-    here = coarse[0].bounding_slices(window // 2)
-    means = [
-        some.means(some.crop(plane, here)) for some, plane in zip(coarse, frame.planes, strict=True)
-    ]
-    colour: Floats = np.asarray(cv2.merge(means), np.float32)
-    part: Floats = coarse[0].means(coarse[0].crop(alpha.plane, here)) * np.float32(
-        1 / frame.format.peak
-    )
-    rows, columns = coarse[0].rows - here[0].start, coarse[0].columns - here[1].start
-    total, share = (np.asarray(cv2.blur(values, (window, window))) for values in (colour, part))
-    ahead = np.asarray(cv2.blur(colour * part[..., None], (window, window)))
-    near, ahead, share = total[rows, columns], ahead[rows, columns], share[rows, columns, None]
-    return ahead / np.maximum(share, 1e-3), (near - ahead) / np.maximum(1 - share, 1e-3)
