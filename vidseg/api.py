@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vidseg.errors import InputError, SettingsError, worded
 from vidseg.frames.frame import Frame
 from vidseg.frames.planes import small_rgb
-from vidseg.matting.mask_source import Layer, TrackedSource, refined
+from vidseg.matting.mask_source import Layer, refined, source_of_masks
 from vidseg.media.decode import Damage, Span
 from vidseg.media.source import frame_of, probe
 from vidseg.media.video_info import VideoInfo
@@ -167,7 +167,7 @@ def _masks(
         stack.enter_context(one_thread_each())
         watch = Stopwatch()
         frames = decoded(stack, info, span, Damage(), watch)
-        people = TrackedSource(segmenter, model, matte, info.orientation)
+        people = source_of_masks(segmenter, model, matte, info.orientation)
         for layer in refined(followed(stack, frames, people, watch), people):
             yield layer.frame, _unit(layer)
 
@@ -206,7 +206,7 @@ def alpha_of(
 def _alpha_of_one(
     picture: NDArray[np.uint8], model: ModelSettings, matte: MatteSettings, segmenter: Segmenter
 ) -> AlphaPlane:
-    people = TrackedSource(segmenter, model, matte)
+    people = source_of_masks(segmenter, model, matte)
     (layer,) = refined(people.follow([frame_of(picture)]), people)
     return _unit(layer)
 

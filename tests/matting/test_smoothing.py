@@ -16,12 +16,14 @@ FORMAT = WORKING_FORMATS["yuv420p"]
 BOX = Box(0, 0, 32, 32)
 
 
-def pair(level: float, milliseconds: int, *, cut: bool = False) -> tuple[Frame, Mask]:
+def pair(level: float, milliseconds: int, *, begins_shot: bool = False) -> tuple[Frame, Mask]:
     """Return a grey 32x32 frame at a time with an even mask."""
     planes = tuple(np.full((n, n), 128, np.uint8) for n in (32, 16, 16))
     frame = Frame(planes, milliseconds, Fraction(1, 1000), 40, FORMAT, Colour())
     picture = np.full((16, 16, 3), 128, np.uint8)
-    return frame, Mask(np.full((16, 16), level, np.float32), BOX, cut=cut, picture=picture)
+    return frame, Mask(
+        np.full((16, 16), level, np.float32), BOX, begins_shot=begins_shot, picture=picture
+    )
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 30])
@@ -39,7 +41,7 @@ def test_a_flicker_is_damped() -> None:
 
 
 def test_nothing_crosses_a_cut() -> None:
-    pairs = [pair(0.0 if i < 5 else 1.0, 40 * i, cut=i == 5) for i in range(10)]
+    pairs = [pair(0.0 if i < 5 else 1.0, 40 * i, begins_shot=i == 5) for i in range(10)]
     out = [float(mask.person.mean()) for _, mask in smooth_masks(pairs, 0.4)]
     assert out == pytest.approx([0.0] * 5 + [1.0] * 5, abs=0.01)
 

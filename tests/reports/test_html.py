@@ -78,14 +78,19 @@ class Written:
     """What is written of a frame: its alpha, in [0, 1]; whether a shot begins; its body parts."""
 
     alpha: NDArray[np.float32]
-    cut: bool = False
+    begins_shot: bool = False
     parts: NDArray[np.uint8] | None = None
 
 
 def note(quality: Quality, frame: Frame, written: Written) -> None:
     """Let `quality` see a frame and what is written of it."""
     height, width = written.alpha.shape
-    mask = Mask(written.alpha, Box(0, 0, width, height), cut=written.cut, parts=written.parts)
+    mask = Mask(
+        written.alpha,
+        Box(0, 0, width, height),
+        begins_shot=written.begins_shot,
+        parts=written.parts,
+    )
     plane = as_plane(np.rint(written.alpha * frame.format.peak).astype(frame.format.dtype))
     quality.note(frame, mask, Alpha.of(plane, frame.format), None)
 
@@ -225,7 +230,7 @@ def test_a_body_part_that_becomes_another_flickers() -> None:
 
 
 def test_a_cut_is_no_flicker() -> None:
-    masks = [Written(person(20)), Written(person(200), cut=True)]
+    masks = [Written(person(20)), Written(person(200), begins_shot=True)]
     account = measured(masks)
     assert account["curve"]["flicker_percent"] == [None, None]
     assert account["cuts_s"] == [pytest.approx(1 / 30, abs=1e-5)]

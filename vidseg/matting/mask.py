@@ -14,7 +14,8 @@ class Mask:
     """Where the people are, small, before refinement.
 
     `person`: float32 [h', w'], probability in [0, 1], over `box` of the coded picture (outside it:
-    0). `cut`: the first mask of a new shot. `picture`: the frame on the mask's own grid, Y, Cb, Cr
+    0). `begins_shot`: the first mask of a new
+    shot. `picture`: the frame on the mask's own grid, Y, Cb, Cr
     in 8-bit codes, uint8 [h', w', 3], from which smoothing and refinement tell what moved and where
     edges run; `None` where unknown. Masks usually lie on a grid of the picture (see
     `vidseg.matting.grid`). `parts`: where a map of parts was asked for, the part that each point
@@ -26,7 +27,7 @@ class Mask:
 
     person: NDArray[np.float32]
     box: Box
-    cut: bool = False
+    begins_shot: bool = False
     picture: NDArray[np.uint8] | None = None
     parts: NDArray[np.uint8] | None = None
     propagated: bool = False

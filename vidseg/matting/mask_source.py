@@ -55,6 +55,19 @@ def refined(pairs: Iterable[tuple[Frame, Mask]], source: MaskSource) -> Iterator
         yield Layer(frame, mask, source.refine(frame, mask))
 
 
+def source_of_masks(
+    segmenter: Segmenter,
+    model: ModelSettings,
+    matte: MatteSettings,
+    orientation: Orientation | None = None,
+) -> MaskSource:
+    """Return what finds the people of one clip or picture as the settings ask; see `TrackedSource`.
+
+    Every render, preview and call of the library gets it here.
+    """
+    return TrackedSource(segmenter, model, matte, orientation)
+
+
 class TrackedSource:
     """People tracked with a network; their masks smoothed over time, and refined by the picture.
 

@@ -42,7 +42,7 @@ def smooth_masks(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
 
     The mean is one of logits; neighbours further off would bring hardly anything. A neighbour's
     weight falls with its distance in time, to 0 at half of `window_s`, and with what differs
-    between the pictures once motion is compensated. No mask is blended across a cut. Masks that
+    between the pictures once motion is compensated. No mask is blended across shots. Masks that
     were propagated to their frames are means over time already, and stay unless the window is
     longer than theirs. A window of 0 passes all through.
     """
@@ -53,11 +53,11 @@ def smooth_masks(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
     before: _Pair | None = None
     now: _Pair | None = None
     for after in pairs:
-        cut = after[1].cut
+        fresh = after[1].begins_shot
         if now is not None:
-            yield _smoothed(flow, now, [before, None if cut else after], window_s)
+            yield _smoothed(flow, now, [before, None if fresh else after], window_s)
         # What was yielded is a neighbour still, which needs no picture of full size.
-        before, now = (None if cut or now is None else (now[0].without_picture, now[1])), after
+        before, now = (None if fresh or now is None else (now[0].without_picture, now[1])), after
     if now is not None:
         yield _smoothed(flow, now, [before], window_s)
 

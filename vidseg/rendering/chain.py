@@ -12,7 +12,7 @@ from vidseg.compositing.painters import Painter, Surface, open_painter
 from vidseg.errors import VidsegError
 from vidseg.frames.frame import Frame
 from vidseg.matting.mask import Mask
-from vidseg.matting.mask_source import MaskSource, TrackedSource
+from vidseg.matting.mask_source import MaskSource, source_of_masks
 from vidseg.matting.restarts import SHOT_LEAD_S
 from vidseg.media.decode import Damage, Span, hardware_trouble
 from vidseg.media.source import frames_of
@@ -84,7 +84,7 @@ def open_chain(
     assert segmenter is not None, "given, or opened"
     written = " and ".join(f"{sink.codec} {sink.pix_fmt}" for sink in sinks)
     run.say(f"{info.path}: {segmenter.name} on {segmenter.device}, {written}")
-    people = TrackedSource(segmenter, settings.model, settings.matte, opening.info.orientation)
+    people = source_of_masks(segmenter, settings.model, settings.matte, opening.info.orientation)
     pairs = followed(stack, frames, people, run.watch, begin)
     return Chain(pairs, people, painter, surfaces, segmenter, opening)
 

@@ -12,7 +12,7 @@ from vidseg.compositing.background import Canvas, Still
 from vidseg.compositing.painters import ScenePainter, open_scene
 from vidseg.errors import InputError, OutputError, SettingsError
 from vidseg.frames.frame import Frame, as_plane
-from vidseg.matting.mask_source import Layer, TrackedSource
+from vidseg.matting.mask_source import Layer, source_of_masks
 from vidseg.media.decode import Damage, Span
 from vidseg.media.ffmpeg import av_errors, check_target
 from vidseg.media.source import frames_of, is_photo, probe
@@ -137,7 +137,7 @@ def _moment(
     if not frames or frames[0].time > time:
         frames = _around(info, _shown_at(info, time), half)
     number = max((i for i, frame in enumerate(frames) if frame.time <= time), default=0)
-    people = TrackedSource(segmenter, settings.model, settings.matte, info.orientation)
+    people = source_of_masks(segmenter, settings.model, settings.matte, info.orientation)
     frame, mask = next(itertools.islice(people.follow(frames), number, None))
     end = frame.time + frame.duration * frame.time_base
     if end <= time and settings.at:

@@ -89,7 +89,9 @@ class Meter:
         peak, small = alpha.layout.peak, _reduced(_sampled(alpha.plane), _EDGE_GRID)
         coverage = 100 * float(cv2.mean(small)[0]) / peak
         now = _on_grid(frame, mask, _reduced(small, _GRID) * np.float32(1 / peak))
-        flicker = math.nan if self._before is None or mask.cut else _flicker(self._before, now)
+        flicker = (
+            math.nan if self._before is None or mask.begins_shot else _flicker(self._before, now)
+        )
         self._before = now
         return Figures(coverage, _softness(alpha, small), flicker)
 
@@ -155,7 +157,9 @@ class Quality:
         Without `planes`, moments have no picture of a result.
         """
         number, time = len(self._collected.times), float(frame.time - self._info.container_start)
-        figures = self._collected.add(time, self._meter.measure(frame, mask, alpha), cut=mask.cut)
+        figures = self._collected.add(
+            time, self._meter.measure(frame, mask, alpha), begins_shot=mask.begins_shot
+        )
         moment: Moment | None = None
         for name, peaks in self._peaks.items():
             value: float = getattr(figures, name)

@@ -141,12 +141,12 @@ class Collected:
     cuts: list[float] = field(default_factory=list)
     pictures: list[Moment] = field(default_factory=list)
 
-    def add(self, time: float, figures: Figures, *, cut: bool) -> Figures:
+    def add(self, time: float, figures: Figures, *, begins_shot: bool) -> Figures:
         """Add a frame's figures; return them as they are kept, in single precision."""
         self.times.append(time)
         for name, column in self.columns.items():
             column.append(getattr(figures, name))
-        if cut:
+        if begins_shot:
             self.cuts.append(time)
         return Figures(**{name: column[-1] for name, column in self.columns.items()})
 

@@ -81,7 +81,7 @@ def test_a_cut_to_someone_elsewhere_starts_anew() -> None:
         for i, f in enumerate(clip([[person(500)]] * 13))
     ]
     out = list(Tracker(Threshold(), ModelSettings(), Orientation()).follow(iter(first + second)))
-    assert [i for i, (_, mask) in enumerate(out) if mask.cut] == [0, 13]
+    assert [i for i, (_, mask) in enumerate(out) if mask.begins_shot] == [0, 13]
     for number, left in ((12, 40), (13, 500), (25, 500)):
         found = full_size(out[number][1], WIDTH, HEIGHT)
         columns = np.flatnonzero(found.any(axis=0))

@@ -92,10 +92,12 @@ class SpanObserver:
         listed = list(frames.values())
         predictions = self._inference.predict(listed, [roi.boxes[i] for i in frames], roi.scale)
         whole = listed[0].whole
-        cut = [i for i, one in enumerate(predictions) if one.cuts_someone(whole)]
-        if cut:
-            wider = self._wider([listed[i] for i in cut], [predictions[i] for i in cut], roi.scale)
-            for i, one in zip(cut, wider, strict=True):
+        clipped = [i for i, one in enumerate(predictions) if one.cuts_someone(whole)]
+        if clipped:
+            wider = self._wider(
+                [listed[i] for i in clipped], [predictions[i] for i in clipped], roi.scale
+            )
+            for i, one in zip(clipped, wider, strict=True):
                 predictions[i] = one
         return predictions
 

@@ -21,7 +21,7 @@ class FrameSpan:
     """Frames in order. `cut`: they begin a shot; `fresh`: they know nothing of those before."""
 
     frames: list[Frame]
-    cut: bool
+    begins_shot: bool
     fresh: bool
 
 

@@ -122,7 +122,7 @@ class Tracker:
         anchors = [_Anchor(i, frames[i], one) for i, one in observed.items()]
         if before is not None:
             anchors.insert(0, _Anchor(-1, before.frame, before.observation))
-        masked = self._masks(frames, observer, anchors, cut=span.cut)
+        masked = self._masks(frames, observer, anchors, begins_shot=span.begins_shot)
         return _SpanEnd(frames[end], seen, people, last, large), masked
 
     def _masks(
@@ -131,14 +131,14 @@ class Tracker:
         observer: SpanObserver,
         anchors: "list[_Anchor]",
         *,
-        cut: bool,
+        begins_shot: bool,
     ) -> Iterator[tuple[Frame, Mask]]:
         """Yield the frames of a span with their masks, given those that were observed."""
         sources = self._sources(frames, observer, anchors)
         anchors.clear()
         for i in range(len(frames)):
             mask = self._mask(i, frames[0], sources, observer)
-            yield frames.popleft(), replace(mask, cut=cut and i == 0)
+            yield frames.popleft(), replace(mask, begins_shot=begins_shot and i == 0)
 
     def _mask(self, i: int, frame: Frame, sources: "_Sources", observer: SpanObserver) -> Mask:
         if (made := sources.made.pop(i, None)) is not None:
