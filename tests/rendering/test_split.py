@@ -1,6 +1,7 @@
 """A render divided where the picture's size changes: each file has its own size, sound and time."""
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,31 @@ def test_a_later_file_that_is_there_is_told_before_the_render(clip: Path, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["out.3.mp4"]
     divided(clip, tmp_path / "out.mp4", overwrite=True)
     assert probe_video(tmp_path / "out.3.mp4").width == 96
+
+
+@pytest.mark.parametrize("what", ["source", "background", "report"])
+def test_a_later_file_that_may_not_be_written_is_told_before_the_render(
+    clip: Path, tmp_path: Path, what: str
+) -> None:
+    """Only the first file was compared with what is read; the next was refused after its render.
+
+    Of the later reports none was looked for, so that one that existed ended the render too.
+    """
+    later = tmp_path / ("r.2.json" if what == "report" else "out.3.mp4")
+    later.write_bytes(clip.read_bytes())
+    source = later if what == "source" else clip
+    behind = str(later) if what == "background" else "red"
+    message = "exists already" if what == "report" else f"is also an input, the {what}"
+    with pytest.raises(OutputError, match=rf"{re.escape(later.name)}: {message}"):
+        divided(
+            source,
+            tmp_path / "out.mp4",
+            background=behind,
+            overwrite=what != "report",
+            report=tmp_path / "r.json",
+        )
+    assert list(tmp_path.iterdir()) == [later]
+    assert later.read_bytes() == clip.read_bytes()
 
 
 def test_progress_counts_on(clip: Path, tmp_path: Path) -> None:

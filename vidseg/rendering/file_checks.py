@@ -24,7 +24,7 @@ def check(settings: Settings) -> None:
     """Raise `OutputError` where what is written would replace what is read, or itself."""
     written = list(written_by(settings))
     _check_once(written)
-    _check_kept(written, lambda: read_by(settings))
+    check_kept(written, lambda: read_by(settings))
 
 
 def check_batch(
@@ -36,7 +36,7 @@ def check_batch(
     another.
     """
     written = [path for run in runs for path in written_by(run)]
-    _check_kept(
+    check_kept(
         [*written, *([report] if report is not None else [])], lambda: _read_by_all(runs, named)
     )
 
@@ -101,8 +101,11 @@ def _check_once(written: Sequence[Path]) -> None:
                 raise OutputError(f"{path}: is written by the render itself; name another file")
 
 
-def _check_kept(written: Sequence[Path], read: Callable[[], Iterable[tuple[str, Path]]]) -> None:
-    """Raise `OutputError` where a name leads to a file that is read; reads nothing otherwise."""
+def check_kept(written: Sequence[Path], read: Callable[[], Iterable[tuple[str, Path]]]) -> None:
+    """Raise `OutputError` where one of `written` leads to a file that is read.
+
+    `read` yields what is read, as `read_by` does; it is called where anything of `written` exists.
+    """
     there: dict[_Identity, tuple[Path, Path]] = {}
     for path in written:
         for each in _present(path):

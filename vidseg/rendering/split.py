@@ -1,13 +1,16 @@
 """A render split into files: a new one where the size or the shape of pixels changes."""
 
-import re
+import os
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
-from vidseg.errors import InputError, OutputError, SettingsError
+from vidseg.errors import InputError, SettingsError
+from vidseg.media.ffmpeg import check_target
 from vidseg.media.image_sequence import is_numbered
 from vidseg.media.mux import FORMATS
 from vidseg.networks.base import Segmenter
-from vidseg.rendering import pipeline
+from vidseg.rendering import file_checks, pipeline
 from vidseg.rendering.run import Progress, Say
 from vidseg.reports.run_report import Report
 from vidseg.settings import RenderSettings, named
@@ -49,20 +52,22 @@ def render(
 
 
 def _check(settings: RenderSettings) -> None:
-    """Raise a `VidsegError` where the render can't be split, or one of its files may be there."""
+    """Raise a `VidsegError` where the render can't be split, or a later file can't be written."""
     if settings.output.suffix.lower() not in FORMATS or is_numbered(settings.output):
         endings = ", ".join(FORMATS)
         raise SettingsError(
             f"{settings.output}: only videos are divided; use {endings}, or no --size-change"
         )
-    if settings.overwrite:
-        return
-    for target in (target.path for target in settings.targets):
-        stem, _, word = target.stem.rpartition(".") if settings.pair else (target.stem, "", "")
-        tail = f".{word}{target.suffix}" if word else target.suffix
-        later = re.compile(re.escape(stem) + r"\.\d+" + re.escape(tail))
-        if there := sorted(path for path in target.parent.glob("*") if later.fullmatch(path.name)):
-            raise OutputError(f"{there[0]}: exists already; use --overwrite to replace it")
+    later = [path for path in _later(settings) if os.path.lexists(path)]
+    file_checks.check_kept(later, lambda: file_checks.read_by(settings))
+    for path in later:
+        check_target(path, overwrite=settings.overwrite)
+
+
+def _later(settings: RenderSettings) -> Iterator[Path]:
+    """Yield all names that may be written after the first file is whole."""
+    for number in range(2, _MOST_FILES + 1):
+        yield from file_checks.written_by(_numbered(settings, number))
 
 
 def _numbered(settings: RenderSettings, number: int) -> RenderSettings:
