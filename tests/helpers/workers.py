@@ -56,6 +56,18 @@ def open_never(_: ModelSettings) -> FakeSegmenter:
     os._exit(7)
 
 
+def open_broken(_: ModelSettings) -> FakeSegmenter:
+    """Fail as no code of ours does."""
+    raise RuntimeError("the driver is broken")
+
+
+def open_deaf(_: ModelSettings) -> FakeSegmenter:
+    """Close the pipe to whoever started the process, and stay."""
+    os.closerange(3, 256)
+    while True:
+        signal.pause()
+
+
 class Deadly(FakeSegmenter):
     """Kills its process in mid-clip: once where VIDSEG_TEST_ONCE names a file, else each time."""
 

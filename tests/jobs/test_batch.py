@@ -15,10 +15,11 @@ import pytest
 
 from tests.helpers.batches import PROJECT, black_corner, run, run_unchanged, vidseg
 from tests.helpers.clips import Audio, person_picture, read_frames, write_clip, write_picture
-from tests.helpers.workers import open_deadly, open_fake, open_never
+from tests.helpers.workers import open_broken, open_deadly, open_deaf, open_fake, open_never
 from vidseg.errors import ModelError, SettingsError
 from vidseg.jobs.batch import Clip, Outcome, cores, endings_for, find_clips, settings_for, table
-from vidseg.jobs.local_workers import LocalWorkers, default_jobs
+from vidseg.jobs.dispatch import Died
+from vidseg.jobs.local_workers import LocalWorkers, _Processes, default_jobs
 from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 
 
@@ -338,15 +339,45 @@ def test_the_share_of_each_clip_that_is_done_is_told(tmp_path: Path) -> None:
 
 
 def test_workers_that_die_at_once_end_a_batch(tmp_path: Path) -> None:
-    """Where memory is short, say; no clip is to blame."""
+    """Where memory is short, say; no clip is to blame. `--jobs 1` was advised even to that one."""
     given = RenderSettings(source=tmp_path / "in.mp4", output=tmp_path / "out.mp4")
     with (
         closing(LocalWorkers(ModelSettings(), 1, open_never)) as workers,
-        pytest.raises(
-            ModelError, match="workers die before they have opened the network; try --jobs 1"
-        ),
+        pytest.raises(ModelError, match="die before they have opened the network") as raised,
     ):
         list(workers.run([given], lambda *_: None))
+    assert "(exit code 7); free some memory, or try another --model" in str(raised.value)
+
+
+def test_fewer_jobs_are_advised_where_there_are_several() -> None:
+    processes = _Processes(ModelSettings(), 2, open_never)
+    event = processes.wait([processes.spawn()])
+    assert isinstance(event, Died)
+    assert str(event.error).endswith("; try --jobs 1")
+
+
+def test_a_network_that_fails_to_open_ends_a_batch_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Only our own errors were sent back: each worker in turn died, with a traceback of its own."""
+    given = RenderSettings(source=tmp_path / "in.mp4", output=tmp_path / "out.mp4")
+    with (
+        closing(LocalWorkers(ModelSettings(), 1, open_broken)) as workers,
+        pytest.raises(ModelError, match="internal error, RuntimeError: the driver is broken"),
+    ):
+        list(workers.run([given], lambda *_: None))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_worker_that_says_no_more_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was waited for and left running, having died of "exit code None"."""
+    monkeypatch.setattr("vidseg.jobs.local_workers._EXIT_TIMEOUT_S", 0)
+    processes = _Processes(ModelSettings(), 1, open_deaf)
+    worker = processes.spawn()
+    event = processes.wait([worker])
+    assert isinstance(event, Died)
+    assert event.message == "it ends its worker (signal SIGKILL)"
+    assert not worker.process.is_alive()
 
 
 def test_ctrl_c_leaves_nothing_half_written_and_the_next_run_goes_on(

@@ -42,6 +42,14 @@ class _Worker:
     process: SpawnProcess
     pipe: "Connection[Any, Any]"
 
+    def end(self, timeout_s: float) -> None:
+        """Wait for the process to exit, and kill it if it doesn't; free what it held."""
+        self.process.join(timeout_s)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.pipe.close()
+
 
 @dataclass(frozen=True, slots=True)
 class _Processes:
@@ -77,7 +85,7 @@ class _Processes:
         try:
             kind, *content = worker.pipe.recv()
         except (EOFError, OSError):
-            return _reap(worker)
+            return self._reap(worker)
         if kind == "error":
             raise content[0]
         if kind == "progress":
@@ -90,11 +98,20 @@ class _Processes:
             worker.process.terminate()
         until = time.monotonic() + _EXIT_TIMEOUT_S
         for worker in workers:
-            worker.process.join(max(0.1, until - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-            worker.pipe.close()
+            worker.end(max(0.1, until - time.monotonic()))
+
+    def _reap(self, worker: _Worker) -> Died[_Worker]:
+        """Free what a dead process held; return what it died of."""
+        worker.end(_EXIT_TIMEOUT_S)
+        cause = _in_words(worker.process.exitcode)
+        advice = "try --jobs 1" if self.count > 1 else "free some memory, or try another --model"
+        return Died(
+            worker,
+            message=f"it ends its worker ({cause})",
+            error=ModelError(
+                f"workers die before they have opened the network ({cause}); {advice}"
+            ),
+        )
 
 
 @dataclass(slots=True)
@@ -125,17 +142,6 @@ class LocalWorkers:
         self._dispatcher.close()
 
 
-def _reap(worker: _Worker) -> Died[_Worker]:
-    """Free what a dead process held; return what it died of."""
-    worker.process.join(_EXIT_TIMEOUT_S)
-    worker.pipe.close()
-    return Died(
-        worker,
-        message=f"it ends its worker ({_in_words(worker.process.exitcode)})",
-        error=ModelError("workers die before they have opened the network; try --jobs 1"),
-    )
-
-
 def _in_words(exitcode: int | None) -> str:
     """Return what ended a process: ``exit code 1``, ``signal SIGKILL``."""
     if exitcode is not None and exitcode < 0:
@@ -162,6 +168,10 @@ def _serve(pipe: "Connection[Any, Any]", settings: ModelSettings, opener: Opener
         segmenter = opener(settings)
     except VidsegError as error:
         pipe.send(("error", error))
+        return
+    except Exception as error:  # of a driver, say: each worker would die of it, with a traceback
+        cause = f"internal error, {type(error).__name__}: {error}"
+        pipe.send(("error", ModelError(cause)))
         return
     with closing(segmenter):
         pipe.send(("ready",))
