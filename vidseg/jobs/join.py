@@ -20,6 +20,7 @@ from vidseg.rendering.account import conclude, new_report
 from vidseg.rendering.chain import choose_hwaccel
 from vidseg.rendering.run import Run, Say
 from vidseg.rendering.sinks import VideoSink
+from vidseg.reports.metrics import Collected
 from vidseg.reports.run_report import Report
 from vidseg.system.signals import deferred_signals
 from vidseg.system.timing import Stopwatch
@@ -51,7 +52,7 @@ def join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
                 report.frames_out = sum(record.frames for record in records)
                 add_up(run.damage, records)
                 run.changes = joined(record.course for record in records)
-                figures = read_figures(job.store.folder, job.first, [a.frames for a in records])
+                figures = _figures(job, records)
         choose_hwaccel(settings, sinks[0].notes)
         if settings.report is not None and figures is None:
             sinks[0].notes.append(
@@ -61,7 +62,7 @@ def join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
         for sink in sinks:
             sink.finish()
     watch.add("join", since)
-    conclude(run, report, sinks, job.opening, figures if settings.report else None)
+    conclude(run, report, sinks, job.opening, figures)
     return report
 
 
@@ -92,6 +93,13 @@ def _records(job: Job, target: int) -> list[SegmentRecord]:
             )
         records.append(record)
     return records
+
+
+def _figures(job: Job, records: list[SegmentRecord]) -> Collected | None:
+    """Return the figures of all segments where a report is asked for, and all of them have some."""
+    if job.settings.report is None:
+        return None
+    return read_figures(job.store.folder, job.first, [record.frames for record in records])
 
 
 def _packets(job: Job, target: int, records: list[SegmentRecord]) -> Iterator[Packet]:

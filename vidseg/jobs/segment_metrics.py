@@ -12,7 +12,7 @@ from vidseg.matting.restarts import segment_at
 from vidseg.rendering.chain import Chain
 from vidseg.rendering.run import Run
 from vidseg.reports.mask_metrics import Meter, Quality
-from vidseg.reports.metrics import Collected, joined
+from vidseg.reports.metrics import Collected
 from vidseg.system.files import written_whole
 
 
@@ -64,19 +64,30 @@ class SegmentFigures:
 def read_figures(folder: Path, first: int, frames: Sequence[int]) -> Collected | None:
     """Return the figures of the segments from `first` on, of `frames` frames each.
 
-    `None` where those of a segment are missing, since it was rendered without a report.
+    Of the pictures, only those to show: which they are is known once all figures are, so files that
+    hold such are read twice. `None` where the figures of a segment are missing, since it was
+    rendered without a report.
     """
-    parts = []
+    whole = Collected()
+    places: dict[float, int] = {}
     for number, count in enumerate(frames, first):
         if not count:
             continue
-        part = None
-        with suppress(OSError, ValueError, KeyError):
-            part = Collected.from_json(json.loads(_path(folder, number).read_text("utf-8")))
+        part = _read(folder, number)
         if part is None or len(part.times) != count:
             return None
-        parts.append(part)
-    return joined(parts)
+        whole.append(part.blank())
+        places.update((moment.time, number) for moment in part.pictures)
+    shown = {moment.time for moment in whole.moments()}
+    parts = [_read(folder, number) for number in sorted({places[time] for time in shown})]
+    whole.pictures = [m for part in parts if part for m in part.pictures if m.time in shown]
+    return whole
+
+
+def _read(folder: Path, segment: int) -> Collected | None:
+    with suppress(OSError, ValueError, KeyError):
+        return Collected.from_json(json.loads(_path(folder, segment).read_text("utf-8")))
+    return None
 
 
 def _path(folder: Path, segment: int) -> Path:

@@ -4,7 +4,7 @@ import base64
 import math
 from array import array
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -150,6 +150,19 @@ class Collected:
             self.cuts.append(time)
         return Figures(**{name: column[-1] for name, column in self.columns.items()})
 
+    def append(self, later: "Collected") -> None:
+        """Add what was taken of the frames that follow."""
+        self.times.extend(later.times)
+        for name, column in self.columns.items():
+            column.extend(later.columns[name])
+        self.cuts += later.cuts
+        self.pictures += later.pictures
+
+    def blank(self) -> "Collected":
+        """Return the same with empty pictures, which `moments` chooses from as well."""
+        blank = [replace(m, original=b"", mask=b"", result=None) for m in self.pictures]
+        return replace(self, pictures=blank)
+
     def moments(self) -> list[Moment]:
         """Return the moments to show, by time: those of the peaks, and some spaced evenly.
 
@@ -237,18 +250,6 @@ class Collected:
         ]
         columns = {name: array("f", column) for name, column in read["columns"].items()}
         return cls(array("d", read["times"]), columns, list(read["cuts"]), pictures)
-
-
-def joined(parts: Iterable[Collected]) -> Collected:
-    """Return figures that were taken one part after the other as those of one run."""
-    whole = Collected()
-    for part in parts:
-        whole.times.extend(part.times)
-        for name, column in whole.columns.items():
-            column.extend(part.columns[name])
-        whole.cuts += part.cuts
-        whole.pictures += part.pictures
-    return whole
 
 
 def thinned(moments: Sequence[Moment], most: int) -> list[Moment]:
