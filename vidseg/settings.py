@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -53,6 +54,7 @@ class BackgroundSpec:
     strength: float = DEFAULT_BLUR
 
     @classmethod
+    @lru_cache(maxsize=8)  # every step asks its settings
     def parse(cls, text: str) -> "BackgroundSpec":
         """Return what ``-b`` says; raise `SettingsError` where it says nothing."""
         if not text:

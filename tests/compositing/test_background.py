@@ -1,5 +1,6 @@
 """Backgrounds: colours that come out right, fits, turns, loops, and a blur without the people."""
 
+import pickle
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -315,6 +316,23 @@ def test_missing_numbered_pictures_are_told(tmp_path: Path) -> None:
         BackgroundError, match=r"is a folder, not a media file; name its pictures as .*%03d\.png"
     ):
         open_background(BackgroundSpec.parse(str(tmp_path / "bg")), canvas_for())
+
+
+def test_a_background_is_read_once_for_all_settings_that_have_it() -> None:
+    """It was parsed anew at each of the steps that ask what it is, seven times a render."""
+    settings = RenderSettings(source=Path("x.mp4"), output=Path("y.mp4"), background="blur:7")
+    assert settings.behind is settings.behind
+    for copy in (replace(settings, output=Path("z.mp4")), pickle.loads(pickle.dumps(settings))):
+        assert copy.behind == settings.behind
+    assert replace(settings, background="red").behind.text == "red"
+
+
+def test_a_blur_is_no_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers were told of a background by text, so that a folder called blur took its place."""
+    (tmp_path / "blur").mkdir()
+    monkeypatch.chdir(tmp_path)
+    settings = RenderSettings(source=Path("x.mp4"), output=Path("y.mp4"), background="blur")
+    assert absolute(settings).behind.kind == "blur"
 
 
 def test_a_render_in_segments_sees_that_numbered_pictures_changed(

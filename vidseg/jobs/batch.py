@@ -239,13 +239,14 @@ def settings_for(clip: Clip, common: RenderSettings) -> RenderSettings:
 
 def absolute(settings: RenderSettings) -> RenderSettings:
     """Return the settings with paths that mean the same in any folder."""
-    background, model = settings.background, settings.model.name
-    behind = Path(background)
+    behind, model = settings.behind, settings.model.name
+    path = behind.path
+    is_file = behind.kind == "named" and (path.exists() or is_sequence(path))
     return replace(
         settings,
         source=settings.source.absolute(),
         output=settings.output.absolute(),
-        background=str(behind.absolute()) if behind.exists() or is_sequence(behind) else background,
+        background=str(path.absolute()) if is_file else behind.text,
         model=replace(
             settings.model, name=str(Path(model).absolute()) if Path(model).exists() else model
         ),

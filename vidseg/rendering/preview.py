@@ -22,7 +22,7 @@ from vidseg.networks.base import Segmenter
 from vidseg.rendering import file_checks
 from vidseg.reports.contact_sheet import SheetRow, clock, draw_contact_sheet
 from vidseg.reports.thumbnails import alpha_of, checkerboard, fitted_size, picture_of
-from vidseg.settings import PreviewSettings
+from vidseg.settings import BackgroundSpec, PreviewSettings
 from vidseg.system.files import written_whole
 from vidseg.system.text import printable
 
@@ -62,7 +62,7 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
             segmenter = stack.enter_context(closing(open_segmenter(settings.model)))
         rows = moments(settings, info, segmenter)
     described = f"{_described(info)} · {segmenter.name} on {segmenter.device}"
-    columns = ("Original", "Mask", f"Result · {_name_of(settings.background)}")
+    columns = ("Original", "Mask", f"Result · {_name_of(settings.behind)}")
     _save(draw_contact_sheet(printable(settings.source.name), described, columns, rows), output)
     return f"{output}: {len(rows)} moments, {segmenter.name} on {segmenter.device}"
 
@@ -203,8 +203,9 @@ def _described(info: VideoInfo) -> str:
     return " · ".join(words)
 
 
-def _name_of(background: str) -> str:
-    return Path(background).name if Path(background).exists() else background
+def _name_of(background: BackgroundSpec) -> str:
+    named = background.kind == "named" and background.path.exists()
+    return background.path.name if named else background.text
 
 
 def _save(picture: Image.Image, output: Path) -> None:

@@ -20,7 +20,7 @@ from vidseg.media.images import read_picture
 from vidseg.media.probe import probe_video
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
-from vidseg.settings import RenderSettings
+from vidseg.settings import BackgroundSpec, RenderSettings
 from vidseg.system.files import write_text
 from vidseg.system.text import printable
 
@@ -74,14 +74,15 @@ def check(settings: RenderSettings, info: VideoInfo) -> None:
         raise OutputError(
             f"{path}: a timeline is for clips, {info.path} is a photo; leave out --otio"
         )
-    if settings.behind.kind != "transparent":
-        background = settings.behind.path
+    behind = settings.behind
+    if behind.kind != "transparent":
+        background = behind.path
         if is_sequence(background):
             raise OutputError(
                 f"{path}: a timeline can't name numbered pictures as a background; "
                 "make a video of them"
             )
-        coloured = not background.exists() and named_colour(settings.background) is not None
+        coloured = not background.exists() and named_colour(behind.text) is not None
         if not coloured and read_picture(background, BackgroundError) is None:
             probe_video(background, BackgroundError)
     check_target(path, overwrite=settings.overwrite)
@@ -104,7 +105,7 @@ def _check_fcpxml(path: Path, settings: RenderSettings, info: VideoInfo) -> None
         )
     if settings.behind.kind != "transparent" and not settings.behind.path.exists():
         raise OutputError(
-            f"{path}: FCPXML can't hold -b {settings.background}; give a picture, or use .otio"
+            f"{path}: FCPXML can't hold -b {settings.behind.text}; give a picture, or use .otio"
         )
 
 
@@ -153,7 +154,7 @@ def tracks_of(
     length = shown.end - shown.first
     background = [Item(length)]
     if settings.behind.kind != "transparent":
-        background = list(_background_items(settings.background, length))
+        background = list(_background_items(settings.behind, length))
     yield Track("Background", False, [*late, *background])
     # A video's own clock, as players count it, begins with its earliest stream, which may be the
     # sound.
@@ -188,11 +189,11 @@ def _sounds(info: VideoInfo) -> list[tuple[Fraction, Fraction | None]]:
     return found
 
 
-def _background_items(background: str, length: Fraction) -> Iterator[Item]:
+def _background_items(background: BackgroundSpec, length: Fraction) -> Iterator[Item]:
     """Yield the items that fill `length` seconds with the background: a video is repeated."""
-    path = Path(background)
+    path = background.path
     if not path.exists():
-        yield Item(length, background)
+        yield Item(length, background.text)
         return
     if read_picture(path, BackgroundError) is not None:
         yield Item(length, path)
