@@ -18,7 +18,7 @@ def details_of(report: "Report", model: ModelSettings) -> Iterator[str]:
     busy = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in stages)
     libraries = ", ".join(f"{name} {number}" for name, number in report.versions.items())
     yield f"  model: {report.model} on {report.device}, {model_file(model)}"
-    yield f"  read: {report.source_codec}, {report.frames_in} frames, {span}"
+    yield f"  read: {report.source_codec}, {span}"
     yield f"  wrote: {report.output_codec} {report.pix_fmt} {size}, {report.frames_out} frames"
     yield f"  busy (stages overlap): {busy}"
     yield f"  on {_cores()}, with {libraries}"

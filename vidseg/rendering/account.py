@@ -105,7 +105,6 @@ def _write_timeline(run: Run, opening: Opening, frames: int) -> None:
 def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange) -> None:
     """Add to a report what was read, copied, left out and lost."""
     info, damage, others = run.info, run.damage, sinks[0].outcomes
-    report.frames_in = report.frames_out
     report.start_s = float(cut.origin)
     report.end_s = float(damage.video_end or 0)
     report.streams = [

@@ -94,7 +94,6 @@ def _joined(reports: list[Report]) -> Report:
     return replace(
         first,
         output=", ".join(report.output for report in reports),
-        frames_in=sum(report.frames_in for report in reports),
         frames_out=sum(report.frames_out for report in reports),
         end_s=last.end_s,
         notes=list(dict.fromkeys(note for report in reports for note in report.notes)),

@@ -25,7 +25,6 @@ class Report:
     pix_fmt: str = ""
     width: int = 0
     height: int = 0
-    frames_in: int = 0
     frames_out: int = 0
     start_s: float = 0.0
     end_s: float = 0.0
