@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from tests.helpers.clips import Audio, frame_times, write_clip
 from tests.helpers.renders import rendered
 from vidseg.errors import InputError
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.decode import Damage, Span, added_up, decode
 from vidseg.media.probe import probe_video
 
 
@@ -31,6 +32,15 @@ def test_a_sound_source_has_no_damage(tmp_path: Path) -> None:
         ),
         *("late_streams", "missing_sound_s"),
     }
+
+
+def test_parts_are_added_up_alike_everywhere() -> None:
+    """Each place had a list of its own, and one added up streams that every part finds anew."""
+    counts = [Damage(packets=n, unread=n, late_streams=1).counts() for n in (1, 2)]
+    assert set(counts[0]) == {each.name for each in fields(Damage)} - {"video_end", "losing"}
+    assert added_up(counts) == {
+        "packets": 3, "corrupt_frames": 0, "made_up_times": 0, "unread": 3, "late_streams": 1,
+    }  # fmt: skip
 
 
 def test_a_truncated_matroska_file_says_how_much_is_missing(tmp_path: Path) -> None:

@@ -96,6 +96,14 @@ def test_each_file_has_the_sound_of_its_pictures(clip: Path, tmp_path: Path) -> 
         assert 30 <= len(part) <= 36, "0.8 s in packets of 24 ms"
 
 
+def test_a_stream_that_begins_late_is_one_in_all_files(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part finds it anew, and the account of all added these up: three were left out."""
+    monkeypatch.setattr("vidseg.media.decode.count_unlisted", lambda _: 1)
+    assert divided(clip, tmp_path / "out.mp4").damage["late_streams"] == 1
+
+
 def test_a_clip_of_one_size_gives_one_file(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4", frames=5)
     report = divided(source, tmp_path / "out.mp4")

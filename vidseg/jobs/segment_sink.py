@@ -14,7 +14,7 @@ from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Frame, OutputBuffer, PixelFormat
 from vidseg.jobs.segment_store import SegmentRecord, Store
 from vidseg.matting.restarts import MOST_SEGMENTS, SEGMENT_S, segment_at
-from vidseg.media.decode import Damage
+from vidseg.media.decode import Damage, added_up
 from vidseg.media.encode import Encoder
 from vidseg.media.encode_plan import EncodePlan, plan
 from vidseg.media.mux import (
@@ -80,7 +80,7 @@ class SegmentSink:
         """
         self._first = opens
         self._number, self._stop, self._damage, self._by = first, stop, damage, by
-        self._seen = _counts(damage)
+        self._seen = damage.counts()
 
     def start(self, layout: PixelFormat, colour: Colour, cut: KeptRange, info: VideoInfo) -> None:
         """Open the first encoder."""
@@ -140,7 +140,7 @@ class SegmentSink:
     def _close(self, *, last: bool) -> None:
         if self._frames:
             self._put(self._encoder.flush())
-        counts = _counts(self._damage)
+        counts = self._damage.counts()
         end = self._damage.video_end
         record = SegmentRecord(
             frames=self._frames,
@@ -201,24 +201,10 @@ def _processor() -> frozenset[str]:
     return frozenset()
 
 
-def _counts(damage: Damage) -> dict[str, int]:
-    return {
-        "packets": damage.packets,
-        "corrupt_frames": damage.corrupt_frames,
-        "made_up_times": damage.made_up_times,
-        "unread": damage.unread,
-        "late_streams": damage.late_streams,
-    }
-
-
 def add_up(damage: Damage, records: Sequence[SegmentRecord]) -> None:
-    """Add what was damaged in all segments of a clip."""
-    for record in records:
-        damage.packets += record.damage["packets"]
-        damage.corrupt_frames += record.damage["corrupt_frames"]
-        damage.made_up_times += record.damage["made_up_times"]
-        damage.unread += record.damage["unread"]
-        damage.late_streams = max(damage.late_streams, record.damage["late_streams"])
+    """Tell `damage` of what was damaged in all segments of a clip."""
+    for name, count in added_up(record.damage for record in records).items():
+        setattr(damage, name, count)
     damage.losing = lambda: [Fraction(time) for record in records for time in record.lost]
     if records[-1].video_end is not None:
         damage.video_end = Fraction(records[-1].video_end)

@@ -1,11 +1,12 @@
 """Decoding of a source's video into frames, with exact times and damage counted."""
 
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from av.codec.context import Flags
@@ -36,6 +37,8 @@ _SEEK_MARGIN_S = 1
 _NUMBERED = "image2"
 """FFmpeg's name of the container that numbered pictures are to it."""
 
+Count = TypeVar("Count", int, float)
+
 
 @dataclass(slots=True)
 class Damage:
@@ -57,6 +60,24 @@ class Damage:
     late_streams: int = 0
     video_end: Fraction | None = None
     losing: Callable[[], list[Fraction]] = field(default=list, repr=False)
+
+    def counts(self) -> dict[str, int]:
+        """Return all that is counted, by name."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, int)}
+
+
+def added_up(parts: Iterable[Mapping[str, Count]]) -> dict[str, Count]:
+    """Return what is counted of a clip, by name, from what is of its parts.
+
+    All are sums but `late_streams`, which each part finds anew: that is the most of them.
+    """
+    whole: dict[str, Count] = {}
+    for part in parts:
+        for name, count in part.items():
+            before = whole.get(name, 0)
+            whole[name] = max(before, count) if name == "late_streams" else before + count
+    return whole
 
 
 @dataclass(frozen=True, slots=True)

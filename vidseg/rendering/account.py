@@ -116,14 +116,14 @@ def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange
         report.notes.append(worded(_late(info)))
     lost = sorted(damage.losing())
     short = missing_bytes(Path(info.path), info.container) if run.span.end is None else 0
+    counts = damage.counts()
+    unread = counts.pop("unread")
     report.damage = {
-        "packets": damage.packets + others.broken_reads,
-        "corrupt_frames": damage.corrupt_frames,
-        "made_up_times": damage.made_up_times,
-        "lost_frames": len(lost) + damage.unread,
+        **counts,
+        "packets": counts["packets"] + others.broken_reads,
+        "lost_frames": len(lost) + unread,
         "missing_s": float(missing_s(info, run.span, damage, others)),
         "missing_bytes": short,
-        "late_streams": damage.late_streams,
         "missing_sound_s": float(others.missing_sound_s),
     }
     if note := loss_note(info, lost, damage.unread, short):

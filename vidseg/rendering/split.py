@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vidseg.errors import InputError, SettingsError
+from vidseg.media.decode import added_up
 from vidseg.media.ffmpeg import check_target
 from vidseg.media.image_sequence import is_numbered
 from vidseg.media.mux import FORMATS
@@ -97,7 +98,7 @@ def _joined(reports: list[Report]) -> Report:
         frames_out=sum(report.frames_out for report in reports),
         end_s=last.end_s,
         notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
-        damage={name: sum(report.damage[name] for report in reports) for name in first.damage},
+        damage=added_up(report.damage for report in reports),
         stage_s={
             name: sum(report.stage_s.get(name, 0.0) for report in reports) for name in first.stage_s
         },
