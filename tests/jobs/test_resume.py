@@ -28,9 +28,9 @@ from tests.helpers.clips import (
 )
 from tests.helpers.segments import QUICK, RATE, StoppedError, in_segments, settings, stop_after
 from vidseg.errors import OutputError, SettingsError
-from vidseg.jobs import resume
+from vidseg.jobs import resume, segment_sink
 from vidseg.jobs.segment_store import Store
-from vidseg.media.mux import Output, PacketFileWriter
+from vidseg.media.mux import Output, PacketFileWriter, scratch_container
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import pipeline
 from vidseg.rendering.image_sink import PictureSink
@@ -213,6 +213,25 @@ def test_a_damaged_segment_is_made_again(clip: Path, tmp_path: Path) -> None:
         settings(clip, tmp_path / "plain.mkv", encode=LOSSLESS), segmenter=FakeSegmenter()
     )
     assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
+
+
+def test_a_render_that_ends_early_closes_its_encoders_container(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the segment under way was left to the garbage collector."""
+    told: list[str] = []
+
+    @contextmanager
+    def container(suffix: str) -> Iterator[Any]:
+        told.append("opened")
+        with scratch_container(suffix) as opened:
+            yield opened
+        told.append("closed")
+
+    monkeypatch.setattr(segment_sink, "scratch_container", container)
+    with pytest.raises(StoppedError):
+        in_segments(settings(clip, tmp_path / "out.mkv"), progress=stop_after(22))
+    assert told == ["opened", "closed"] * 2
 
 
 def test_two_runs_do_not_meet(clip: Path, tmp_path: Path) -> None:

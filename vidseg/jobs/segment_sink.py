@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import cache
@@ -58,6 +58,7 @@ class SegmentSink:
         self.outcomes = StreamOutcomes()
         self._index, self._info, self._store = index, info, store
         self._writer: PacketFileWriter | None = None
+        self._opened = ExitStack()
         self._number = 0
         self._stop: int | None = None
         self._first = False
@@ -70,6 +71,7 @@ class SegmentSink:
     def __exit__(self, *_: object) -> None:
         if self._writer is not None:
             self._writer.abandon()
+        self._opened.close()
 
     def begin(
         self, first: int, stop: int | None, damage: Damage, by: Segmenter, *, opens: bool
@@ -123,8 +125,8 @@ class SegmentSink:
             self._close(last=False)
 
     def _open(self) -> None:
-        self._container = scratch_container(self._suffix)
-        self._encoder = Encoder(self._container, self._plan, self._info, self._layout, self._colour)
+        container = self._opened.enter_context(scratch_container(self._suffix))
+        self._encoder = Encoder(container, self._plan, self._info, self._layout, self._colour)
         self._encoder.open()
         self._pts: list[int] = []
         self._frames = self._captioned = 0
@@ -160,7 +162,7 @@ class SegmentSink:
         assert self._writer is not None
         self._writer.finish(asdict(record))
         self._writer = None
-        self._container.close()
+        self._opened.close()
 
     def _holds(self, time: Fraction, *, last: bool) -> bool:
         """Whether a time lies in the segment under way, or outside all and next to this one."""
