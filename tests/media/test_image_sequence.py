@@ -28,6 +28,7 @@ from vidseg.media.image_sequence import sequence_near
 from vidseg.media.probe import probe_video
 from vidseg.media.source import frames_of, probe
 from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering.image_sink import PictureSink
 from vidseg.rendering.preview import moments
 from vidseg.settings import EncodeSettings, MatteSettings, PreviewSettings
 
@@ -249,6 +250,27 @@ def test_a_sequence_from_a_sequence_keeps_its_numbers(tmp_path: Path) -> None:
         start=Fraction(3, 24),
     )
     assert names(tmp_path / "out") == [f"{n:04d}.png" for n in range(103, 112)]
+
+
+def test_numbers_are_kept_where_pictures_are_lost_and_held_in_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of each picture was held until all were written."""
+    source = write_pictures(tmp_path / "in", range(100, 108))
+    (tmp_path / "in" / "shot.0104.png").write_bytes(b"no picture")
+    runs: list[range] = []
+    finish = PictureSink.finish
+
+    def watched(sink: PictureSink, end: Fraction | None = None) -> None:
+        runs.extend(sink._written)
+        finish(sink, end)
+
+    monkeypatch.setattr(PictureSink, "finish", watched)
+    settings = {"encode": PLAIN, "frame_rate": Fraction(24), "overwrite": True}
+    for _ in range(2):  # into a folder that is new, and into one that is there
+        rendered(source, tmp_path / "out" / "%d.png", start=Fraction(2, 24), **settings)
+        assert names(tmp_path / "out") == [f"{n}.png" for n in (102, 103, 105, 106, 107)]
+    assert runs == [range(102, 104), range(105, 108)] * 2
 
 
 def test_nothing_is_overwritten_and_nothing_half_written_stays(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import time
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -55,7 +56,7 @@ class PictureSink:
         self._associated, self._inverted = settings.premultiplied, settings.invert
         self._sequence = is_numbered(path)
         self._check()
-        self._written: list[int] = []
+        self._written: list[range] = []  # numbers, in runs without a gap
         self._captioned = 0
         self._durations: set[int] = set()
         self._profile, self._exif = (
@@ -109,7 +110,7 @@ class PictureSink:
         if self._opacity is not None:
             samples = self._thinned(samples, self._opacity)
         upright = np.ascontiguousarray(self._info.orientation.upright(samples))
-        number = len(self._written) + 1 if self._first is None else self._first + frame.pts
+        number = self._next() if self._first is None else self._first + frame.pts
         write_picture(
             self._folder / self._name(number),
             upright,  # type: ignore[arg-type]  # turning keeps the type
@@ -118,10 +119,20 @@ class PictureSink:
             exif=self._exif,
             associated=self._associated,
         )
-        self._written.append(number)
+        self._note(number)
         self._durations.add(frame.duration)
         self._captioned += frame.captions is not None
         watch.add("encode", since)
+
+    def _next(self) -> int:
+        """Return the number that follows the last one."""
+        return self._written[-1].stop if self._written else 1
+
+    def _note(self, number: int) -> None:
+        """Note that the picture of this number is written."""
+        follows = self._written and number == self._next()
+        first = self._written.pop().start if follows else number
+        self._written.append(range(first, number + 1))
 
     def _thinned(self, samples: Samples, opacity: NDArray[np.uint8]) -> Samples:
         """Return samples in which nothing is more opaque than it is in the photo itself."""
@@ -157,7 +168,7 @@ class PictureSink:
     def _put_in_place(self) -> None:
         for stale in self._present():
             stale.unlink()
-        for number in self._written:
+        for number in chain.from_iterable(self._written):
             name = self._name(number)
             (self._folder / name).replace(self._path.with_name(name))
 

@@ -1,7 +1,9 @@
 """A clip's sound, to the packet and the sample: nothing is lost, doubled or moved in silence."""
 
+import io
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -69,6 +71,22 @@ def test_sound_that_was_cut_away_stays_away(
     assert abs(seconds_of_sound(tmp_path / f"out{suffix}") - seconds_of_sound(source)) < 0.06
     begin = 0.5 if edits == "late" else 0.0
     assert abs(after[0][0] - Fraction(begin)) < Fraction(1, 20)
+
+
+def test_sound_that_is_held_for_a_decoder_is_bounded(tmp_path: Path) -> None:
+    """All that an edit list cuts away before the first sound was held, and written."""
+    source = write_clip(tmp_path / "in.mp4", frames=3, audio=[Audio()])
+    tick, cut = Fraction(1, 100), KeptRange(None, None, Fraction(10))
+
+    def packet(number: int) -> Packet:
+        held = {"is_discard": number < 1000, "pts": number, "dts": number, "duration": 1}
+        return SimpleNamespace(**held, size=9, time_base=tick)
+
+    with av.open(str(source)) as opened, av.open(io.BytesIO(), "w", format="mp4") as out:
+        track = CopiedTrack(out, opened.streams.audio[0])
+        assert not [each for number in range(1000) for each in track.feed(packet(number), cut)]
+        written = [each.pts for each in track.feed(packet(1000), cut)]
+    assert written == list(range(-512, 1))
 
 
 @pytest.mark.parametrize("edits", ["two", "late"])

@@ -1,6 +1,7 @@
 """Copying and conversion of audio, subtitle and cover streams."""
 
 import io
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -20,6 +21,12 @@ from vidseg.settings import AudioMode
 
 EDIT_LISTS = ("mp4", "mov")
 """Containers that can say "play from here", so that packets before a cut may stay as preroll."""
+
+_MOST_PREROLL = 512
+"""Packets that are held for a decoder to begin with: FFmpeg gives a second, 400 of Opus's shortest.
+
+Where a track names packets that decoding can begin at, it gives all since the last of these.
+"""
 
 _POORLY_PLAYED = {"mp4": ("pcm_", "vorbis")}
 """Codecs that a container takes, by their names' beginnings, but few players play from it."""
@@ -139,7 +146,7 @@ class CopiedTrack:
         self.lost_packets = 0
         self._hides = container.format.name in EDIT_LISTS and stream.type == "audio"
         self._begun = False
-        self._preroll: list[Packet] = []
+        self._preroll: deque[Packet] = deque(maxlen=_MOST_PREROLL)
         self._target = container.add_stream_from_template(stream)
         copy_description(stream, self._target)
 
@@ -180,8 +187,9 @@ class CopiedTrack:
         Behind a pause the last of them would be heard until the pause is over.
         """
         follows = times is not None and times[0] <= cut.origin < times[1]
-        preroll = self._preroll if follows and not self._begun else []
-        self._begun, self._preroll = True, []
+        preroll = list(self._preroll) if follows and not self._begun else []
+        self._begun = True
+        self._preroll.clear()
         return preroll
 
     def _placed(self, packet: Packet, cut: KeptRange) -> Packet:
