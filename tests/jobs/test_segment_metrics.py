@@ -22,7 +22,7 @@ def figures_of(segment: int) -> Collected:
     collected = Collected()
     for frame in range(FRAMES):
         time, flicker = segment * 10 + frame / 4, 5.0 + segment if frame == 18 else 0.5
-        kept = collected.add(time, Figures(10.0, 2.0, flicker), cut=frame == 0)
+        kept = collected.add(time, Figures(10.0, 2.0, flicker), begins_shot=frame == 0)
         if frame in (0, 10, 18, 20, 30):
             reasons = ("flicker",) if frame == 18 else ()
             picture = str(time).encode()
