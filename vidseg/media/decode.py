@@ -25,6 +25,7 @@ from vidseg.media.frame_clock import FrameClock, has_decoding_times_only, usual_
 from vidseg.media.frame_maker import DecodedPicture, FrameMaker
 from vidseg.media.image_packets import picture_packets
 from vidseg.media.late_streams import count_unlisted
+from vidseg.media.lost_stretches import LostStretches, MissingPictures
 from vidseg.media.pixel_aspect import PixelShapes
 from vidseg.media.side_data import Decoder, PictureFilter, alpha_decoder
 from vidseg.media.timestamps import ContinuousClock, from_near
@@ -166,13 +167,13 @@ def _decoded(
     with _opened(info, hwaccel) as (container, stream):
         maker.look_at(stream)
         seek_to = _seek(container, stream, entered)
-        packets = _entered(container, stream, info, entered, damage)
-        expected = _expected(info)
-        damage.losing = lambda: [
-            t for each in expected.lost() if span.holds(t := each * info.time_base)
-        ]
+        stretches = LostStretches(info.container)
+        packets = _entered(container, stream, info, entered, damage, stretches)
+        expected, missing = _expected(info), _missing(info, stretches)
+        damage.losing = lambda: _losing(expected, missing, info, span)
         decoder = alpha_decoder(stream, info.codec) if maker.wants_alpha else stream
-        timed = _timed(_pictures(packets, decoder, info, damage, expected), info, damage)
+        pictures = _pictures(packets, decoder, info, damage, expected)
+        timed = _timed(pictures, info, damage, missing)
         try:
             for picture in _lasting(timed, stream, info):
                 if seek_to is not None and span.start is not None and picture.time > span.start:
@@ -191,6 +192,18 @@ def _expected(info: VideoInfo) -> ExpectedPictures:
     if has_decoding_times_only(info.container):
         return ExpectedInOrder(info.codec, round(info.start / info.time_base))
     return ExpectedByTime(info.codec, -1 if info.container == _NUMBERED else None)
+
+
+def _missing(info: VideoInfo, stretches: LostStretches) -> MissingPictures:
+    return MissingPictures(stretches, info.video_index, 1 / (info.average_rate or Fraction(25)))
+
+
+def _losing(
+    expected: ExpectedPictures, missing: MissingPictures, info: VideoInfo, span: Span
+) -> list[Fraction]:
+    """Return when pictures of the span should have been shown that the decoder or file lost."""
+    lost = [ticks * info.time_base for ticks in expected.lost()]
+    return sorted(time for time in (*lost, *missing.times(lost)) if span.holds(time))
 
 
 @contextmanager
@@ -232,19 +245,28 @@ def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fractio
 
 
 def _entered(
-    container: InputContainer, stream: VideoStream, info: VideoInfo, span: Span, damage: Damage
+    container: InputContainer,
+    stream: VideoStream,
+    info: VideoInfo,
+    span: Span,
+    damage: Damage,
+    stretches: LostStretches,
 ) -> Iterator[Packet]:
     """Yield the stream's packets from where `_seek` went, or from near the span if it couldn't."""
     near = None if span.start is None else span.start - _SEEK_MARGIN_S
     if container.format.name == _NUMBERED:
         yield from picture_packets(Path(info.path), info.time_base, near)
         return
-    packets = _packets(container, stream, Path(info.path), damage)
+    packets = _packets(container, stream, Path(info.path), damage, stretches)
     yield from from_near(packets, near) if near is not None and clock_jumps(container) else packets
 
 
 def _packets(
-    container: InputContainer, stream: VideoStream, path: Path, damage: Damage
+    container: InputContainer,
+    stream: VideoStream,
+    path: Path,
+    damage: Damage,
+    stretches: LostStretches,
 ) -> Iterator[Packet]:
     """Yield the stream's packets, going on after damaged ones; the last one is empty and flushes.
 
@@ -252,12 +274,14 @@ def _packets(
     """
     errors, last = 0, None
     clock = ContinuousClock() if clock_jumps(container) else None
+    all_streams = clock is not None or stretches.watches
     while errors < _MOST_ERRORS_IN_A_ROW:
         try:
-            for packet in demuxed(container, *([stream] if clock is None else [])):
+            for packet in demuxed(container, *([] if all_streams else [stream])):
                 errors = 0
                 if clock is not None:
                     clock.move(packet)
+                stretches.note(packet)
                 if packet.stream_index == stream.index:
                     last = last if packet.dts is None else packet.dts
                     yield packet
@@ -323,7 +347,9 @@ def _left_behind(
     near, place = Span(expected.left()[0] * info.time_base), 0
     with _opened(info, None, threads=1) as (container, stream):
         _seek(container, stream, near)
-        for packet in itertools.chain(_entered(container, stream, info, near, Damage()), [None]):
+        stretches = LostStretches(info.container)
+        packets = _entered(container, stream, info, near, Damage(), stretches)
+        for packet in itertools.chain(packets, [None]):
             try:
                 for picture in stream.decode(packet):
                     if expected.awaits(picture, place):
@@ -336,12 +362,16 @@ def _left_behind(
                 damage.packets += packet is not None and expected.failed(packet)
 
 
-def _timed(pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage) -> Iterator[VideoFrame]:
+def _timed(
+    pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage, missing: MissingPictures
+) -> Iterator[VideoFrame]:
     clock = FrameClock(info)
     for picture in clock.timed(pictures):
         damage.corrupt_frames += picture.is_corrupt
         damage.made_up_times = clock.made_up
         picture.time_base = info.time_base
+        assert picture.pts is not None, "the clock gave it one"
+        missing.shown(picture.pts * info.time_base)
         yield picture
 
 

@@ -40,8 +40,12 @@ def _where(info: VideoInfo, lost: Sequence[Fraction]) -> str:
             name_of(path, there[int(time / info.time_base)]).name for time in lost[:_MOST_SHOWN]
         ]
         return _listed(names, len(lost))
-    times = [f"{float(time - info.container_start):.3f} s" for time in lost[:_MOST_SHOWN]]
-    return f"at {_listed(times, len(lost))}"
+    return listed_times([time - info.container_start for time in lost])
+
+
+def listed_times(times: Sequence[Fraction]) -> str:
+    """Return when something happened, in seconds: ``at 1.000 s, 2.000 s and 7 more``."""
+    return f"at {_listed([f'{float(time):.3f} s' for time in times[:_MOST_SHOWN]], len(times))}"
 
 
 def _listed(words: Sequence[str], count: int) -> str:

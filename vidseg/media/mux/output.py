@@ -24,6 +24,7 @@ from vidseg.media.ffmpeg import (
     open_source,
 )
 from vidseg.media.late_streams import is_described, open_described
+from vidseg.media.lost_stretches import LostStretches
 from vidseg.media.mux.chapters import is_chapter_text, kept_chapters
 from vidseg.media.mux.kept_range import KeptRange
 from vidseg.media.mux.packet_times import TimestampFitter
@@ -79,6 +80,7 @@ class Output:
         self._feed: Iterator[Packet] = iter(())
         self._fed_until: Fraction | None = None
         self._clock: ContinuousClock | None = None
+        self._stretches = LostStretches(info.container)
         self._accounts: dict[int, StreamAccount] = {}
         self._finished = False
         self._staged = self._begun(scratch or target.parent)
@@ -157,10 +159,8 @@ class Output:
         for index, track in self._tracks.items():
             account = self._accounts[index]
             self.outcomes.broken_reads += track.lost_packets + account.lost_packets
-            for seconds, where in (
-                (account.truncated_s(self._cut), "at its end, though the file claims to hold it"),
-                (account.undecoded_s(), "that could not be decoded"),
-            ):
+            lost, start = self._stretches.of(index), self._info.container_start
+            for seconds, where in account.missing(self._cut, lost, start):
                 if seconds:
                     self.outcomes.missing_sound_s += seconds
                     self.notes.append(f"audio stream {index} lacks {float(seconds):.2f} s {where}")
@@ -307,12 +307,14 @@ class Output:
     def _packets(self, source: InputContainer, streams: list[Stream]) -> Iterator[Packet]:
         """Yield the other streams' packets in file order, going on after damaged ones."""
         errors = 0
+        wanted = [] if self._clock is not None or self._stretches.watches else streams
         while errors < 1000:
             try:
-                for packet in demuxed(source, *(streams if self._clock is None else [])):
+                for packet in demuxed(source, *wanted):
                     errors = 0
                     if self._clock is not None:
                         self._clock.move(packet)
+                    self._stretches.note(packet)
                     track = self._tracks.get(
                         packet.stream_index
                     )  # ends of other streams come along

@@ -1,12 +1,15 @@
 """Accounting of one copied or transcoded stream: what was read, and what written."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from av.stream import Stream
 
 from vidseg.media.ffmpeg import Packet, clock_jumps
+from vidseg.media.lost_pictures import listed_times
+from vidseg.media.lost_stretches import Stretch
 from vidseg.media.mux.kept_range import KeptRange, times_of
 
 _SKIPS = struct.Struct("<II")
@@ -70,6 +73,29 @@ class StreamAccount:
             return Fraction(0)
         data = bytes(packet.get_sidedata("skip_samples"))
         return Fraction(sum(_SKIPS.unpack_from(data)), rate)
+
+    def missing(
+        self, cut: KeptRange, lost: Sequence[Stretch], start: Fraction
+    ) -> list[tuple[Fraction, str]]:
+        """Return how many seconds of sound are missing in the cut, and where, for people.
+
+        `lost`: the stretches that the file lost; `start`: what is time 0 to people.
+        """
+        return [
+            (self.truncated_s(cut), "at its end, though the file claims to hold it"),
+            (self.undecoded_s(), "that could not be decoded"),
+            self._lost_s(cut, lost, start),
+        ]
+
+    def _lost_s(
+        self, cut: KeptRange, lost: Sequence[Stretch], start: Fraction
+    ) -> tuple[Fraction, str]:
+        if self.stream.type != "audio":
+            return Fraction(0), ""
+        parts = [each for each in lost if cut.overlaps(*each)]
+        times = listed_times([max(begin, cut.start or begin) - start for begin, _ in parts])
+        seconds = sum((_within(cut, *each) for each in parts), Fraction(0))
+        return seconds, f"that the file lost, {times}"
 
     def undecoded_s(self) -> Fraction:
         """Return how many seconds of sound went into the decoder and never came to the output."""
