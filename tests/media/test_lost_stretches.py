@@ -122,6 +122,15 @@ def test_a_transport_stream_that_lacks_a_part_is_told(tmp_path: Path) -> None:
     assert 0.9 < report.damage["missing_sound_s"] < 1.1
 
 
+def test_a_span_that_begins_in_what_is_lost(tmp_path: Path) -> None:
+    """It was entered at the key frame behind: the picture on screen was gone, the loss not seen."""
+    plain = sounding(tmp_path / "plain.ts", b_frames=0)
+    source = copied(plain, tmp_path / "in.ts", lambda p: is_outside(p, 3.4, 5.51))
+    report = rendered(source, tmp_path / "out.mp4", start=Fraction(5))
+    assert report.frames_out == 16  # the one that stays, and the last half second
+    assert report.damage["lost_frames"] == 15
+
+
 @pytest.mark.parametrize("ending", [".mkv", ".webm", ".ts", ".flv", ".asf", ".mp4"])
 def test_long_pictures_are_no_loss(tmp_path: Path, ending: str) -> None:
     """A screen recording shows one picture for seconds, and the sound goes on."""

@@ -74,11 +74,11 @@ def from_near(packets: Iterator[Any], time: Fraction) -> Iterator[Any]:
     """Yield packets of a stream from the last key frame before `time` on, as a seek would."""
     held: list[Any] = []
     for packet in packets:
-        if packet.is_keyframe:
-            held.clear()
-        held.append(packet)
         ticks = packet.dts if packet.dts is not None else packet.pts
         late = ticks is not None and ticks * packet.time_base >= time
+        if packet.is_keyframe and not late:
+            held.clear()
+        held.append(packet)
         if late or packet.size == 0 or len(held) > _MOST_PACKETS_HELD:
             break
     yield from held
