@@ -13,9 +13,9 @@ from tests.helpers.folder import HINT, published_models, test_data_folder
 from tests.helpers.sharing import alone, common_folder
 from tests.helpers.tfjs import write_bodypix
 from vidseg.errors import DownloadError, name_options
-from vidseg.jobs.batch import cores
 from vidseg.models import MODELS, locate
 from vidseg.settings import DEFAULT_MODEL
+from vidseg.system.cores import core_count
 
 SMALL_MODELS = ("bodypix-050-s16", "bodypix-050-s8")
 _MOST_WORKERS = 8
@@ -36,7 +36,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """With ``-n auto``, run as many tests at once as this process has cores and memory for."""
-    return min(cores(), _MOST_WORKERS)
+    return min(core_count(), _MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -128,6 +128,15 @@ def quick_conversion(_resident_converter: ResidentConverter) -> Iterator[None]:
     """Have that process convert the models of one test."""
     with _resident_converter.in_use():
         yield
+
+
+@pytest.fixture(scope="session")
+def rvm_weights() -> Path:
+    """The json of the published RobustVideoMatting; skips where it isn't in the test data."""
+    path = test_data_folder() / "models" / MODELS["rvm"].published.path
+    if not path.is_file():
+        pytest.skip(f"no RobustVideoMatting weights in {path.parent}: {HINT}")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,11 @@ from tests.helpers.batches import PROJECT, black_corner, run, run_unchanged, vid
 from tests.helpers.clips import Audio, person_picture, read_frames, write_clip, write_picture
 from tests.helpers.workers import open_broken, open_deadly, open_deaf, open_fake, open_never
 from vidseg.errors import ModelError, SettingsError
-from vidseg.jobs.batch import Clip, Outcome, cores, endings_for, find_clips, settings_for, table
+from vidseg.jobs.batch import Clip, Outcome, endings_for, find_clips, settings_for, table
 from vidseg.jobs.dispatch import Died
 from vidseg.jobs.local_workers import LocalWorkers, _Processes, default_jobs
 from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
+from vidseg.system.cores import core_count
 
 
 def names(clips: list[Clip], folder: Path) -> list[str]:
@@ -231,10 +232,10 @@ def test_the_table_counts() -> None:
 
 
 def test_workers_leave_cores_to_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidseg.jobs.local_workers.cores", lambda: 8)
+    monkeypatch.setattr("vidseg.jobs.local_workers.core_count", lambda: 8)
     assert default_jobs(ModelSettings()) == 4
     assert default_jobs(ModelSettings(device="gpu")) == 1
-    monkeypatch.setattr("vidseg.jobs.local_workers.cores", lambda: 1)
+    monkeypatch.setattr("vidseg.jobs.local_workers.core_count", lambda: 1)
     assert default_jobs(ModelSettings()) == 1
 
 
@@ -242,12 +243,12 @@ def test_a_quota_counts_as_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """In a container of two of a host's 64 cores, 32 workers were started."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64))
     quota = tmp_path / "cpu.max"
-    monkeypatch.setattr("vidseg.jobs.batch._CPU_QUOTA", quota)
-    assert cores() == 64
+    monkeypatch.setattr("vidseg.system.cores._CPU_QUOTA", quota)
+    assert core_count() == 64
     quota.write_text("max 100000\n")
-    assert cores() == 64
+    assert core_count() == 64
     quota.write_text("150000 100000\n")
-    assert cores() == 2
+    assert core_count() == 2
 
 
 # -- running

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from vidseg.errors import ModelError
 from vidseg.settings import ModelSettings
+from vidseg.system.cores import core_count
 
 if TYPE_CHECKING:
     from vidseg.reports.run_report import Report
@@ -21,12 +22,12 @@ def details_of(report: "Report", model: ModelSettings) -> Iterator[str]:
     yield f"  read: {report.source_codec}, {span}"
     yield f"  wrote: {report.output_codec} {report.pix_fmt} {size}, {report.frames_out} frames"
     yield f"  busy (stages overlap): {busy}"
-    yield f"  on {_cores()}, with {libraries}"
+    yield f"  on {core_count()} cores, with {libraries}"
 
 
 def batch_details(model: ModelSettings, jobs: int | None) -> str:
     """Return a line on a batch that begins; `jobs`: clips at a time, `None` where that is open."""
-    pace = f"{jobs} at a time on {_cores()}, " if jobs is not None else ""
+    pace = f"{jobs} at a time on {core_count()} cores, " if jobs is not None else ""
     return f"{pace}model {model.name}, {model_file(model)}"
 
 
@@ -41,9 +42,3 @@ def model_file(model: ModelSettings) -> str:
     except ModelError as error:  # the run is done, or will tell it
         return str(error)
     return str(found[1]) if found else "not on this machine"
-
-
-def _cores() -> str:
-    from vidseg.jobs.batch import cores
-
-    return f"{cores()} cores"

@@ -31,7 +31,6 @@ from vidseg.system.urls import is_address
 DEFAULT_NAME = "{stem}{suffix}"
 _FIELDS = ("stem", "suffix", "number")
 _WITH_ALPHA = (".mov", ".mkv", ".webm")
-_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 State: TypeAlias = Literal["done", "damaged", "skipped", "failed"]
 Tell: TypeAlias = Callable[[int, float], None]
@@ -275,17 +274,6 @@ def render_clip(
         f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count
     )
     return Outcome("damaged" if lost else "done", report.frames_out, report.wall_s, lost)
-
-
-def cores() -> int:
-    """Return how many cores this process may use, by its affinity and by its container's quota."""
-    count = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    with suppress(OSError, ValueError):
-        quota, period = _CPU_QUOTA.read_text("ascii").split()
-        count = min(count, -(-int(quota) // int(period)))
-    return max(1, count)
 
 
 def table(clips: Sequence[Clip], outcomes: Sequence[Outcome], folder: Path) -> str:

@@ -14,11 +14,12 @@ from types import FrameType
 from typing import Any, TypeAlias
 
 from vidseg.errors import ModelError, VidsegError, name_options
-from vidseg.jobs.batch import Outcome, Tell, cores, render_clip
+from vidseg.jobs.batch import Outcome, Tell, render_clip
 from vidseg.jobs.dispatch import Answer, Died, Dispatcher, Event, Progress, Ready
 from vidseg.networks import open_segmenter
 from vidseg.networks.base import Segmenter
 from vidseg.settings import ModelSettings, RenderSettings
+from vidseg.system.cores import core_count
 
 Opener: TypeAlias = Callable[[ModelSettings], Segmenter]
 
@@ -34,7 +35,7 @@ _PROGRESS_EVERY_S = 0.2
 
 def default_jobs(settings: ModelSettings) -> int:
     """Return how many workers this machine's cores are enough for; one where a GPU works."""
-    return 1 if settings.device.startswith("gpu") else max(1, cores() // CORES_PER_WORKER)
+    return 1 if settings.device.startswith("gpu") else max(1, core_count() // CORES_PER_WORKER)
 
 
 @dataclass(eq=False, slots=True)

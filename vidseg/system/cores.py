@@ -1,0 +1,18 @@
+"""How many cores this process may use."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def core_count() -> int:
+    """Return how many cores this process may use, by its affinity and by its container's quota."""
+    count = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    with suppress(OSError, ValueError):
+        quota, period = _CPU_QUOTA.read_text("ascii").split()
+        count = min(count, -(-int(quota) // int(period)))
+    return max(1, count)
