@@ -85,6 +85,8 @@ def test_recipes_work(line: str, desk: Path, request: pytest.FixtureRequest) -> 
     words = shlex.split(line)[1:]
     if "selfie" in words:
         request.getfixturevalue("selfie_weights")
+    if "rvm" in words:
+        request.getfixturevalue("rvm_weights")
     run(_COMMAND, words, desk)
     if words[0] == "preview":
         assert picture_size(desk / words[words.index("-o") + 1])[0] > 320

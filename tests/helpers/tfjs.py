@@ -1,4 +1,4 @@
-"""Small TensorFlow.js graph models with BodyPix's node names, for what has no real weights here.
+"""Small TensorFlow.js graph models in the published ones' forms, for where those are not at hand.
 
 They find people as `vidseg.networks.fake` does, by their bright green, so that whole renders with
 them mean something; their other outputs are arbitrary functions of the picture.
@@ -53,6 +53,7 @@ def write_bodypix(
     random = np.random.default_rng(seed)
     scope = {"mobilenet": "MobilenetV1", "resnet50": "resnet_v1_50"}[architecture]
     graph = _Graph(random, quantised)
+    graph.picture("sub_2")
     # The picture's range differs by a factor of 127 between the two, and so must the first weights.
     scale = 1.0 if architecture == "mobilenet" else 0.01
     tensor, channels, spread = "sub_2", 3, 0.5 * scale
@@ -73,8 +74,47 @@ def write_bodypix(
         graph.convolution(
             name, tensor, weights, 1, first_bias=-2.5 if name == "float_segments" else 0.0
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    names = _write_shards(folder, group, b"".join(graph.blobs), shards)
+    return _write(graph, folder / f"model-stride{stride}.json", group, shards)
+
+
+def write_rvm(folder: Path) -> Path:
+    """Write a graph in RobustVideoMatting's form; return the path of its json.
+
+    Like the published one it has recurrent states, a ratio that decides conditionals, fused
+    convolutions, a crop and a clamp. Bright green is opaque, greys are not there, and in between
+    its alpha is ``3 * (green - (red + blue) / 2) - 0.5``, of means over 3 x 3 pixels.
+    """
+    graph = _Graph(np.random.default_rng(0), None)
+    graph.picture("src")
+    for name in ("downsample_ratio", "r1i", "r2i", "r3i", "r4i"):
+        graph.placeholder(name, {"unknownRank": True})
+    one = graph.constant("one", np.array(1.0))
+    full = graph.node("full", "Equal", ["downsample_ratio", one])
+    source = graph.conditional("cond", "src", full)
+    green = np.outer(_KERNEL, _KERNEL)[..., None, None] * np.array(_GREEN)[:, None]
+    weights = np.concatenate([green, graph.random_weights(3, 3, _CHANNELS - 1, 0.3)], axis=3)
+    tensor = graph.fused("encoder/conv", source, weights, ["BiasAdd", "Relu6"])
+    for state in ("r1i", "r2i", "r3i", "r4i"):
+        tensor = graph.node(f"gru_{state}", "AddV2", [tensor, state])
+    begin = graph.constant("crop/begin", np.zeros(4), "int32")
+    size = graph.constant("crop/size", -np.ones(4), "int32")
+    inputs = [tensor, begin, size]
+    tensor = graph.node("crop/Slice", "Slice", inputs, Index={"type": "DT_INT32"})
+    head = np.zeros((1, 1, _CHANNELS, 1))
+    head[0, 0, 0] = 3.0
+    alpha = graph.fused("recurrent_decoder/alpha", tensor, head, ["BiasAdd"], first_bias=-0.5)
+    alpha = graph.conditional("cond_1", alpha, full)
+    zero = graph.constant("zero", np.array(0.0))
+    alpha = graph.node("clip/Minimum", "Minimum", [alpha, one])
+    alpha = graph.node("clip", "Maximum", [alpha, zero])
+    graph.node("Identity", "Identity", [source])
+    graph.node("Identity_1", "Identity", [alpha, f"^{full}"])
+    return _write(graph, folder / "model.json", "group1", 1)
+
+
+def _write(graph: "_Graph", path: Path, group: str, shards: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = _write_shards(path.parent, group, b"".join(graph.blobs), shards)
     document = {
         "format": "graph-model",
         "generatedBy": "tests",
@@ -82,7 +122,6 @@ def write_bodypix(
         "modelTopology": {"node": graph.nodes, "library": {}, "versions": {}},
         "weightsManifest": [{"paths": names, "weights": graph.weights}],
     }
-    path = folder / f"model-stride{stride}.json"
     path.write_text(json.dumps(document), "utf-8")
     return path
 
@@ -103,11 +142,47 @@ class _Graph:
         self.quantised = quantised
         self.weights: list[dict[str, Any]] = []
         self.blobs: list[bytes] = []
-        free = [{"size": size} for size in ("1", "-1", "-1", "3")]
-        attributes = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": {"dim": free}}}
-        self.nodes: list[dict[str, Any]] = [
-            {"name": "sub_2", "op": "Placeholder", "attr": attributes}
+        self.nodes: list[dict[str, Any]] = []
+
+    def picture(self, name: str) -> None:
+        """Add an input: one picture of any size."""
+        self.placeholder(name, {"dim": [{"size": size} for size in ("1", "-1", "-1", "3")]})
+
+    def placeholder(self, name: str, shape: dict[str, Any]) -> None:
+        """Add an input of that shape."""
+        attributes = {"dtype": {"type": "DT_FLOAT"}, "shape": {"shape": shape}}
+        self.nodes.append({"name": name, "op": "Placeholder", "attr": attributes})
+
+    def conditional(self, name: str, source: str, full: str) -> str:
+        """Add a choice between a tensor, where `full` is true, and its half."""
+        switch = self.node(f"{name}/Switch", "Switch", [source, full])
+        half = self.constant(f"{name}/half", np.array(0.5))
+        branches = [
+            self.node(f"{name}/then", "Identity", [f"{switch}:1"]),
+            self.node(f"{name}/else", "Mul", [switch, half]),
         ]
+        return self.node(f"{name}/Merge", "Merge", branches, N={"i": "2"})
+
+    def fused(
+        self,
+        name: str,
+        source: str,
+        weights: NDArray[np.float64],
+        steps: list[str],
+        *,
+        first_bias: float = 0.0,
+    ) -> str:
+        """Add a convolution with what is done to its result, as one node."""
+        bias = np.zeros(weights.shape[3])
+        bias[0] = first_bias
+        inputs = [
+            source,
+            self.constant(f"{name}/weights", weights),
+            self.constant(f"{name}/bias", bias),
+        ]
+        fused = {"fused_ops": {"list": {"s": [_text(step)["s"] for step in steps]}}}
+        attributes = {**_layout(1, 1), **fused, "num_args": {"i": "1"}, "epsilon": {"f": 0.0}}
+        return self.node(name, "_FusedConv2D", inputs, **attributes)
 
     def node(self, name: str, op: str, inputs: list[str], **attributes: Any) -> str:
         typed = {"T": {"type": "DT_FLOAT"}, **attributes}
@@ -130,28 +205,30 @@ class _Graph:
         first_bias: float = 0.0,
     ) -> str:
         """Add a convolution with a bias, which is `first_bias` for the first output."""
-        kernel = self._constant(f"{name}/weights", weights)
+        kernel = self.constant(f"{name}/weights", weights)
         bias = 0.2 * self.random.standard_normal(weights.shape[3])
         bias[0] = first_bias
         convolved = self.node(f"{name}/conv", "Conv2D", [source, kernel], **_layout(stride, 1))
-        biased = [convolved, self._constant(f"{name}/bias", bias)]
+        biased = [convolved, self.constant(f"{name}/bias", bias)]
         return self.node(name, "BiasAdd", biased, data_format=_text("NHWC"))
 
     def dilated(self, name: str, source: str, kernel: NDArray[np.float64], channels: int) -> str:
         """Add a depthwise convolution that takes every second pixel of its surroundings."""
         weights = np.repeat(kernel[..., None, None], channels, axis=2)
-        inputs = [source, self._constant(f"{name}/weights", weights)]
+        inputs = [source, self.constant(f"{name}/weights", weights)]
         return self.node(name, "DepthwiseConv2dNative", inputs, **_layout(1, 2))
 
-    def _constant(self, name: str, values: NDArray[np.float64]) -> str:
+    def constant(self, name: str, values: NDArray[np.float64], dtype: str = "float32") -> str:
+        """Add weights, or whole numbers, which are never quantised."""
         shape = list(values.shape)
         dims = [{"size": str(size)} for size in shape]
-        tensor = {"tensor": {"dtype": "DT_FLOAT", "tensorShape": {"dim": dims}}}
-        attributes = {"value": tensor, "dtype": {"type": "DT_FLOAT"}}
+        kind = {"float32": "DT_FLOAT", "int32": "DT_INT32"}[dtype]
+        tensor = {"tensor": {"dtype": kind, "tensorShape": {"dim": dims}}}
+        attributes = {"value": tensor, "dtype": {"type": kind}}
         self.nodes.append({"name": name, "op": "Const", "attr": attributes})
-        entry: dict[str, Any] = {"name": name, "shape": shape, "dtype": "float32"}
-        if self.quantised is None:
-            self.blobs.append(values.astype("<f4").tobytes())
+        entry: dict[str, Any] = {"name": name, "shape": shape, "dtype": dtype}
+        if self.quantised is None or dtype != "float32":
+            self.blobs.append(values.astype(dtype).tobytes())
         else:
             lowest = float(values.min())
             step = float(np.ptp(values)) / np.iinfo(self.quantised).max or 1.0

@@ -43,7 +43,7 @@ def test_every_variant_of_tf_bodypix_has_a_name() -> None:
     expected = {f"bodypix-{size}-s{stride}" for size in ("050", "075", "100") for stride in (8, 16)}
     expected |= {"bodypix-resnet50-s16", "bodypix-resnet50-s32"}
     expected |= {f"{name}-q{count}" for name in expected for count in (1, 2)}
-    assert set(MODELS) == expected | {"selfie", "selfie-landscape"}
+    assert set(MODELS) == expected | {"selfie", "selfie-landscape", "rvm"}
     assert (
         MODELS["bodypix-075-s8"].published.path == "bodypix/mobilenet/float/075/model-stride8.json"
     )

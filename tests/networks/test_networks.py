@@ -21,12 +21,13 @@ from tests.helpers.tfjs import write_bodypix
 from vidseg.errors import DeviceError, ModelError
 from vidseg.models import MODELS, Converted, ensure_converted, locate, onednn, read_tfjs
 from vidseg.networks import Segmenter, gpu, open_segmenter
+from vidseg.networks.base import logits
 from vidseg.networks.bodypix import SCALINGS, BodyPix, grid_size
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.networks.runtimes import litert
 from vidseg.networks.runtimes.litert import LiteRtRuntime
 from vidseg.networks.runtimes.tensorflow import TensorFlowRuntime
-from vidseg.networks.selfie import SCALING, Selfie, logits
+from vidseg.networks.selfie import SCALING, Selfie
 from vidseg.settings import ModelSettings
 
 pytestmark = pytest.mark.usefixtures("quick_conversions")
@@ -383,7 +384,7 @@ def test_selfie_logits_are_those_of_its_mask(name: str) -> None:
 
 
 def test_logits_of_certainty_are_finite() -> None:
-    values = logits(np.array([0, 0.5, 1], np.float32))
+    values = logits(np.array([0, 0.5, 1], np.float32), 1e-4)
     np.testing.assert_allclose(values, [-9.2102, 0, 9.2102], atol=1e-2)
 
 

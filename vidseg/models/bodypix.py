@@ -1,11 +1,9 @@
 """BodyPix 2.0: the models' names, addresses and sizes, and how they are converted."""
 
-import os
 from functools import partial
 
-from vidseg.errors import ModelError
 from vidseg.models.model import Family, Model, Recipe
-from vidseg.models.tfjs_bucket import BucketGraph
+from vidseg.models.tfjs_bucket import BucketGraph, mirrored
 
 WAYS_OUT = (
     "set VIDSEG_MODEL_URL to a mirror, or VIDSEG_MODEL_DIR to a folder laid out like the bucket, "
@@ -59,10 +57,7 @@ def address(path: str) -> str:
 
     Raises `ModelError` where the mirror is no address.
     """
-    base = os.environ.get("VIDSEG_MODEL_URL") or bucket_url()
-    if not base.startswith(("https://", "http://")):
-        raise ModelError(f"VIDSEG_MODEL_URL must start with https:// or http://, got {base!r}")
-    return f"{base.rstrip('/')}/{path}"
+    return mirrored(path) or f"{bucket_url()}/{path}"
 
 
 def bucket_url() -> str:

@@ -4,10 +4,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from vidseg.errors import ModelError
-from vidseg.models import bodypix, selfie
+from vidseg.models import bodypix, rvm, selfie
 from vidseg.models.model import Model
 
-MODELS: dict[str, Model] = {model.name: model for model in (*bodypix.models(), *selfie.models())}
+MODELS: dict[str, Model] = {
+    model.name: model for model in (*bodypix.models(), *selfie.models(), *rvm.models())
+}
 """Every model by name, in the order `vidseg models list` shows them."""
 
 

@@ -38,6 +38,8 @@ class TfjsModel:
 
     json_path: Path
     groups: tuple[ShardGroup, ...]
+    inputs: frozenset[str] = frozenset()
+    """Names of the graph's inputs, which tell whose network it is."""
 
     @property
     def shards(self) -> tuple[Path, ...]:
@@ -85,7 +87,15 @@ def read_tfjs(json_path: Path) -> TfjsModel:
     manifest = document.get("weightsManifest")
     if not isinstance(manifest, list) or not manifest:
         raise ModelError(f"{json_path}: it has no weightsManifest, so its weights can't be found")
-    return TfjsModel(json_path, tuple(_group(json_path, entry) for entry in manifest))
+    groups = tuple(_group(json_path, entry) for entry in manifest)
+    return TfjsModel(json_path, groups, _inputs(document["modelTopology"]))
+
+
+def _inputs(topology: Any) -> frozenset[str]:
+    """Return the names of a graph's inputs; none of a malformed one, which can't be converted."""
+    nodes = topology.get("node") if isinstance(topology, dict) else None
+    known = [node for node in nodes if isinstance(node, dict)] if isinstance(nodes, list) else []
+    return frozenset(str(n.get("name")) for n in known if n.get("op") == "Placeholder")
 
 
 def _parse(json_path: Path) -> dict[str, Any]:

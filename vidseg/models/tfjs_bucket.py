@@ -1,5 +1,6 @@
 """Models published as a TensorFlow.js graph: a json at an address, its weight files beside it."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -9,6 +10,19 @@ from pathlib import Path
 from vidseg.errors import DownloadError, ModelError
 from vidseg.models.tfjs import read_tfjs
 from vidseg.system.download import Say, fetch_file, forget, is_intact, sha256_of
+
+
+def mirrored(path: str) -> str | None:
+    """Return a json's address on the mirror that `VIDSEG_MODEL_URL` names, `None` without one.
+
+    Raises `ModelError` where the mirror is no address.
+    """
+    base = os.environ.get("VIDSEG_MODEL_URL")
+    if not base:
+        return None
+    if not base.startswith(("https://", "http://")):
+        raise ModelError(f"VIDSEG_MODEL_URL must start with https:// or http://, got {base!r}")
+    return f"{base.rstrip('/')}/{path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,11 @@ from functools import partial
 from pathlib import Path
 
 from vidseg.errors import DeviceError, ModelError
-from vidseg.models import MODELS, Model, Say, ensure_converted, model_named
-from vidseg.networks import bodypix, selfie
+from vidseg.models import MODELS, Model, Say, TfjsModel, ensure_converted, model_named
+from vidseg.models.bodypix import RECIPE as BODYPIX_RECIPE
+from vidseg.models.rvm import INPUTS as RVM_INPUTS
+from vidseg.models.rvm import RECIPE as RVM_RECIPE
+from vidseg.networks import bodypix, rvm, selfie
 from vidseg.networks.base import Scores, Segmenter, Traits
 from vidseg.networks.from_path import looks_like_path, open_saved_model, open_tflite, tfjs_at
 from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
@@ -16,6 +19,7 @@ __all__ = ["Scores", "Segmenter", "Traits", "open_segmenter"]
 
 _OPENERS: dict[str, Callable[[Model, ModelSettings, Say | None], Segmenter]] = {
     "bodypix": bodypix.open_model,
+    "rvm": rvm.open_model,
     "selfie": selfie.open_model,
 }
 """How a model of the catalogue is opened, by the name of its family."""
@@ -46,17 +50,32 @@ def _open(settings: ModelSettings, say: Say | None) -> Segmenter:
             f"--device {settings.device}: {model.name} runs on the CPU only: use --device cpu"
         )
     if not model.family.has_parts and settings.needs_parts:
-        raise ModelError(f"--parts: {model.name} knows no body parts: use a bodypix model")
+        raise _no_parts(model.name)
     return _OPENERS[model.family.name](model, settings, say)
+
+
+def _open_tfjs(source: TfjsModel, settings: ModelSettings, say: Say | None) -> Segmenter:
+    """Open a TensorFlow.js graph that was named by its path; its inputs tell whose it is."""
+    name, parts = settings.name, settings.needs_parts
+    is_rvm = source.inputs >= RVM_INPUTS
+    if parts and is_rvm:
+        raise _no_parts(name)
+    gpu = choose_gpu(settings.device)
+    recipe = RVM_RECIPE if is_rvm else BODYPIX_RECIPE
+    made = ensure_converted(source, name=name, parts=parts, recipe=recipe, say=say)
+    opened = rvm.open_converted if is_rvm else bodypix.open_converted
+    return opened(made, name, gpu, settings, say)
+
+
+def _no_parts(name: str) -> ModelError:
+    return ModelError(f"--parts: {name} knows no body parts: use a bodypix model")
 
 
 def _open_path(path: Path, settings: ModelSettings, say: Say | None) -> Segmenter:
     parts = settings.needs_parts
     source = tfjs_at(path)
     if source is not None:
-        gpu = choose_gpu(settings.device)
-        made = ensure_converted(source, name=str(path), parts=parts, say=say)
-        return bodypix.open_converted(made, str(path), gpu, settings, say)
+        return _open_tfjs(source, settings, say)
     if path.suffix == ".tflite":
         return open_tflite(path, settings.device, parts=parts)
     on_device = partial(open_saved_model, path, parts=parts)

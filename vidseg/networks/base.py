@@ -32,6 +32,16 @@ class Scores:
         return f"Scores(person={self.person.shape}, parts={parts})"
 
 
+def logits(probability: NDArray[np.float32], certain: float) -> NDArray[np.float32]:
+    """Return ln(p / (1 - p)) of probabilities, float32 of the same shape.
+
+    Those within `certain` of 0 or 1, or beyond, count as this far from them: else logits were
+    infinite.
+    """
+    clipped = np.clip(probability, np.float32(certain), np.float32(1 - certain))
+    return np.log(clipped / (1 - clipped))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
     """What the stages around a network need to know of it.
@@ -42,7 +52,8 @@ class Traits:
     the factor on the sum, that make them honest probabilities; `fixed_size`: (width, height) where
     the input's size can't be chosen; `corner_aligned`: whether the first and last score lie on the
     first and last pixel (strided convolutions padded to stride x n + 1) or score cells tile the
-    picture; `batch_size`: frames per call that the device likes.
+    picture; `batch_size`: frames per call that the device likes; `soft`: whether scores tell how
+    opaque people are, between 0 and 1 where hair is, rather than how likely someone is there.
     """
 
     whole_side: int
@@ -54,6 +65,7 @@ class Traits:
     corner_aligned: bool
     batch_size: int
     has_parts: bool
+    soft: bool = False
 
 
 @runtime_checkable

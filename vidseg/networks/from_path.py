@@ -7,6 +7,7 @@ import numpy as np
 
 from vidseg.errors import DeviceError, ModelError
 from vidseg.models import TfjsModel, find_json, read_tfjs
+from vidseg.networks import rvm
 from vidseg.networks.base import Segmenter
 from vidseg.networks.bodypix import SCALINGS, BodyPix
 from vidseg.networks.runtimes import litert, tensorflow
@@ -68,19 +69,25 @@ def _open(
     batch_size: int = 1,
 ) -> Segmenter:
     names = node_names(path)
+    if rvm.DECODER in names:
+        if parts:
+            raise _no_parts(path)
+        return rvm.Rvm(path.name, runtime(rvm.SCALING), batch_size=batch_size)
     architecture = "resnet50" if "resnet" in names else "mobilenet"
     network = runtime(SCALINGS[architecture])
     stride, channels = _probed(path, network)
     if stride == 1:
         network.close()
         if parts:
-            raise ModelError(
-                f"{path}: gives no body parts: leave --parts out or use a bodypix model"
-            )
+            raise _no_parts(path)
         return Selfie(path.name, runtime(SCALING))
     if parts and 24 not in channels:
         raise ModelError(f"{path}: gives no body parts: leave --parts out or use another model")
     return BodyPix(path.name, network, stride=stride, parts=parts, batch_size=batch_size)
+
+
+def _no_parts(path: Path) -> ModelError:
+    return ModelError(f"{path}: gives no body parts: leave --parts out or use a bodypix model")
 
 
 def _probed(path: Path, network: Runtime) -> tuple[int, list[int]]:

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from vidseg.errors import ModelError
 from vidseg.models import Model, Say, locate
-from vidseg.networks.base import Scores, Segmenter, Traits
+from vidseg.networks.base import Scores, Segmenter, Traits, logits
 from vidseg.networks.runtimes.base import Runtime, Scaling
 from vidseg.networks.runtimes.litert import LiteRtRuntime
 from vidseg.settings import ModelSettings
@@ -14,12 +14,6 @@ SCALING = Scaling(1 / 255, (0.0, 0.0, 0.0))
 
 _CERTAIN = 1e-4
 """Probabilities are kept this far from 0 and 1, where logits would be infinite."""
-
-
-def logits(probability: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ln(p / (1 - p)) of probabilities in [0, 1], float32, same shape, within ±9.21."""
-    clipped = np.clip(probability, np.float32(_CERTAIN), np.float32(1 - _CERTAIN))
-    return np.log(clipped / (1 - clipped))
 
 
 class Selfie:
@@ -65,7 +59,7 @@ class Selfie:
                 f"{self.name}: expected one mask {(*batch.shape[:3], 1)}, "
                 f"the network gives {shapes}"
             )
-        return Scores(person=logits(outputs[0][..., 0]))
+        return Scores(person=logits(outputs[0][..., 0], _CERTAIN))
 
     def close(self) -> None:
         """Free the network."""

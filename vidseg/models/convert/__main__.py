@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from vidseg.models.convert import bodypix
+from vidseg.models.convert import bodypix, rvm
 
 RECIPES: dict[str, Callable[[Path, Path, list[str]], dict[str, Any]]] = {
     "bodypix": bodypix.convert,
+    "rvm": rvm.convert,
 }
 """By the name of a family's `Recipe`: (json, folder for the results, outputs) → facts to keep."""
 

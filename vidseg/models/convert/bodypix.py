@@ -18,29 +18,23 @@ def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
     such outputs.
     """
     graph_def = graph.prune(graph.load(source), outputs, "BodyPix")
-    placeholder = _free_input(graph_def)
+    placeholder = _only_input(graph_def)
+    graph.free_sizes(graph_def)
     nodes = " ".join(node.name for node in graph_def.node).lower()
     graph.check_weights(graph_def)
     stride = _stride(graph_def, placeholder, outputs[0])
-    graph.save(_network(graph_def, placeholder, outputs), folder)
+    graph.save(graph.network(graph_def, placeholder, outputs), folder)
     _check_scores(folder, stride)
     return {"stride": stride, "architecture": "resnet50" if "resnet" in nodes else "mobilenet"}
 
 
-def _free_input(graph_def: Any) -> str:
-    """Give the graph's one input free sizes; return its name."""
-    import tensorflow as tf
-
+def _only_input(graph_def: Any) -> str:
+    """Return the name of the graph's one input."""
     inputs = [node.name for node in graph_def.node if node.op == "Placeholder"]
     if len(inputs) != 1:
         raise ValueError(
             f"the graph must have one input, it has {len(inputs)}: {', '.join(inputs)}"
         )
-    for node in graph_def.node:
-        # Shapes inferred for a batch of one would contradict the free sizes of the new input.
-        node.attr.pop("_output_shapes", None)
-        if node.op == "Placeholder":
-            node.attr["shape"].shape.CopyFrom(tf.TensorShape([None, None, None, 3]).as_proto())
     name: str = inputs[0]
     return name
 
@@ -57,19 +51,6 @@ def _stride(graph_def: Any, placeholder: str, output: str) -> int:
             f"{output} has {rows} rows for {_PROBE_SIDE} rows of picture: no BodyPix grid"
         )
     return (_PROBE_SIDE - 1) // (rows - 1)
-
-
-def _network(graph_def: Any, placeholder: str, outputs: list[str]) -> Any:
-    """Return the concrete function image → `outputs`."""
-    import tensorflow as tf
-
-    def network(image: Any) -> dict[str, Any]:
-        names = [f"{output}:0" for output in outputs]
-        tensors = tf.graph_util.import_graph_def(graph_def, {placeholder: image}, names, name="")
-        return dict(zip(outputs, tensors, strict=True))
-
-    picture = tf.TensorSpec([None, None, None, 3], tf.float32, "image")
-    return tf.function(network, input_signature=[picture]).get_concrete_function()
 
 
 def _check_scores(folder: Path, stride: int) -> None:

@@ -53,6 +53,30 @@ def check_weights(graph_def: Any) -> None:
                 )
 
 
+def free_sizes(graph_def: Any) -> None:
+    """Let a graph's one input be pictures of any size and number."""
+    import tensorflow as tf
+
+    for node in graph_def.node:
+        # Shapes inferred for a batch of one would contradict the free sizes of the new input.
+        node.attr.pop("_output_shapes", None)
+        if node.op == "Placeholder":
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape([None, None, None, 3]).as_proto())
+
+
+def network(graph_def: Any, placeholder: str, outputs: list[str]) -> Any:
+    """Return the concrete function image → `outputs`, of a graph whose input is `placeholder`."""
+    import tensorflow as tf
+
+    def run(image: Any) -> dict[str, Any]:
+        names = [f"{output}:0" for output in outputs]
+        tensors = tf.graph_util.import_graph_def(graph_def, {placeholder: image}, names, name="")
+        return dict(zip(outputs, tensors, strict=True))
+
+    picture = tf.TensorSpec([None, None, None, 3], tf.float32, "image")
+    return tf.function(run, input_signature=[picture]).get_concrete_function()
+
+
 def save(function: Any, folder: Path) -> None:
     """Write a concrete function as `SAVED_MODEL` and as `TFLITE` into `folder`."""
     import tensorflow as tf

@@ -1,0 +1,235 @@
+"""RobustVideoMatting: its graph mended and converted, its alpha as the published graph gives it."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.helpers.bucket import BucketServer
+from tests.helpers.clips import person_mask, person_picture, read_frames, write_clip
+from tests.helpers.tfjs import write_bodypix, write_rvm
+from vidseg.errors import DownloadError, ModelError
+from vidseg.models import MODELS, Converted, ensure_converted, fingerprint, locate, read_tfjs
+from vidseg.models.rvm import RECIPE, address
+from vidseg.networks import open_segmenter
+from vidseg.networks.fake import PERSON_RGB
+from vidseg.networks.runtimes.litert import LiteRtRuntime
+from vidseg.networks.runtimes.tensorflow import TensorFlowRuntime
+from vidseg.networks.rvm import SCALING, Rvm, input_size
+from vidseg.rendering.pipeline import render
+from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
+
+pytestmark = pytest.mark.usefixtures("quick_conversions")
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The json of a small graph in the published one's form."""
+    return write_rvm(tmp_path_factory.mktemp("rvm"))
+
+
+@pytest.fixture(params=["small", "published"])
+def source(request: pytest.FixtureRequest, small: Path) -> Path:
+    """The json of the small graph, and of the published one where it is at hand."""
+    if request.param == "small":
+        return small
+    published: Path = request.getfixturevalue("rvm_weights")
+    return published
+
+
+def converted(source: Path) -> Converted:
+    """Return a graph as it runs."""
+    return ensure_converted(read_tfjs(source), name="rvm", parts=False, recipe=RECIPE)
+
+
+def pictures(width: int, height: int, count: int = 2) -> NDArray[np.uint8]:
+    """Return pictures of a bright green person, uint8 [count, height, width, 3]."""
+    return np.stack([person_picture(number, width, height) for number in range(count)])
+
+
+def unchanged_alpha(source: Path, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what the graph as published makes of each picture, at ratio 1 and without memory."""
+    import tensorflow as tf
+
+    from vidseg.models.convert import rvm
+
+    zeros = np.zeros((1, 1, 1, 1), np.float32)
+    fed = {f"r{i}i:0": zeros for i in range(1, 5)} | {"downsample_ratio:0": np.float32(1)}
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        tf.graph_util.import_graph_def(rvm.loaded(source), name="")
+        alphas = [
+            session.run("Identity_1:0", fed | {"src:0": one[None] / np.float32(255)})
+            for one in batch
+        ]
+    return np.concatenate(alphas, dtype=np.float32)[..., 0]
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("size", [(128, 96), (96, 160)])
+def test_alpha_equals_that_of_the_published_graph(source: Path, size: tuple[int, int]) -> None:
+    """Its conditionals, fused convolutions, crops and states are gone; its results are not."""
+    made, batch = converted(source), pictures(*size)
+    expected = unchanged_alpha(source, batch)
+    assert 0.01 < expected.mean() < 0.9
+    for runtime in (
+        LiteRtRuntime(made.tflite, SCALING, threads=2),
+        TensorFlowRuntime(made.saved_model, SCALING, gpu=None),
+    ):
+        with closing(Rvm("rvm", runtime)) as network:
+            logits = network.segment(batch).person
+        alpha = 1 / (1 + np.exp(-logits))
+        assert np.abs(alpha - np.clip(expected, 0.005, 0.995)).max() < 1e-3
+
+
+@pytest.mark.tensorflow
+def test_alpha_is_kept_from_before_its_clamp(small: Path) -> None:
+    """What is carried along and averaged has no hard ends; where the clamp was, it goes on."""
+    runtime = LiteRtRuntime(converted(small).tflite, SCALING)
+    with closing(runtime):
+        (alpha,) = runtime.run(pictures(64, 48, 1))
+    assert alpha.min() < -0.3
+    assert alpha.max() > 1
+
+
+@pytest.mark.tensorflow
+def test_a_graph_of_another_network_is_refused(tmp_path: Path) -> None:
+    source = read_tfjs(write_bodypix(tmp_path))
+    with pytest.raises(ModelError, match=r"no node called src .*so it is no RobustVideoMatting"):
+        ensure_converted(source, name="rvm", parts=False, recipe=RECIPE)
+
+
+def _changed(path: Path, name: str, steps: list[str]) -> None:
+    """Let a fused convolution of a graph do other things to its result."""
+    import base64
+
+    document = json.loads(path.read_text())
+    node = next(n for n in document["modelTopology"]["node"] if n["name"] == name)
+    told = [base64.b64encode(step.encode()).decode() for step in steps]
+    node["attr"]["fused_ops"]["list"]["s"] = told
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.tensorflow
+def test_what_cannot_be_taken_apart_is_told(tmp_path: Path) -> None:
+    path = write_rvm(tmp_path)
+    _changed(path, "encoder/conv", ["BiasAdd", "LeakyRelu", "Relu"])
+    with pytest.raises(ModelError, match=r"encoder/conv does BiasAdd and LeakyRelu and Relu"):
+        ensure_converted(read_tfjs(path), name="rvm", parts=False, recipe=RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("region", "side", "expected"),
+    [
+        ((1920, 1080), 432, (768, 432)),
+        ((1080, 1920), 432, (432, 768)),
+        ((100, 60), 432, (192, 128)),  # no larger than twice its own size, about
+        ((5, 3), 432, (16, 16)),
+    ],
+)
+def test_sides_are_multiples_of_16(
+    region: tuple[int, int], side: int, expected: tuple[int, int]
+) -> None:
+    assert input_size(*region, side) == expected
+
+
+def _person(number: int) -> NDArray[np.uint8]:
+    return person_picture(number, 320, 192, numbered=False)
+
+
+@pytest.mark.tensorflow
+def test_it_is_recognised_by_its_path(small: Path, tmp_path: Path) -> None:
+    """A render with it, whole: what is bright green is kept, the rest is not."""
+    with closing(open_segmenter(ModelSettings(name=str(small), device="cpu"))) as network:
+        assert network.traits.soft
+        source = write_clip(tmp_path / "in.mp4", width=320, height=192, frames=4, picture=_person)
+        settings = RenderSettings(
+            source=source,
+            output=tmp_path / "out.mkv",
+            background="#2040c0",
+            encode=EncodeSettings(codec="ffv1"),
+        )
+        render(settings, segmenter=network)
+    for number, frame in enumerate(read_frames(tmp_path / "out.mkv")):
+        inside = cv2.erode(person_mask(number, 320, 192).astype(np.uint8), np.ones((9, 9)))
+        outside = cv2.dilate(person_mask(number, 320, 192).astype(np.uint8), np.ones((9, 9))) == 0
+        assert np.abs(frame.rgb[inside > 0].mean(0) - PERSON_RGB).max() < 12
+        assert np.abs(frame.rgb[outside].mean(0) - (32, 64, 192)).max() < 12
+    with pytest.raises(ModelError, match=r"--parts: .* knows no body parts: use a bodypix model"):
+        open_segmenter(ModelSettings(name=str(small), device="cpu", parts=("face",)))
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("kind", ["tflite", "saved_model"])
+def test_what_was_converted_is_recognised_too(rvm_weights: Path, kind: str) -> None:
+    """It was tried on a picture of BodyPix's size, on which it fails within."""
+    path = str(getattr(converted(rvm_weights), kind))
+    with closing(open_segmenter(ModelSettings(name=path, device="cpu"))) as network:
+        assert network.segment(pictures(64, 48)).person.shape == (2, 48, 64)
+    with pytest.raises(ModelError, match="gives no body parts: leave --parts out"):
+        open_segmenter(ModelSettings(name=path, device="cpu", parts=("face",)))
+
+
+def test_parts_are_refused_before_anything_is_fetched() -> None:
+    with pytest.raises(ModelError, match="--parts: rvm knows no body parts: use a bodypix model"):
+        open_segmenter(ModelSettings(name="rvm", parts=("face",)))
+
+
+# -- where it comes from
+# -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDSEG_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("VIDSEG_MODEL_DIR")
+
+
+def test_it_is_published_under_a_fixed_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert address().startswith("https://raw.githubusercontent.com/PeterL1n/RobustVideoMatting/72")
+    monkeypatch.setenv("VIDSEG_MODEL_URL", "http://mirror.example/models/")
+    assert address() == "http://mirror.example/models/rvm/model.json"
+    monkeypatch.setenv("VIDSEG_MODEL_URL", "ftp://mirror.example")
+    with pytest.raises(ModelError, match="VIDSEG_MODEL_URL must start with https://"):
+        address()
+
+
+@pytest.mark.usefixtures("_empty_cache")
+def test_another_file_of_a_mirror_is_not_taken(
+    bucket: BucketServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checksums are known beforehand."""
+    write_rvm(bucket.folder / "rvm")
+    monkeypatch.setenv("VIDSEG_MODEL_URL", bucket.url)
+    with pytest.raises(DownloadError, match=r"rvm/model\.json.*VIDSEG_MODEL_DIR"):
+        locate(MODELS["rvm"])
+    assert fingerprint("rvm") is None
+
+
+@pytest.mark.usefixtures("_empty_cache")
+def test_it_is_fetched_from_a_mirror_and_kept(
+    bucket: BucketServer, rvm_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = bucket.folder / "rvm"
+    there.mkdir(parents=True)
+    for file in rvm_weights.parent.iterdir():
+        (there / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setenv("VIDSEG_MODEL_URL", bucket.url)
+    path = locate(MODELS["rvm"])
+    assert locate(MODELS["rvm"]) == path
+    assert sorted(bucket.requests) == ["/rvm/group1-shard1of1.bin", "/rvm/model.json"]
+    known: Any = MODELS["rvm"].published
+    assert known.sha256.keys() == {"model.json", "group1-shard1of1.bin"}
+
+
+def test_a_folder_with_another_file_under_its_name_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rvm(tmp_path / "rvm")
+    monkeypatch.setenv("VIDSEG_MODEL_DIR", str(tmp_path))
+    with pytest.raises(ModelError, match=r"not the file that rvm stands for.*name it by its path"):
+        locate(MODELS["rvm"])

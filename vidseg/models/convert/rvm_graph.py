@@ -1,0 +1,152 @@
+"""RobustVideoMatting's graph made fit to convert: one picture in, alpha before its clamp out.
+
+The graph is of a recurrent network with a choice of size inside. Here it sees each picture for
+itself, at the size that it comes in: the recurrent states are zero, and the ratio by which pictures
+would be reduced is 1, which leaves out the network's own upsampling. What TensorFlow Lite can't
+convert is said in its operators, with the same results for pictures whose sides are multiples of
+`MULTIPLE`.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+INPUT = "src"
+"""The picture: float32 [N, h, w, 3], RGB in [0, 1]."""
+
+ALPHA = "Identity_1"
+"""The output for alpha, clamped to [0, 1]."""
+
+MULTIPLE = 16
+"""What the sides of pictures are multiples of: else features are padded, and cropped again."""
+
+_RATIO, _STATES = "downsample_ratio", ("r1i", "r2i", "r3i", "r4i")
+_CLAMPS = ("Identity", "Maximum", "Minimum")
+"""What stands between a clamped output and what is clamped."""
+
+
+def typed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a model's json whose fused convolutions tell their arguments' types.
+
+    TensorFlow asks for the attribute since 2.12; the graph is older.
+    """
+    for node in document["modelTopology"]["node"]:
+        if node["op"] == "_FusedConv2D":
+            count = int(node["attr"]["num_args"]["i"])
+            node["attr"]["TArgs"] = {"list": {"type": ["DT_FLOAT"] * count}}
+    return document
+
+
+def mended(graph_def: Any) -> Any:
+    """Return a graph with the one input `INPUT`, and the output ``alpha`` before its clamp.
+
+    Raises `ValueError` where it isn't such a network's.
+    """
+    import tensorflow as tf
+
+    nodes = {node.name: node for node in graph_def.node}
+    if missing := [name for name in (INPUT, _RATIO, *_STATES, ALPHA) if name not in nodes]:
+        raise ValueError(
+            f"the graph has no node called {' or '.join(missing)}, so it is no RobustVideoMatting"
+        )
+    result = tf.compat.v1.GraphDef()
+    result.versions.CopyFrom(graph_def.versions)
+    for node in graph_def.node:
+        data = [name for name in node.input if not name.startswith("^")]
+        mend = _MENDS.get(node.op)
+        if node.name in _STATES:
+            result.node.append(_constant(node.name, [[[[0.0]]]]))
+        elif node.name == _RATIO:
+            result.node.append(_constant(node.name, 1.0))
+        else:
+            result.node.extend([_copied(node, data)] if mend is None else mend(node, data))
+    result.node.append(_identity("alpha", _unclamped(nodes, ALPHA)))
+    return result
+
+
+def _constant(name: str, value: Any) -> Any:
+    import numpy as np
+    import tensorflow as tf
+
+    node = tf.compat.v1.NodeDef(name=name, op="Const")
+    node.attr["dtype"].type = tf.float32.as_datatype_enum
+    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.array(value, np.float32)))
+    return node
+
+
+def _copied(node: Any, inputs: Iterable[str], **changes: Any) -> Any:
+    """Return a node with other inputs, and attributes in `changes`: name, op."""
+    new = type(node)()
+    new.CopyFrom(node)
+    del new.input[:]
+    new.input.extend(inputs)
+    for name, value in changes.items():
+        setattr(new, name, value)
+    return new
+
+
+def _identity(name: str, source: str) -> Any:
+    import tensorflow as tf
+
+    node = tf.compat.v1.NodeDef(name=name, op="Identity", input=[source])
+    node.attr["T"].type = tf.float32.as_datatype_enum
+    return node
+
+
+def _unfused(node: Any, inputs: list[str]) -> list[Any]:
+    """Return a fused convolution as its steps; the last has its name."""
+    import tensorflow as tf
+
+    picture, weights, bias = inputs
+    steps = [step.decode() for step in node.attr["fused_ops"].list.s]
+    if steps[:1] != ["BiasAdd"] or len(steps) > 2:
+        raise ValueError(f"{node.name} does {' and '.join(steps) or 'nothing'} to a convolution")
+    names = [f"{node.name}/{step}" for step in ("Conv2D", *steps[:-1])] + [node.name]
+    convolution = _copied(node, [picture, weights], name=names[0], op="Conv2D")
+    for attribute in ("fused_ops", "num_args", "TArgs", "epsilon", "leakyrelu_alpha"):
+        convolution.attr.pop(attribute, None)
+    made = [convolution]
+    for before, name, step in zip(names, names[1:], steps, strict=False):
+        extra = [bias] if step == "BiasAdd" else []
+        new = tf.compat.v1.NodeDef(name=name, op=step, input=[before, *extra])
+        new.attr["T"].type = tf.float32.as_datatype_enum
+        made.append(new)
+    return made
+
+
+def _decided(node: Any, inputs: list[str]) -> list[Any]:
+    """Return a conditional's branch at ratio 1, where nothing is resized: the first."""
+    return [_identity(node.name, inputs[0])]
+
+
+def _uncropped(node: Any, inputs: list[str]) -> list[Any]:
+    """Return what a crop takes, which it leaves as it is where sides are multiples of `MULTIPLE`.
+
+    TensorFlow Lite can't tell how many channels a crop of unknown size has.
+    """
+    return [_identity(node.name, inputs[0])]
+
+
+def _passed(node: Any, inputs: list[str]) -> list[Any]:
+    """Return a switch that passes its data on to both of its branches."""
+    import tensorflow as tf
+
+    data = tf.compat.v1.NodeDef(name=node.name, op="IdentityN", input=[inputs[0]] * 2)
+    data.attr["T"].list.type.extend([node.attr["T"].type] * 2)
+    return [data]
+
+
+_MENDS: dict[str, Callable[[Any, list[str]], list[Any]]] = {
+    "_FusedConv2D": _unfused,
+    "Merge": _decided,
+    "Switch": _passed,
+    "Slice": _uncropped,
+}
+"""By operator: (node, its inputs without control inputs) → nodes in its place."""
+
+
+def _unclamped(nodes: dict[str, Any], output: str) -> str:
+    """Return the name of what is clamped to give an output."""
+    name = output
+    while nodes[name].op in _CLAMPS:
+        name = nodes[name].input[0].partition(":")[0]
+    return name

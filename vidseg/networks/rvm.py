@@ -1,0 +1,107 @@
+"""RobustVideoMatting: alpha as fine as its input, soft where hair is; each picture for itself."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidseg.errors import ModelError
+from vidseg.models import Converted, Model, Say, ready
+from vidseg.models.rvm import RECIPE
+from vidseg.networks.base import Scores, Segmenter, Traits, logits
+from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
+from vidseg.networks.runtimes.base import Runtime, Scaling
+from vidseg.networks.runtimes.litert import LiteRtRuntime
+from vidseg.networks.runtimes.tensorflow import GPU_BATCH, TensorFlowRuntime
+from vidseg.settings import ModelSettings
+from vidseg.system.cores import core_count
+
+SCALING = Scaling(1 / 255, (0.0, 0.0, 0.0))
+
+DECODER = "recurrent_decoder"
+"""What the names of its nodes hold, by which one that is named by its path is recognised."""
+
+_MULTIPLE = 16
+"""What the sides of its input are multiples of."""
+
+_CERTAIN = 0.005
+"""Alpha this close to 0 and 1 counts as these; it is in percent that soft edges are seen."""
+
+_LARGEST_ENLARGEMENT = 2.0
+"""A small person is found better when enlarged; beyond this there is nothing more to see."""
+
+_MOST_THREADS = 4
+"""Threads of LiteRT at most: with two a picture takes 0.57 of the time of one."""
+
+
+def input_size(width: int, height: int, side: int) -> tuple[int, int]:
+    """Return the input's (width, height) for a region, each a multiple of 16.
+
+    The short side comes near `side`, but no nearer than at twice the region's own size; the long
+    side follows, so that the region's aspect is kept as closely as that allows.
+    """
+    scale = min(float(side), _LARGEST_ENLARGEMENT * min(width, height)) / min(width, height)
+    across, down = (max(1, round(each * scale / _MULTIPLE)) for each in (width, height))
+    return across * _MULTIPLE, down * _MULTIPLE
+
+
+class Rvm:
+    """A RobustVideoMatting network without memory, on a runtime; it knows no body parts."""
+
+    def __init__(self, name: str, runtime: Runtime, *, batch_size: int = 1) -> None:
+        self.name = name
+        self._runtime = runtime
+        self.traits = Traits(
+            whole_side=432,
+            person_side=400,
+            margin=0.25,
+            logit_gain=1.0,
+            fixed_size=None,
+            corner_aligned=False,
+            batch_size=batch_size,
+            has_parts=False,
+            soft=True,
+        )
+
+    @property
+    def device(self) -> str:
+        """What it runs on, for people."""
+        return self._runtime.device
+
+    def input_size(self, width: int, height: int, side: int) -> tuple[int, int]:
+        """Return the input's (width, height) for a region, see `input_size`."""
+        return input_size(width, height, side)
+
+    def segment(self, batch: NDArray[np.uint8]) -> Scores:
+        """Score uint8 [N, h, w, 3] RGB: logits [N, h, w] of alpha, within ±5.3."""
+        outputs = self._runtime.run(batch)
+        if len(outputs) != 1 or outputs[0].shape != (*batch.shape[:3], 1):
+            raise ModelError(
+                f"{self.name}: expected one alpha {(*batch.shape[:3], 1)}, "
+                f"the network gives {[output.shape for output in outputs]}"
+            )
+        return Scores(person=logits(outputs[0][..., 0], _CERTAIN))
+
+    def close(self) -> None:
+        """Free the network."""
+        self._runtime.close()
+
+
+def open_model(model: Model, settings: ModelSettings, say: Say | None) -> Segmenter:
+    """Open a model of the catalogue, fetching and converting it first where it is not ready."""
+    gpu = choose_gpu(settings.device)
+    made = ready(model, RECIPE, parts=False, say=say)
+    return open_converted(made, model.name, gpu, settings, say)
+
+
+def open_converted(
+    made: Converted, name: str, gpu: int | None, settings: ModelSettings, say: Say | None
+) -> Segmenter:
+    """Open a converted model on a GPU, or the CPU where `gpu` is `None` or can't be used."""
+
+    def on_device(gpu: int | None) -> Segmenter:
+        if gpu is None:
+            threads = min(core_count(), _MOST_THREADS)
+            return Rvm(name, LiteRtRuntime(made.tflite, SCALING, threads=threads))
+        runtime = TensorFlowRuntime(made.saved_model, SCALING, gpu=gpu)
+        return Rvm(name, runtime, batch_size=GPU_BATCH)
+
+    return on_gpu_or_cpu(on_device, gpu, settings.device, say)
