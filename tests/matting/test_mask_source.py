@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -26,7 +27,20 @@ def tracked() -> MaskSource:
     return TrackedSource(FakeSegmenter(side=180), ModelSettings(), MatteSettings())
 
 
-@pytest.fixture(params=[tracked, FakeSource], ids=["tracked", "fake"])
+class _Soft(FakeSegmenter):
+    """Says that its scores tell opacity."""
+
+    def __init__(self) -> None:
+        super().__init__(side=180)
+        self.traits = replace(self.traits, soft=True)
+
+
+def tracked_softly() -> MaskSource:
+    """The same with a network whose masks are soft."""
+    return TrackedSource(_Soft(), ModelSettings(), MatteSettings())
+
+
+@pytest.fixture(params=[tracked, tracked_softly, FakeSource], ids=["tracked", "soft", "fake"])
 def source(request: pytest.FixtureRequest) -> MaskSource:
     """Every source of masks in its turn."""
     opener: Opener = request.param

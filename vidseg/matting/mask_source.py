@@ -83,7 +83,7 @@ class TrackedSource:
         orientation: Orientation | None = None,
     ) -> None:
         self._tracker = Tracker(segmenter, model, orientation or Orientation())
-        self._matte = matte
+        self._matte, self._soft = matte, segmenter.traits.soft
 
     def follow(
         self, frames: Iterable[Frame], begin: Fraction | None = None
@@ -93,4 +93,4 @@ class TrackedSource:
 
     def refine(self, frame: Frame, mask: Mask) -> Alpha:
         """Return the alpha of a frame; see `vidseg.matting.refinement.refine.refine`."""
-        return refine(frame, mask, self._matte)
+        return refine(frame, mask, self._matte, soft=self._soft)

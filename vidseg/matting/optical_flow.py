@@ -96,6 +96,17 @@ def warp(
     )
 
 
+def resized_map(sampling_map: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return a sampling map [h, w, 2] for arrays of another size [h', w'] of the same picture."""
+    height, width = sampling_map.shape[:2]
+    if (height, width) == tuple(shape[:2]):
+        return sampling_map
+    scale = np.array([shape[1] / width, shape[0] / height], np.float32)
+    moved = sampling_map - pixel_coordinates(height, width)
+    finer = np.asarray(cv2.resize(moved, (shape[1], shape[0])), np.float32) * scale
+    return finer + pixel_coordinates(shape[0], shape[1])
+
+
 def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return how much two pictures [h, w, 3] differ around each pixel, in the channel of most."""
     luma, *chroma = cv2.split(cv2.blur(cv2.absdiff(one, other), _BLUR))

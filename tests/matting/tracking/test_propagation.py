@@ -33,6 +33,22 @@ def test_a_still_picture_keeps_its_mask() -> None:
     np.testing.assert_allclose(carried, logits, atol=0.01)
 
 
+def test_fine_logits_keep_their_detail() -> None:
+    """Strands of hair are finer than the pictures that flow is found on."""
+    picture, _ = seen(60)
+    large = np.ascontiguousarray(cv2.resize(picture, None, fx=3, fy=3))
+    strands = np.full(large.shape[:2], -5, np.float32)
+    strands[:, ::4] = 5
+    small, fine = (FlowInput.of(large, strands, fine=fine) for fine in (False, True))
+    now = FlowInput.of(large)
+    carried = Propagator().warped(now, fine, fine, 0.5)
+    assert carried is not None
+    np.testing.assert_allclose(carried, strands, atol=0.1)
+    blurred = Propagator().warped(now, small, small, 0.5)
+    assert blurred is not None
+    assert blurred.shape == now.picture.shape[:2]
+
+
 def test_too_small_for_flow() -> None:
     """A patch of the flow is 8 pixels on a picture of half the size; OpenCV would fail."""
     tiny = np.zeros((10, 12, 3), np.uint8)

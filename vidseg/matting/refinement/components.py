@@ -29,6 +29,9 @@ _MOTE = 0.002
 _REACH = 1 / 80
 """Share of the longer side beyond which nothing soft belongs to a body."""
 
+_FAINT, _HAIR_REACH = 0.05, 1 / 60
+"""Opacity from which hair shows, and the share of the longer side that it may be off a body."""
+
 _Float: TypeAlias = NDArray[np.float32]
 _Sample = TypeVar("_Sample", NDArray[np.float32], NDArray[np.uint8])
 _Outline: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]
@@ -57,6 +60,26 @@ def clean_components(person: _Float, predicted: _Float, longest: int = 0) -> _Fl
     parents = [] if family is None else family[0, :, 3]
     enclosed = [outline for outline, parent in zip(outlines, parents, strict=True) if parent >= 0]
     return _painted(result, [hole for hole in enclosed if _is_flaw(hole, predicted, largest)], 1)
+
+
+def without_specks(person: _Float, longest: int) -> _Float:
+    """Return a soft mask [h, w] without what belongs to nobody.
+
+    A body is opaque somewhere and no speck beside the largest one. What is joined to one is its
+    hair, however far it flies, and so is what lies close by; the rest goes. `longest` is the longer
+    side of the whole mask.
+    """
+    bodies = cv2.findContours(_above(person, _BODY), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    areas = [cv2.contourArea(body) + len(body) / 2 + 1 for body in bodies]
+    largest = max(areas, default=0.0)
+    judged = zip(bodies, areas, strict=True)
+    people = [body for body, area in judged if _is_person(body, person, area / largest)]
+    reach = max(2, round(longest * _HAIR_REACH))
+    near = _painted(np.zeros(person.shape, np.uint8), people, 1)
+    near = np.asarray(cv2.dilate(near, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)), np.uint8)
+    _, labels = cv2.connectedComponents(_above(person, _FAINT) | near)
+    joined = np.isin(labels, np.unique(labels[near > 0]))
+    return np.where(joined, person, np.float32(0))
 
 
 def _without_haze(person: _Float, body: NDArray[np.uint8], least: float, reach: int) -> _Float:

@@ -16,11 +16,18 @@ from vidseg.matting.cells import Cells, Floats, bounding_slices, fill
 from vidseg.matting.colour_model import refine_by_colour
 from vidseg.matting.grid import gridded, part
 from vidseg.matting.mask import Mask
-from vidseg.matting.refinement.components import SEEN, clean_components
+from vidseg.matting.refinement.components import SEEN, clean_components, without_specks
 from vidseg.settings import MatteSettings
 
 _STEP_WIDTH = 0.7
 """Span of probability, around the threshold, over which alpha rises from 0 to 1."""
+
+_CRISP_STEP_WIDTH, _SOFT_STEP_WIDTH = 0.6, 0.97
+"""The same for the edges of bodies in soft masks, and for what is soft there."""
+
+_SOFT_AREA, _OPAQUE = (7, 7), 0.03
+_NARROW, _WIDE = 0.55, 0.85
+"""Shares of such an area that are neither clear nor opaque, up to and from which it is either."""
 
 _WINDOW = (3, 3)
 _GUIDE_REACH = 3
@@ -33,7 +40,7 @@ _FLATNESS = 1e-3
 """Variance of luma, in [0, 1], below which the guided filter takes the picture for flat."""
 
 
-def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
+def refine(frame: Frame, mask: Mask, settings: MatteSettings, *, soft: bool = False) -> Alpha:
     """Return the alpha of `frame`.
 
     The mask's edge is moved to where colours change (see `vidseg.matting.colour_model`), holes and
@@ -43,16 +50,13 @@ def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
     between its points. A soft step around the threshold makes it alpha. `grow` moves the edge by
     that many pixels of the source, `feather` softens it. In bars around a picture that was boxed,
     alpha is 0.
+
+    A `soft` mask tells opacity as the network saw it, hair's too (see
+    `vidseg.networks.base.Traits`): its edge stays where it is, and of what is small only specks go.
     """
     mask = gridded(mask, frame)
-    assert mask.picture is not None, "gridded gives it one"
-    coloured = _shifted(
-        refine_by_colour(mask.person, mask.picture, mask.appearance), settings.threshold
-    )
-    here = bounding_slices(np.asarray(cv2.inRange(coloured, SEEN, 2), np.uint8), _SURROUNDINGS)
-    predicted = _shifted(mask.person[here], settings.threshold)
-    person = clean_components(coloured[here], predicted, max(coloured.shape))
-    alpha = _filled(frame, replace(part(mask, here), person=person), mask.cell)
+    cleaned = _cleaned_soft(mask, settings) if soft else _cleaned(mask, settings)
+    alpha = _filled(frame, cleaned, mask.cell, soft=soft)
     if round(settings.grow) or settings.feather:
         alpha = Alpha.of(
             _feathered(_grown(alpha.plane, settings.grow), settings.feather), frame.format
@@ -62,6 +66,26 @@ def refine(frame: Frame, mask: Mask, settings: MatteSettings) -> Alpha:
         if frame.window is None
         else Alpha.of(_inside(alpha.plane, frame.window), frame.format)
     )
+
+
+def _cleaned(mask: Mask, settings: MatteSettings) -> Mask:
+    """Return the part of a mask that shows somebody, by colours, without holes and specks."""
+    assert mask.picture is not None, "gridded gives it one"
+    coloured = _shifted(
+        refine_by_colour(mask.person, mask.picture, mask.appearance), settings.threshold
+    )
+    here = bounding_slices(np.asarray(cv2.inRange(coloured, SEEN, 2), np.uint8), _SURROUNDINGS)
+    predicted = _shifted(mask.person[here], settings.threshold)
+    person = clean_components(coloured[here], predicted, max(coloured.shape))
+    return replace(part(mask, here), person=person)
+
+
+def _cleaned_soft(mask: Mask, settings: MatteSettings) -> Mask:
+    """Return the part of a soft mask that shows somebody, without specks far from everybody."""
+    person = _shifted(mask.person, settings.threshold)
+    faint = 0.5 - _SOFT_STEP_WIDTH / 2
+    here = bounding_slices(np.asarray(cv2.inRange(person, faint, 2), np.uint8), _SURROUNDINGS)
+    return replace(part(mask, here), person=without_specks(person[here], max(person.shape)))
 
 
 def _inside(plane: Plane, window: Box) -> Plane:
@@ -80,12 +104,12 @@ def _shifted(person: Floats, threshold: float) -> Floats:
     return np.asarray(scaled / (scaled + (1 - person) * np.float32(threshold)), np.float32)
 
 
-def _filled(frame: Frame, mask: Mask, side: int) -> Alpha:
+def _filled(frame: Frame, mask: Mask, side: int, *, soft: bool) -> Alpha:
     """Return a frame's alpha for a mask on a grid of it, of cells of `side` pixels."""
     layout = frame.format
     assert mask.picture is not None, "gridded gave it one"
     plane = as_plane(np.zeros((frame.height, frame.width), layout.dtype))
-    sure, band = _zones(mask.person)
+    sure, band = _zones(mask.person, _SOFT_STEP_WIDTH if soft else _STEP_WIDTH)
     here = bounding_slices(sure | band, _GUIDE_REACH)
     sure, cells = sure[here], Cells.where(band[here], side)
     top, left = mask.box.top + here[0].start * side, mask.box.left + here[1].start * side
@@ -93,11 +117,13 @@ def _filled(frame: Frame, mask: Mask, side: int) -> Alpha:
     fill(plane[reach], sure, side, layout.peak)
     placed = cells.shifted(top // side, left // side)
     if len(cells):
-        slope, offset = _guided(_luma(mask.picture[here], layout), mask.person[here])
+        person = mask.person[here]
+        slope, offset = _guided(_luma(mask.picture[here], layout), person, soft=soft)
+        width = cells.upsample(_step_widths(person)) if soft else np.float32(_STEP_WIDTH)
         values = cells.upsample(slope) * (
             placed.read(frame.planes[0]) * np.float32(1 / layout.peak)
         )
-        edge = _stepped(values + cells.upsample(offset)) * np.float32(layout.peak)
+        edge = _stepped(values + cells.upsample(offset), width) * np.float32(layout.peak)
         codes = as_plane(np.rint(edge).astype(layout.dtype))
         placed.write(plane, codes)
         placed = placed.select(_mixed(codes, layout.peak))
@@ -118,17 +144,32 @@ def _luma(picture: NDArray[np.uint8], layout: PixelFormat) -> Floats:
     return luma * np.float32(codes / layout.peak) + np.float32((codes - 1) / 2 / layout.peak)
 
 
-def _stepped(person: Floats) -> Floats:
-    return np.clip((person - np.float32(0.5)) * np.float32(1 / _STEP_WIDTH) + np.float32(0.5), 0, 1)
+def _stepped(person: Floats, width: Floats | np.float32) -> Floats:
+    return np.clip((person - np.float32(0.5)) / width + np.float32(0.5), 0, 1)
 
 
-def _zones(person: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _step_widths(person: Floats) -> Floats:
+    """Return over how much of a soft mask's opacity alpha is to rise, at each point [h, w].
+
+    An edge that is as narrow as the network can draw it is one of a solid body, blurred by the
+    network's coarseness alone, and is made as crisp as others; what is half opaque over a wider
+    area is hair, or blurred by motion, and stays.
+    """
+    soft = cv2.inRange(person, _OPAQUE, 1 - _OPAQUE).astype(np.float32) * np.float32(1 / 255)
+    share = np.asarray(cv2.blur(soft, _SOFT_AREA), np.float32)
+    progress = np.clip((share - np.float32(_NARROW)) * np.float32(1 / (_WIDE - _NARROW)), 0, 1)
+    return np.float32(_CRISP_STEP_WIDTH) + progress * np.float32(
+        _SOFT_STEP_WIDTH - _CRISP_STEP_WIDTH
+    )
+
+
+def _zones(person: Floats, width: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return where the person is (1), and where alpha needs full-size work (not 0), [h, w] each.
 
     The latter is around any soft value, and any edge.
     """
     sure = np.greater(person, 0.5).view(np.uint8)
-    soft = cv2.inRange(person, 0.5 - _STEP_WIDTH / 2 + 5e-4, 0.5 + _STEP_WIDTH / 2 - 5e-4)
+    soft = cv2.inRange(person, 0.5 - width / 2 + 5e-4, 0.5 + width / 2 - 5e-4)
     edge = cv2.morphologyEx(sure, cv2.MORPH_GRADIENT, _SQUARE)
     return sure, np.asarray(cv2.dilate(cv2.bitwise_or(soft, edge), _SQUARE), np.uint8)
 
@@ -136,12 +177,17 @@ def _zones(person: Floats) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
-def _guided(luma: Floats, person: Floats) -> tuple[Floats, Floats]:
-    """Return slope and offset [h, w] of the line from `luma` to `person` around each point."""
+def _guided(luma: Floats, person: Floats, *, soft: bool = False) -> tuple[Floats, Floats]:
+    """Return slope and offset [h, w] of the line from `luma` to `person` around each point.
+
+    Those of a `soft` mask are not averaged over the points around, lest strands be.
+    """
     mean_luma, mean_person = cv2.blur(luma, _WINDOW), cv2.blur(person, _WINDOW)
     covariance = cv2.blur(luma * person, _WINDOW) - mean_luma * mean_person
     variance = cv2.blur(luma * luma, _WINDOW) - mean_luma * mean_luma
     slope = np.asarray(covariance / (variance + np.float32(_FLATNESS)), np.float32)
+    if soft:
+        return slope, np.asarray(person - slope * luma, np.float32)
     offset = np.asarray(mean_person - slope * mean_luma, np.float32)
     return np.asarray(cv2.blur(slope, _WINDOW), np.float32), np.asarray(
         cv2.blur(offset, _WINDOW), np.float32

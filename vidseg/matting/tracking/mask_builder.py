@@ -41,18 +41,20 @@ class Gap:
 class MaskBuilder:
     """Builds the masks of one clip.
 
-    `gain`: factor on logits that makes them honest probabilities.
+    `gain`: factor on logits that makes them honest probabilities; `soft`: they tell opacity, whose
+    detail is kept (see `vidseg.networks.base.Traits`).
     """
 
-    def __init__(self, gain: float, settings: ModelSettings) -> None:
+    def __init__(self, gain: float, settings: ModelSettings, *, soft: bool = False) -> None:
         self._gain = gain
         self._settings = settings
+        self._soft = soft
         self._propagator = Propagator()
 
     def observed(self, frame: Frame, observation: Observation) -> Mask:
         """Return the mask of an observed frame, which covers all of its predictions."""
         box, side = _gridded(observation.reach, frame)
-        view = observation.on_grid(frame, box, side)
+        view = observation.on_grid(frame, box, side, fine=self._soft)
         mask = self._mask(view.logits, box, view.picture)
         if not self._settings.part_map:
             return mask
@@ -64,12 +66,14 @@ class MaskBuilder:
         if self._settings.part_map:
             return None
         box, side = _gridded(regions.union([first[1].reach, last[1].reach]), first[0])
-        begin, end = (seen.on_grid(frame, box, side) for frame, seen in (first, last))
+        begin, end = (
+            seen.on_grid(frame, box, side, fine=self._soft) for frame, seen in (first, last)
+        )
         return Gap(begin, end, first[0].time, last[0].time)
 
     def with_appearance(self, gap: Gap, count: int) -> Gap:
         """Return a gap with the colours that its `count` masks share, where that is cheaper."""
-        if count < _WORTH_SHARING:
+        if count < _WORTH_SHARING or self._soft:
             return gap
         seen = [
             (probability(subsampled(end.logits), self._gain), subsampled(end.picture))

@@ -46,13 +46,15 @@ class Observation:
         """The box around all predicted regions."""
         return reach(self.predictions)
 
-    def on_grid(self, frame: Frame, box: Box, side: int) -> GriddedObservation:
-        """Return what the observed `frame` shows in an aligned box."""
+    def on_grid(
+        self, frame: Frame, box: Box, side: int, *, fine: bool = False
+    ) -> GriddedObservation:
+        """Return what the observed `frame` shows in an aligned box; `fine`: see `FlowInput.of`."""
         view = self._view
         if view is None or (view.box, view.side) != (box, side):
             picture, logits = grid.picture(frame, box, side), joined(self.predictions, box, side)
             view = self._view = GriddedObservation(
-                box, side, picture, logits, FlowInput.of(picture, logits)
+                box, side, picture, logits, FlowInput.of(picture, logits, fine=fine)
             )
         return view
 

@@ -32,7 +32,8 @@ _NEAR = -3.0
 class FlowInput:
     """A frame as flow sees it.
 
-    `picture`: uint8 [h, w, 3], luma first; `logits`: float32 [h, w], where there is a prediction.
+    `picture`: uint8 [h, w, 3], luma first; `logits`: float32, where there is a prediction, on the
+    picture's points or finer ones.
     """
 
     picture: NDArray[np.uint8]
@@ -40,12 +41,16 @@ class FlowInput:
 
     @classmethod
     def of(
-        cls, picture: NDArray[np.uint8], logits: NDArray[np.float32] | None = None
+        cls,
+        picture: NDArray[np.uint8],
+        logits: NDArray[np.float32] | None = None,
+        *,
+        fine: bool = False,
     ) -> "FlowInput":
-        """Return the view of a grid's picture and logits, made small."""
-        return cls(
-            optical_flow.reduced(picture), None if logits is None else optical_flow.reduced(logits)
-        )
+        """Return the view of a grid's picture, made small, and of logits, small unless `fine`."""
+        if logits is not None and not fine:
+            logits = optical_flow.reduced(logits)
+        return cls(optical_flow.reduced(picture), logits)
 
     @property
     def luma(self) -> NDArray[np.uint8]:
@@ -64,11 +69,12 @@ class Propagator:
     ) -> NDArray[np.float32] | None:
         """Return the logits of `now`, float32 [h, w]; `None` where neither other frame explains it.
 
-        All views are of one size, and the other ones have logits. `progress` in (0, 1) is how far
-        `now` is from `before` on the way to `after`.
+        All views are of one size, and the other ones have logits, on whose points the result lies.
+        `progress` in (0, 1) is how far `now` is from `before` on the way to `after`.
         """
-        luma = now.luma
-        weighted, total = np.zeros(luma.shape, np.float32), np.full(luma.shape, 1e-6, np.float32)
+        assert before.logits is not None
+        luma, size = now.luma, before.logits.shape
+        weighted, total = np.zeros(size, np.float32), np.full(size, 1e-6, np.float32)
         unknown, near = np.full_like(luma, 255), np.zeros_like(luma)
         for other, weight in ((before, 1 - progress), (after, progress)):
             assert other.logits is not None
@@ -78,14 +84,23 @@ class Propagator:
             change = optical_flow.difference(
                 now.picture, optical_flow.warp(other.picture, sampling_map)
             )
-            logits = optical_flow.warp(other.logits, sampling_map)
+            logits = optical_flow.warp(
+                other.logits, optical_flow.resized_map(sampling_map, other.logits.shape)
+            )
             trust = np.asarray(cv2.LUT(change, _TRUST * np.float32(weight)), np.float32)
+            trust = _resized(trust, size)
             total += trust
             trust *= logits
             weighted += trust
             unknown &= np.asarray(cv2.inRange(change, _DIFFERENT, 255), np.uint8)
-            near |= np.asarray(cv2.inRange(logits, _NEAR, 1e6), np.uint8)
+            near |= np.asarray(cv2.inRange(_resized(logits, luma.shape), _NEAR, 1e6), np.uint8)
         return np.divide(weighted, total, out=weighted) if _explained(unknown, near) else None
+
+
+def _resized(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if array.shape == shape:
+        return array
+    return np.asarray(cv2.resize(array, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _explained(unknown: NDArray[np.uint8], near: NDArray[np.uint8]) -> bool:

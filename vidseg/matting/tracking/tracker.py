@@ -63,7 +63,7 @@ class Tracker:
         turned = orientation.swaps_axes
         self._planner = RoiPlanner(traits, settings.resolution or 0, turned=turned)
         self._detector = Detector(self._inference, self._planner)
-        self._builder = MaskBuilder(traits.logit_gain, settings)
+        self._builder = MaskBuilder(traits.logit_gain, settings, soft=traits.soft)
 
     def follow(
         self, frames: Iterable[Frame], begin: Fraction | None = None
