@@ -21,7 +21,7 @@ from vidseg.jobs.batch import Clip, Outcome, endings_for, find_clips, settings_f
 from vidseg.jobs.dispatch import Died
 from vidseg.jobs.local_workers import LocalWorkers, _Processes, default_jobs
 from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
-from vidseg.system.cores import core_count
+from vidseg.system.cores import core_count, limit_cores
 
 
 def names(clips: list[Clip], folder: Path) -> list[str]:
@@ -249,6 +249,17 @@ def test_a_quota_counts_as_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert core_count() == 64
     quota.write_text("150000 100000\n")
     assert core_count() == 2
+
+
+def test_a_worker_counts_on_its_share_of_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks of several threads took all cores in each of the workers."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(64))
+    monkeypatch.setattr("vidseg.system.cores._CPU_QUOTA", Path("/nowhere"))
+    monkeypatch.setattr("vidseg.system.cores._most", None)
+    limit_cores(2)
+    assert core_count() == 2
+    limit_cores(0)
+    assert core_count() == 1
 
 
 # -- running

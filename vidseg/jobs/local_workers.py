@@ -19,7 +19,7 @@ from vidseg.jobs.dispatch import Answer, Died, Dispatcher, Event, Progress, Read
 from vidseg.networks import open_segmenter
 from vidseg.networks.base import Segmenter
 from vidseg.settings import ModelSettings, RenderSettings
-from vidseg.system.cores import core_count
+from vidseg.system.cores import core_count, limit_cores
 
 Opener: TypeAlias = Callable[[ModelSettings], Segmenter]
 
@@ -68,7 +68,11 @@ class _Processes:
         """Start a process that opens the network."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, self.model, self.opener), daemon=True)
+        process = context.Process(
+            target=_work,
+            args=(theirs, self.model, self.opener, core_count() // self.count),
+            daemon=True,
+        )
         with _ignore_sigint():
             process.start()
         theirs.close()
@@ -151,14 +155,17 @@ def _in_words(exitcode: int | None) -> str:
     return f"exit code {exitcode}"
 
 
-def _work(pipe: "Connection[Any, Any]", settings: ModelSettings, opener: Opener) -> None:
-    """Be a worker's process, until the pipe is closed or the parent ends it."""
+def _work(
+    pipe: "Connection[Any, Any]", settings: ModelSettings, opener: Opener, cores: int
+) -> None:
+    """Be a worker's process, of so many cores, until the pipe is closed or the parent ends it."""
     with suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
         signal.signal(
             signal.SIGINT, signal.SIG_IGN
         )  # the parent gets Ctrl-C too, and says when to end
         signal.signal(signal.SIGTERM, _terminated)
         name_options()
+        limit_cores(cores)
         _serve(pipe, settings, opener)
     os._exit(0)  # nothing is left to do, and libraries' threads may hang at exit
 

@@ -30,6 +30,7 @@ from vidseg.networks import open_segmenter
 from vidseg.rendering.run import Progress
 from vidseg.reports.run_report import Report
 from vidseg.settings import ModelSettings, RenderSettings
+from vidseg.system.cores import limit_cores
 
 _MOST_DEATHS = 3
 """How often a piece of work may lose its worker before it counts as failed."""
@@ -72,6 +73,7 @@ class _Renderer:
     ) -> None:
         os.environ.update(environment)
         name_options()
+        limit_cores(CORES_PER_WORKER)
         self._segmenter = opener(settings)
         self._job: Job | None = None
 
