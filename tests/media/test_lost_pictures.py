@@ -180,6 +180,31 @@ def test_a_file_that_is_shorter_than_it_says(
     assert not rendered(source, tmp_path / "cut.mp4", end=end).damage["missing_bytes"]
 
 
+@pytest.mark.parametrize("untold", [0, 0xFFFFFFFF])
+def test_an_avi_whose_recorder_was_killed_is_not_short(tmp_path: Path, untold: int) -> None:
+    """A size that wasn't told yet led into the file, where ``AVI LIST`` is one of 1.4 GB."""
+    source = write_clip(tmp_path / "in.avi", frames=3)
+    data = source.read_bytes()
+    source.write_bytes(data[:4] + untold.to_bytes(4, "little") + data[8:-500])
+    assert missing_bytes(source, "avi") == 0
+
+
+def test_an_avi_of_an_odd_size_may_lack_its_padding(tmp_path: Path) -> None:
+    """The byte that makes a chunk even was missed at the file's end, where nothing follows."""
+    source = write_clip(tmp_path / "in.avi", frames=3)
+    data = source.read_bytes() + b"\0" * (1 - source.stat().st_size % 2)
+    odd = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
+    source.write_bytes(odd)
+    assert missing_bytes(source, "avi") == 0
+    source.write_bytes(odd[:-1])
+    assert missing_bytes(source, "avi") == 1
+    more = b"RIFF" + (9).to_bytes(4, "little") + b"AVIX....."
+    source.write_bytes(odd + b"\0" + more)
+    assert missing_bytes(source, "avi") == 0
+    source.write_bytes(odd + b"\0" + more[:-1])
+    assert missing_bytes(source, "avi") == 1
+
+
 def test_a_transport_stream_that_ends_within_a_packet(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.ts", frames=12)
     assert missing_bytes(source, "mpegts") == 0

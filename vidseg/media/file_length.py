@@ -63,16 +63,18 @@ def _end_of_riff(file: BinaryIO) -> int:
 
 def _end_of_parts(file: BinaryIO, order: str, beside: int) -> int:
     """Return the end of a row of parts with sizes and names; a size leaves out `beside` bytes."""
-    end = 0
+    begin = end = 0
     for _ in range(_MOST_PARTS):
-        file.seek(end)
+        file.seek(begin)
         head = file.read(16)
         if len(head) < 8:
             break
         size = _size(head, order)
-        if size + beside < 8 or not _is_name(head[4:8] if order == "big" else head[:4]):
-            break  # to the file's end, not told yet, or no part at all
-        end += size + beside + (size & 1 if beside else 0)
+        is_told = size and size + beside >= 8  # else to the file's end, or not told yet
+        if not is_told or not _is_name(head[4:8] if order == "big" else head[:4]):
+            break
+        end = begin + size + beside
+        begin = end + (end & 1 if beside else 0)  # the last of an odd size may lack its padding
     return end
 
 
