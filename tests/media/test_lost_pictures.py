@@ -23,6 +23,7 @@ from tests.helpers.renders import QUICK, rendered
 from vidseg.jobs import resume
 from vidseg.media.decode import Damage, Span, decode
 from vidseg.media.file_length import missing_bytes
+from vidseg.media.lost_pictures import loss_note
 from vidseg.media.probe import probe_video
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.reports.run_report import Report
@@ -298,6 +299,17 @@ def test_a_bad_picture_of_a_sequence_is_left_out_and_named(
     assert [round(24 * time) + 1 for time in frame_times(tmp_path / "out.mkv")] == kept
     assert report.damage["lost_frames"] == 1
     assert f"{source}: 1 picture is lost, {number:03d}{suffix}" in report.notes
+
+
+@pytest.mark.parametrize("bad", [4, 11])
+def test_pictures_may_be_deleted_while_they_are_rendered(tmp_path: Path, bad: int) -> None:
+    """They were listed again to name the lost one: an IndexError when all was done, or another."""
+    source = write_sequence(tmp_path / "in")
+    info = probe_video(source, rate=Fraction(4))
+    for number in (1, 2, bad):
+        source.with_name(f"{number:03d}.png").unlink()
+    note = loss_note(info, [Fraction(bad - 1, 4)], 0, 0)
+    assert note == f"{source}: 1 picture is lost, at {(bad - 1) / 4:.3f} s"
 
 
 def test_a_sequence_entered_on_the_way(tmp_path: Path) -> None:

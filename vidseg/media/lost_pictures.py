@@ -33,19 +33,25 @@ def loss_note(
 
 
 def _where(info: VideoInfo, lost: Sequence[Fraction]) -> str:
-    path = Path(info.path)
-    if is_sequence(path):
-        there = numbers(path)
-        names = [
-            name_of(path, there[int(time / info.time_base)]).name for time in lost[:_MOST_SHOWN]
-        ]
-        return _listed(names, len(lost))
+    if names := _names(info, [int(time / info.time_base) for time in lost]):
+        return _listed(names[:_MOST_SHOWN], len(lost))
     return listed_times([time - info.container_start for time in lost])
 
 
 def listed_times(times: Sequence[Fraction]) -> str:
     """Return when something happened, in seconds: ``at 1.000 s, 2.000 s and 7 more``."""
     return f"at {_listed([f'{float(time):.3f} s' for time in times[:_MOST_SHOWN]], len(times))}"
+
+
+def _names(info: VideoInfo, places: Sequence[int]) -> list[str]:
+    """Return the names of pictures by their places in a sequence; none of what is no sequence.
+
+    Nor of one that has fewer pictures than it had when it was opened.
+    """
+    path = Path(info.path)
+    there = numbers(path) if is_sequence(path) else []
+    count = max(1, round((info.duration or 0) / info.time_base), 1 + max(places))
+    return [] if len(there) < count else [name_of(path, there[place]).name for place in places]
 
 
 def _listed(words: Sequence[str], count: int) -> str:
