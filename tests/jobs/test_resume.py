@@ -26,10 +26,13 @@ from tests.helpers.clips import (
     write_clip,
     write_picture,
 )
+from tests.helpers.packets import hurt
 from tests.helpers.segments import QUICK, RATE, StoppedError, in_segments, settings, stop_after
 from vidseg.errors import OutputError, SettingsError
 from vidseg.jobs import resume, segment_sink
+from vidseg.jobs.job import Job
 from vidseg.jobs.segment_store import Store
+from vidseg.jobs.stretch import render_stretch
 from vidseg.media.mux import Output, PacketFileWriter, scratch_container
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import pipeline
@@ -152,6 +155,21 @@ def test_a_video_behind_goes_on_where_it_was(clip: Path, tmp_path: Path) -> None
         in_segments(given, progress=stop_after(50))
     in_segments(given)
     assert same(read_planes(tmp_path / "out.mkv"), read_planes(tmp_path / "plain.mkv"))
+
+
+def test_damage_at_a_border_counts_once(tmp_path: Path) -> None:
+    """Cause: a part rendered on its own counted what it decoded before and behind itself."""
+    source = write_clip(tmp_path / "in.mp4", rate=RATE, frames=50, b_frames=0, gop=7)
+    hurt(source, 18, 20, 39)
+
+    def pieces(job: Job, _: object, add: Callable[[int], None]) -> None:
+        for stretch in ((0, 1), (1, 2), (2, None)):
+            render_stretch(job, stretch, FakeSegmenter(), add)
+
+    whole = pipeline.render(settings(source, tmp_path / "a.mp4"), segmenter=FakeSegmenter())
+    divided, _ = in_segments(settings(source, tmp_path / "b.mp4"), renderer=pieces)
+    assert whole.damage["packets"] == whole.damage["lost_frames"] == 3
+    assert divided.damage == whole.damage
 
 
 def test_gaps_longer_than_a_segment_are_kept(tmp_path: Path) -> None:

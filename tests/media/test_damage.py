@@ -36,11 +36,26 @@ def test_a_sound_source_has_no_damage(tmp_path: Path) -> None:
 
 def test_parts_are_added_up_alike_everywhere() -> None:
     """Each place had a list of its own, and one added up streams that every part finds anew."""
-    counts = [Damage(packets=n, unread=n, late_streams=1).counts() for n in (1, 2)]
-    assert set(counts[0]) == {each.name for each in fields(Damage)} - {"video_end", "losing"}
+    counts = [Damage(packets=[Fraction(0)] * n, unread=n, late_streams=1).counts() for n in (1, 2)]
+    assert set(counts[0]) == {each.name for each in fields(Damage)} - {
+        *("video_end", "losing", "holds")
+    }
     assert added_up(counts) == {
         "packets": 3, "corrupt_frames": 0, "made_up_times": 0, "unread": 3, "late_streams": 1,
     }  # fmt: skip
+
+
+def test_what_ends_early_leaves_out_the_damage_behind() -> None:
+    """Cause: a file of --size-change split counted what the decoder, ahead of it, met in the next.
+
+    The next one counted that again.
+    """
+    damage = Damage(unread=3, losing=lambda: [Fraction(1), Fraction(2)])
+    for times in (damage.packets, damage.corrupt_frames, damage.made_up_times):
+        times += [Fraction(1), Fraction(2), Fraction(3)]
+    damage.end_at(Fraction(2))
+    assert damage.packets == damage.corrupt_frames == damage.made_up_times == [1]
+    assert (damage.losing(), damage.unread, damage.video_end) == ([1], 0, 2)
 
 
 def test_a_truncated_matroska_file_says_how_much_is_missing(tmp_path: Path) -> None:

@@ -95,23 +95,72 @@ def test_a_sequence_has_a_first_picture() -> None:
 
 
 def test_decoding_times_are_given_out_in_order() -> None:
-    expected = ExpectedInOrder("h264", 100)
+    expected = in_order(depth=0)
     for dts in (5, 6, 7, 8):
         expected.sent(_Packet(None, dts))
-    assert expected.failed(_Packet(None, 6))
-    pictures = [_Picture(None), _Picture(None)]
-    for picture in pictures:
-        expected.came(picture)
-    assert [picture.dts for picture in pictures] == [5, 7]
-    assert expected.left() == [8]
-    assert [expected.awaits(None, place) for place in range(3)] == [False, False, True]
+    assert came(expected, 5) == [100]
+    assert expected.failed() == 101
+    assert came(expected, 7) == [102]
+    assert expected.left() == [103]
+    assert [expected.awaits(_Picture(None, dts)) for dts in (7, 8, None)] == [False, True, True]
+    assert [expected.refused(_Packet(None, dts)) for dts in (7, 8)] == [None, 103]
     expected.give_up()
     assert expected.lost() == [101, 103]
 
 
+def in_order(codec: str = "h264", *, depth: int) -> ExpectedInOrder:
+    """Return the account of a decoder that holds back `depth` pictures; the first is shown at 100.
+
+    Its pictures come with the decoding time of the packet that let them out.
+    """
+    return ExpectedInOrder(codec, 100, lambda: depth)
+
+
+def came(expected: ExpectedInOrder, *times: int | None) -> list[int | None]:
+    """Let pictures come, let out at these decoding times; return the times that they get."""
+    pictures = [_Picture(None, dts) for dts in times]
+    for picture in pictures:
+        expected.came(picture)
+    return [picture.dts for picture in pictures]
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_what_gives_no_picture_moves_no_later_one(depth: int) -> None:
+    """Cause: it was noticed at the end only, and all pictures behind it came too early."""
+    expected = in_order(depth=depth)
+    for dts in range(20):
+        expected.sent(_Packet(None, dts))
+        if dts < 5 or dts > 8:
+            came(expected, *([dts] if dts >= depth else []))
+    assert came(expected, *[None] * depth) == [120 - depth, 121 - depth][:depth]
+    assert len(expected.lost()) == 4
+    assert expected.left() == []
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_what_is_decoded_in_order_before_the_first_picture_was_never_to_be_seen(depth: int) -> None:
+    expected = in_order(depth=depth)
+    for dts in range(20):
+        expected.sent(_Packet(None, dts))
+    assert came(expected, 19) == [119 - depth]
+    assert expected.lost() == []
+
+
+def test_an_error_answers_the_first_packet_that_nothing_has_answered() -> None:
+    """Cause: decoders of several threads tell it later, so that later packets were blamed."""
+    expected = account([0, 10, 20, 30, 40], [])
+    expected.sent(_Packet(50, 45))
+    assert expected.failed() == 50
+    expected = ExpectedByTime("h264")
+    for time in range(0, 60, 10):
+        expected.sent(_Packet(time, time))
+    expected.came(_Picture(10, 10))
+    assert [expected.failed() for _ in range(5)] == [20, 30, 40, 50, 50]
+
+
 def test_placeholders_of_mpeg_4_are_no_pictures() -> None:
     """One follows two pictures in a packet; another says that the picture before stays."""
-    expected = ExpectedInOrder("mpeg4", 0)
+    expected = in_order("mpeg4", depth=1)
     for dts, data in enumerate((BODY, b"small", BODY)):
         expected.sent(_Packet(None, dts, data))
     expected.came(_Picture(None))

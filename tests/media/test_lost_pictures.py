@@ -3,8 +3,10 @@
 import itertools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -19,35 +21,21 @@ from tests.helpers.clips import (
     read_frames,
     write_clip,
 )
+from tests.helpers.packets import hurt, packets_of
 from tests.helpers.renders import QUICK, rendered
 from vidseg.jobs import resume
+from vidseg.media import decode as decoding
 from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.expected_pictures import ExpectedInOrder
 from vidseg.media.file_length import missing_bytes
 from vidseg.media.lost_pictures import loss_note
 from vidseg.media.probe import probe_video
+from vidseg.media.side_data import alpha_decoder
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.reports.run_report import Report
 from vidseg.settings import EncodeSettings, MatteSettings, RenderSettings
 
 LOSSLESS = EncodeSettings(codec="ffv1")
-
-
-def packets_of(path: Path) -> list[tuple[int | None, bytes]]:
-    """Return time and data of every packet of the video, in the order of the file."""
-    with av.open(str(path)) as source:
-        return [(p.pts, bytes(p)) for p in source.demux(source.streams.video[0]) if p.size]
-
-
-def hurt(path: Path, *places: int) -> list[int | None]:
-    """Fill packets with zeros where they stand in the file; return their times."""
-    data, packets = bytearray(path.read_bytes()), packets_of(path)
-    for place in places:
-        old = packets[place][1]
-        assert data.count(old) == 1
-        at = data.index(old)
-        data[at : at + len(old)] = bytes(len(old))
-    path.write_bytes(bytes(data))
-    return [packets[place][0] for place in places]
 
 
 def numbers_shown(path: Path) -> list[int]:
@@ -234,7 +222,102 @@ def test_a_recording_that_begins_between_key_frames_is_sound(tmp_path: Path, cod
     info = probe_video(tmp_path / "in.ts")
     frames = list(decode(info, Span(), damage))
     assert len(packets) - 25 < len(frames) < len(packets)
-    assert (damage.corrupt_frames, damage.losing()) == (0, [])
+    assert (damage.corrupt_frames, damage.losing()) == ([], [])
+
+
+def begun_between_key_frames(path: Path, whole: Path, leave_out: int) -> Path:
+    """Write the packets of an AVI but for its first ones, whose pictures later ones refer to."""
+    with av.open(str(whole)) as source, av.open(str(path), "w") as out:
+        video = source.streams.video[0]
+        copy = out.add_stream_from_template(video)
+        for packet in itertools.islice(source.demux(video), leave_out, None):
+            if packet.size:
+                packet.stream = copy
+                out.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_an_avi_that_begins_between_key_frames_keeps_its_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, b_frames: int
+) -> None:
+    """Cause: what gave no picture was noticed at the end only, all pictures behind it moved up.
+
+    Then the clip was decoded again from its beginning, in silence and in vain, for hours.
+    """
+    whole = write_clip(
+        tmp_path / "whole.avi", width=320, height=192, frames=90, gop=30, b_frames=b_frames,
+        options={"x264-params": "scenecut=0"},
+    )  # fmt: skip
+    source = begun_between_key_frames(tmp_path / "in.avi", whole, 12)
+    monkeypatch.setattr(decoding, "_left_behind", None)
+    damage = Damage()
+    frames = list(decode(probe_video(source), Span(), damage))
+    assert [frame.time for frame in frames] == [Fraction(number, 30) for number in range(30, 90)]
+    assert (damage.packets, damage.losing()) == ([], [])
+
+
+def test_only_the_end_of_an_avi_is_decoded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cause: its first pictures were counted, so that all had to be decoded, in silence."""
+    source = write_clip(
+        tmp_path / "in.avi", frames=300, gop=10, b_frames=0, options={"x264-params": "scenecut=0"}
+    )
+    hurt(source, -1, -3)
+    again: list[int | None] = []
+    awaits = ExpectedInOrder.awaits
+
+    def noted(expected: ExpectedInOrder, picture: Any) -> bool:
+        again.append(picture.dts)
+        return awaits(expected, picture)
+
+    monkeypatch.setattr(ExpectedInOrder, "awaits", noted)
+    damage = Damage()
+    frames = list(decode(probe_video(source), Span(), damage))
+    assert [frame.pts for frame in frames] == [*range(297), 298]
+    assert damage.losing() == damage.packets == [Fraction(297, 30), Fraction(299, 30)]
+    assert all(dts is None or dts > 150 for dts in again)
+
+
+class _Late:
+    """A decoder that gives nothing before the end, and then an error."""
+
+    def decode(self, packet: Any) -> list[Any]:
+        if packet is None:
+            raise av.InvalidDataError(1, "late")
+        return []
+
+
+def test_what_is_decoded_again_keeps_its_alpha(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cause: FFmpeg's own decoder was opened for that, which leaves out the alpha of VP9."""
+    source = write_clip(tmp_path / "in.webm", frames=3, codec="libvpx-vp9")
+    info = replace(probe_video(source), alpha=True)
+    opened: list[Any] = []
+
+    def noted(stream: Any, codec: str) -> Any:
+        opened.append(alpha_decoder(stream, codec) if opened else _Late())
+        return opened[-1]
+
+    monkeypatch.setattr(decoding, "alpha_decoder", noted)
+    frames = list(decode(info, Span(), Damage(), picture_filter=lambda picture: picture))
+    assert (len(frames), len(opened)) == (3, 2)
+
+
+def test_only_the_damage_of_the_span_counts(tmp_path: Path) -> None:
+    """Cause: what precedes the span, from a key frame on, is decoded too; it counted as well."""
+    source = write_clip(tmp_path / "in.mp4", frames=90, b_frames=0, gop=10)
+    hurt(source, 35)
+    info = probe_video(source)
+    counts = {}
+    for start in (0, 1, Fraction(3, 2)):
+        damage = Damage()
+        frames = list(decode(info, Span(Fraction(start), Fraction(5, 2)), damage))
+        assert len(frames) == 75 - 30 * start - (start < Fraction(3, 2))
+        counts[start] = len(damage.packets), len(damage.losing())
+    assert counts == {0: (1, 1), 1: (1, 1), Fraction(3, 2): (0, 0)}
 
 
 def test_a_track_that_begins_late_and_ends_early_is_sound(tmp_path: Path) -> None:

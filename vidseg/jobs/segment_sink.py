@@ -1,7 +1,7 @@
 """Sink of a stretch of segments: each is encoded on its own, into a file of packets."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from fractions import Fraction
@@ -14,7 +14,7 @@ from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Frame, OutputBuffer, PixelFormat
 from vidseg.jobs.segment_store import SegmentRecord, Store
 from vidseg.matting.restarts import MOST_SEGMENTS, SEGMENT_S, segment_at
-from vidseg.media.decode import Damage, added_up
+from vidseg.media.decode import TIMES_OF_DAMAGE, Damage
 from vidseg.media.encode import Encoder
 from vidseg.media.encode_plan import EncodePlan, plan
 from vidseg.media.mux import (
@@ -82,7 +82,6 @@ class SegmentSink:
         """
         self._first = opens
         self._number, self._stop, self._damage, self._by = first, stop, damage, by
-        self._seen = damage.counts()
 
     def start(self, layout: PixelFormat, colour: Colour, cut: KeptRange, info: VideoInfo) -> None:
         """Open the first encoder."""
@@ -142,27 +141,33 @@ class SegmentSink:
     def _close(self, *, last: bool) -> None:
         if self._frames:
             self._put(self._encoder.flush())
-        counts = self._damage.counts()
         end = self._damage.video_end
         record = SegmentRecord(
             frames=self._frames,
             reorder=reordering(self._pts),
             last=last,
             header=self._encoder.header,
-            damage={name: counts[name] - self._seen[name] for name in counts},
+            damage={
+                name: self._held(getattr(self._damage, name), last=last) for name in TIMES_OF_DAMAGE
+            },
+            unread=self._damage.unread if last else 0,
+            late_streams=self._damage.late_streams,
             video_end=str(end) if last and end is not None else None,
             model=self._by.name,
             device=self._by.device,
             captioned=self._captioned,
-            lost=[str(time) for time in self._damage.losing() if self._holds(time, last=last)],
+            lost=self._held(self._damage.losing(), last=last),
             course=asdict(self._course),
         )
         self._first = False
-        self._seen = counts
         assert self._writer is not None
         self._writer.finish(asdict(record))
         self._writer = None
         self._opened.close()
+
+    def _held(self, times: Iterable[Fraction], *, last: bool) -> list[str]:
+        """Return the times of the segment under way; the decoder may be far ahead of it."""
+        return [str(time) for time in times if self._holds(time, last=last)]
 
     def _holds(self, time: Fraction, *, last: bool) -> bool:
         """Whether a time lies in the segment under way, or outside all and next to this one."""
@@ -204,9 +209,12 @@ def _processor() -> frozenset[str]:
 
 
 def add_up(damage: Damage, records: Sequence[SegmentRecord]) -> None:
-    """Tell `damage` of what was damaged in all segments of a clip."""
-    for name, count in added_up(record.damage for record in records).items():
-        setattr(damage, name, count)
+    """Add what was damaged in all segments of a clip."""
+    for record in records:
+        for name in TIMES_OF_DAMAGE:
+            getattr(damage, name).extend(map(Fraction, record.damage[name]))
+        damage.unread += record.unread
+        damage.late_streams = max(damage.late_streams, record.late_streams)
     damage.losing = lambda: [Fraction(time) for record in records for time in record.lost]
     if records[-1].video_end is not None:
         damage.video_end = Fraction(records[-1].video_end)

@@ -31,14 +31,18 @@ class SegmentRecord:
     `last`: the clip ends with it, at `video_end` in seconds of the source's clock; `header`:
     checksum of what the encoder puts into the container's header, which all segments must share;
     `model` and `device`: who found the people. `captioned`: how many frames have closed captions.
-    `lost`: when pictures should have been shown that are lost, in seconds, as fractions.
+    `damage`: the times that `vidseg.media.decode.Damage` lists, by name, and `lost`, when pictures
+    should have been shown that are lost: in seconds, as fractions. `unread` and `late_streams` are
+    as there.
     """
 
     frames: int
     reorder: int
     last: bool
     header: str
-    damage: dict[str, int]
+    damage: dict[str, list[str]]
+    unread: int = 0
+    late_streams: int = 0
     video_end: str | None = None
     model: str = ""
     device: str = ""

@@ -1,7 +1,7 @@
 """Decoding of a source's video into frames, with exact times and damage counted."""
 
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
@@ -18,7 +18,12 @@ from av.video.stream import VideoStream
 from vidseg.errors import InputError, SettingsError
 from vidseg.frames.frame import Frame
 from vidseg.media.deinterlace import deinterlaced
-from vidseg.media.expected_pictures import ExpectedByTime, ExpectedInOrder, ExpectedPictures
+from vidseg.media.expected_pictures import (
+    MOST_UNANSWERED,
+    ExpectedByTime,
+    ExpectedInOrder,
+    ExpectedPictures,
+)
 from vidseg.media.ffmpeg import Packet, clock_jumps, demuxed, limit_pixels, open_source, reason
 from vidseg.media.file_length import is_indexed, listed_behind
 from vidseg.media.frame_clock import FrameClock, has_decoding_times_only, usual_step
@@ -37,35 +42,51 @@ _MOST_ERRORS_IN_A_ROW = 1000
 _SEEK_MARGIN_S = 1
 _NUMBERED = "image2"
 """FFmpeg's name of the container that numbered pictures are to it."""
+TIMES_OF_DAMAGE = "packets", "corrupt_frames", "made_up_times"
+"""Names of what `Damage` lists by its times."""
 
 Count = TypeVar("Count", int, float)
 
 
 @dataclass(slots=True)
 class Damage:
-    """What of a source could not be read, counted while decoding.
+    """What of a source's span could not be read, noted while decoding.
 
-    `packets` that would not decode, `corrupt_frames` that the decoder itself called damaged,
-    `made_up_times` of frames whose container should have told their time but didn't, or told one
-    that lies before the last frame's, `unread` pictures that the container's index lists behind
-    what could be read, `late_streams` that began after the file was opened and so are in no list,
-    and `video_end`, the end of the last frame in seconds of the source's clock. `losing` tells when
-    pictures should have been shown that never came out of the decoder, in seconds of the source's
-    clock, so far.
+    The times, in seconds of the source's clock, of `packets` that would not decode,
+    `corrupt_frames` that the decoder itself called damaged, `made_up_times` of frames whose
+    container should have told their time but didn't, or told one that lies before the last frame's;
+    how many `unread` pictures the container's index lists behind what could be read, how many
+    `late_streams` began after the file was opened and so are in no list, and `video_end`, the end
+    of the last frame. `losing` tells when pictures should have been shown that never came out of
+    the decoder, so far.
     """
 
-    packets: int = 0
-    corrupt_frames: int = 0
-    made_up_times: int = 0
+    packets: list[Fraction] = field(default_factory=list)
+    corrupt_frames: list[Fraction] = field(default_factory=list)
+    made_up_times: list[Fraction] = field(default_factory=list)
     unread: int = 0
     late_streams: int = 0
     video_end: Fraction | None = None
     losing: Callable[[], list[Fraction]] = field(default=list, repr=False)
+    holds: Callable[[Fraction], bool] = field(default=lambda _: True, repr=False)
+    """Whether a time lies in the span."""
+
+    def fail(self, times: Iterable[Fraction]) -> None:
+        """Note packets that would not decode, those of the span."""
+        self.packets += filter(self.holds, times)
+
+    def end_at(self, stop: Fraction) -> None:
+        """Leave out what lies behind a span that ends at `stop` after all."""
+        for name in TIMES_OF_DAMAGE:
+            setattr(self, name, [time for time in getattr(self, name) if time < stop])
+        lost = [time for time in self.losing() if time < stop]
+        self.losing = lambda: lost
+        self.unread, self.video_end = 0, stop
 
     def counts(self) -> dict[str, int]:
         """Return all that is counted, by name."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in values.items() if isinstance(value, int)}
+        listed = {name: len(getattr(self, name)) for name in TIMES_OF_DAMAGE}
+        return {**listed, "unread": self.unread, "late_streams": self.late_streams}
 
 
 def added_up(parts: Iterable[Mapping[str, Count]]) -> dict[str, Count]:
@@ -143,6 +164,7 @@ def decode(
     opened, or nothing in it decodes any more.
     """
     maker = FrameMaker(info, picture_filter, settle=settle)
+    damage.holds = span.holds
     with closing(_decoded(info, span, damage, hwaccel, maker, sought=True)) as pictures:
         step, sharp = usual_step(info), span.sharp
         for picture in within(
@@ -150,6 +172,8 @@ def decode(
         ):
             frame = maker.frame(picture)
             damage.video_end = frame.end
+            damage.corrupt_frames += [frame.time] * picture.corrupt
+            damage.made_up_times += [frame.time] * picture.made_up
             yield frame
 
 
@@ -164,21 +188,26 @@ def _decoded(
 ) -> Generator[DecodedPicture, None, None]:
     """Yield pictures from before the span on, or, unless `sought`, from the beginning on."""
     entered = span if sought else Span()
+    damage.packets.clear()  # of the first attempt
     with _opened(info, hwaccel) as (container, stream):
         maker.look_at(stream)
-        seek_to = _seek(container, stream, entered)
+        in_order = has_decoding_times_only(info.container)  # that is known from the beginning only
+        seek_to = None if in_order else _seek(container, stream, entered)
         stretches = LostStretches(info.container)
         packets = _entered(container, stream, info, entered, damage, stretches)
-        expected, missing = _expected(info), _missing(info, stretches)
+        expected, missing = _expected(info, stream), _missing(info, stretches)
         damage.losing = lambda: _losing(expected, missing, info, span)
-        decoder = alpha_decoder(stream, info.codec) if maker.wants_alpha else stream
-        pictures = _pictures(packets, decoder, info, damage, expected)
-        timed = _timed(pictures, info, damage, missing)
+
+        def decoder_of(stream: VideoStream) -> Decoder:
+            return alpha_decoder(stream, info.codec) if maker.wants_alpha else stream
+
+        pictures = _pictures(packets, decoder_of(stream), info, damage, expected, decoder_of)
         try:
-            for picture in _lasting(timed, stream, info):
+            for picture in _lasting(pictures, stream, info):
                 if seek_to is not None and span.start is not None and picture.time > span.start:
                     break  # past the start: the index lies, so read from the beginning instead
                 seek_to = None
+                missing.shown(picture.time)
                 yield picture
             else:
                 return
@@ -187,10 +216,12 @@ def _decoded(
     yield from _decoded(info, span, damage, hwaccel, maker, sought=False)
 
 
-def _expected(info: VideoInfo) -> ExpectedPictures:
-    """Return a new account of what goes into the decoder and what comes out."""
+def _expected(info: VideoInfo, stream: VideoStream) -> ExpectedPictures:
+    """Return a new account of what goes into the decoder of a stream and what comes out."""
     if has_decoding_times_only(info.container):
-        return ExpectedInOrder(info.codec, round(info.start / info.time_base))
+        context = stream.codec_context
+        start = round(info.start / info.time_base)
+        return ExpectedInOrder(info.codec, start, lambda: context.reorder_depth)
     return ExpectedByTime(info.codec, -1 if info.container == _NUMBERED else None)
 
 
@@ -225,12 +256,7 @@ def _opened(
 def _seek(container: InputContainer, stream: VideoStream, span: Span) -> Fraction | None:
     """Go to a key frame well before the span; return the time asked for, `None` without a seek."""
     name = container.format.name
-    if (
-        span.start is None
-        or stream.time_base is None
-        or has_decoding_times_only(name)
-        or name == _NUMBERED
-    ):
+    if span.start is None or stream.time_base is None or name == _NUMBERED:
         return None
     if clock_jumps(container):  # what lies between would be unknown
         return None
@@ -257,14 +283,14 @@ def _entered(
     if container.format.name == _NUMBERED:
         yield from picture_packets(Path(info.path), info.time_base, near)
         return
-    packets = _packets(container, stream, Path(info.path), damage, stretches)
+    packets = _packets(container, stream, info, damage, stretches)
     yield from from_near(packets, near) if near is not None and clock_jumps(container) else packets
 
 
 def _packets(
     container: InputContainer,
     stream: VideoStream,
-    path: Path,
+    info: VideoInfo,
     damage: Damage,
     stretches: LostStretches,
 ) -> Iterator[Packet]:
@@ -289,89 +315,98 @@ def _packets(
         except av.EOFError:
             break
         except av.FFmpegError as error:
-            damage.packets += 1
+            damage.fail([info.start if last is None else last * info.time_base])
             errors += 1
             told = reason(error)
     else:
-        raise InputError(f"{path}: reading it fails again and again ({told})")
+        raise InputError(f"{info.path}: reading it fails again and again ({told})")
     if last is not None and stream.frames and is_indexed(container.format.name):
         damage.unread = listed_behind(stream.index_entries, last)
 
 
 def _pictures(
     packets: Iterable[Packet],
-    stream: Decoder,
+    decoder: Decoder,
     info: VideoInfo,
     damage: Damage,
     expected: ExpectedPictures,
+    decoder_of: Callable[[VideoStream], Decoder],
 ) -> Iterator[VideoFrame]:
     """Yield decoded pictures; behind the last one it is known which were lost.
 
     Decoders of several threads take packets at once, and at the end of the stream give all that
     they hold. Where there is an error among that, PyAV leaves what comes after it behind: see
-    `_left_behind`.
+    `_left_behind`, which opens another decoder by `decoder_of`.
     """
-    begun = trouble_at_end = False
-    failed = 0
+    begun = False
+    failed: list[Fraction] = []
     for packet in itertools.chain(packets, [None]):
         at_end = packet is None or packet.size == 0
         if packet is not None and not at_end:
             expected.sent(packet)
         try:
-            for picture in stream.decode(packet):
+            for picture in decoder.decode(packet):
                 begun = begun or info.codec != "hevc" or not picture.is_corrupt
                 if begun:
-                    failed = 0
+                    damage.fail(failed)
+                    failed.clear()
                     expected.came(picture)
                     yield picture
         except av.EOFError:  # it was flushed before
             continue
         except av.FFmpegError:
-            trouble_at_end = at_end
-            damage.packets += not at_end
-            failed += not at_end
-            if packet is not None:
-                expected.failed(packet)
+            ticks = expected.failed()
+            failed.append(info.start if ticks is None else ticks * info.time_base)
+    damage.fail(failed)
     if expected.left():
-        damage.packets -= failed  # they will fail again
-        yield from _left_behind(info, damage, expected)
-    else:
-        damage.packets += trouble_at_end
+        yield from _left_behind(info, damage, expected, decoder_of, failed)
     expected.give_up()
 
 
 def _left_behind(
-    info: VideoInfo, damage: Damage, expected: ExpectedPictures
+    info: VideoInfo,
+    damage: Damage,
+    expected: ExpectedPictures,
+    decoder_of: Callable[[VideoStream], Decoder],
+    failed: Sequence[Fraction],
 ) -> Iterator[VideoFrame]:
-    """Yield the pictures that a decoder didn't give, from one that takes a packet at a time."""
-    near, place = Span(expected.left()[0] * info.time_base), 0
+    """Yield the pictures that a decoder didn't give, from one that takes a packet at a time.
+
+    The first decoder held no more than `MOST_UNANSWERED`: what was to come before these won't.
+    Packets that `failed` there, by their times, are counted.
+    """
+    begin = expected.left()[-MOST_UNANSWERED:][0] * info.time_base
     with _opened(info, None, threads=1) as (container, stream):
-        _seek(container, stream, near)
+        decoder = decoder_of(stream)
+        _seek(container, stream, Span(begin))
         stretches = LostStretches(info.container)
-        packets = _entered(container, stream, info, near, Damage(), stretches)
-        for packet in itertools.chain(packets, [None]):
+        again = _entered(container, stream, info, Span(begin), Damage(), stretches)
+        near = from_near(again, begin - _SEEK_MARGIN_S)  # where it couldn't seek
+        for packet in itertools.chain(near, [None]):
             try:
-                for picture in stream.decode(packet):
-                    if expected.awaits(picture, place):
+                for picture in decoder.decode(packet):
+                    if expected.awaits(picture):
                         expected.came(picture)
                         yield picture
-                    place += 1
             except av.EOFError:
                 continue
             except av.FFmpegError:
-                damage.packets += packet is not None and expected.failed(packet)
+                ticks = None if packet is None else expected.refused(packet)
+                if ticks is not None and (time := ticks * info.time_base) not in failed:
+                    damage.fail([time])
 
 
 def _timed(
-    pictures: Iterable[VideoFrame], info: VideoInfo, damage: Damage, missing: MissingPictures
+    pictures: Iterable[VideoFrame], info: VideoInfo, marks: dict[int, tuple[bool, int]]
 ) -> Iterator[VideoFrame]:
+    """Yield pictures with times; note `corrupt` and `made_up` of `DecodedPicture` in `marks`."""
     clock = FrameClock(info)
+    made_up = 0
     for picture in clock.timed(pictures):
-        damage.corrupt_frames += picture.is_corrupt
-        damage.made_up_times = clock.made_up
-        picture.time_base = info.time_base
         assert picture.pts is not None, "the clock gave it one"
-        missing.shown(picture.pts * info.time_base)
+        marks[picture.pts] = picture.is_corrupt, clock.made_up - made_up
+        made_up = clock.made_up
+        picture.time_base = info.time_base
         yield picture
 
 
@@ -382,8 +417,10 @@ def _lasting(
     shapes = PixelShapes(stream)
     held: DecodedPicture | None = None
     step = usual_step(info)
-    for picture, was_interlaced in deinterlaced(pictures):
+    marks: dict[int, tuple[bool, int]] = {}
+    for picture, was_interlaced in deinterlaced(_timed(pictures, info, marks)):
         assert picture.pts is not None, "_timed gave it one"
+        corrupt, made_up = marks.pop(picture.pts)
         new = DecodedPicture(
             pts=picture.pts,
             time_base=info.time_base,
@@ -391,6 +428,8 @@ def _lasting(
             picture=picture,
             sample_aspect_ratio=shapes.of(picture),
             deinterlaced=was_interlaced,
+            corrupt=corrupt,
+            made_up=made_up,
         )
         if held is not None:
             step = new.pts - held.pts

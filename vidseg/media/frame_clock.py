@@ -28,10 +28,10 @@ class FrameClock:
     """Gives every picture a time, strictly increasing, in the stream's time base.
 
     Trusts presentation times while they rise. Containers that only know decoding times (AVI, raw
-    streams) give them out of order or not at all: there decoding times are used, moved so that the
-    first picture is at the stream's start. What has neither follows its predecessor at the average
-    rate. Of pictures with one and the same time, the later are shown a tick later. Pictures are
-    PyAV's.
+    streams) give them out of order or not at all: there decoding times are used, as
+    `vidseg.media.expected_pictures` gives them out. What has neither follows its predecessor at the
+    average rate. Of pictures with one and the same time, the later are shown a tick later. Pictures
+    are PyAV's.
     """
 
     def __init__(self, info: VideoInfo) -> None:
@@ -39,7 +39,6 @@ class FrameClock:
         self.step = usual_step(info)
         self.start = round(info.start / info.time_base)
         self.last: int | None = None
-        self.shift: int | None = None
         self.made_up = 0
         """How many times the container failed to tell, or told before the last picture's."""
 
@@ -52,10 +51,6 @@ class FrameClock:
 
     def _time(self, picture: Any) -> int:
         raw = self._told(picture)
-        if self.by_decoding_time and raw is not None:
-            if self.shift is None:
-                self.shift = self.start - raw
-            raw += self.shift
         if raw is None:
             self.made_up += not self.by_decoding_time
             raw = self.start if self.last is None else self.last + (picture.duration or self.step)

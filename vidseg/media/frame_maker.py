@@ -25,11 +25,17 @@ from vidseg.media.video_info import VideoInfo
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DecodedPicture(TimedPicture):
-    """A decoded picture, its pixels' aspect ratio, and whether it came in two fields."""
+    """A decoded picture, its pixels' aspect ratio, and whether it came in two fields.
+
+    `corrupt`: whether the decoder calls it damaged; `made_up`: how many times since the picture
+    before weren't told by the container.
+    """
 
     picture: VideoFrame
     sample_aspect_ratio: Fraction
     deinterlaced: bool
+    corrupt: bool
+    made_up: int
 
 
 class FrameMaker:

@@ -96,7 +96,7 @@ def render_alike(
         run.watch.add("mux", since)
     if stop is not None:
         run.settings = replace(settings, end=stop - run.info.container_start)
-        run.damage.video_end = stop
+        run.damage.end_at(stop)
     conclude(run, report, sinks, chain.opening, None if quality is None else quality.collected())
     return report, None if stop is None else run.settings.end
 
