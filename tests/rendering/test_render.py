@@ -407,7 +407,7 @@ def test_depth_and_chroma_stay_what_they_are(tmp_path: Path, pix_fmt: str) -> No
     assert probe_video(tmp_path / "out.mkv").pix_fmt == pix_fmt
 
 
-@pytest.mark.parametrize("size", [(97, 65), (96, 65), (97, 64)])
+@pytest.mark.parametrize("size", [(97, 65), (96, 65), (97, 64), (101, 103)])
 @pytest.mark.parametrize("codec", ["ffv1", "x264"])
 def test_odd_sizes_lose_nothing(tmp_path: Path, size: tuple[int, int], codec: str) -> None:
     source = write_clip(tmp_path / "in.mkv", width=size[0], height=size[1], frames=3, codec="ffv1")

@@ -22,6 +22,7 @@ from vidseg.media import vp9_alpha
 from vidseg.media.codecs import CODECS
 from vidseg.media.encode_plan import EncodePlan
 from vidseg.media.ffmpeg import Packet, av_errors, reason
+from vidseg.media.ffv1 import with_slices
 from vidseg.media.frame_conversion import new_frame, planes_of, sws_matrix, tag_colour
 from vidseg.media.image_formats import ImagePlan, samples_of
 from vidseg.media.side_data import captioned
@@ -71,6 +72,8 @@ class Encoder:
         with av_errors(OutputError, f"the encoder {chosen.library} can't be had"):
             rate = info.average_rate or Fraction(25)
             options = {**chosen.options, **_siting(info, layout, chosen.pix_fmt)}
+            if chosen.name == "ffv1":
+                options = with_slices(options, *self.coded_size, chosen.pix_fmt)
             stream = container.add_stream(chosen.library, rate=_sane_rate(rate), options=options)
         assert isinstance(stream, VideoStream)
         self.stream = stream
