@@ -160,7 +160,7 @@ def _outcomes(
 def _in_words(outcome: Any) -> str:
     if outcome.state == "failed":
         return f"failed: {outcome.message}"
-    lost = f", but the source is damaged ({outcome.message})" if outcome.message else ""
+    lost = f", but something is damaged ({outcome.message})" if outcome.message else ""
     return f"{outcome.frames} frames in {outcome.seconds:.1f} s{lost}"
 
 

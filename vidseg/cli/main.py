@@ -200,7 +200,8 @@ def _run(options: dict[str, Any]) -> None:
             f"{name.replace('_', ' ')}: {count:g}" for name, count in report.damage.items() if count
         )
         tell(
-            f"vidseg: {settings.source}: the source is damaged ({lost}); what could be read is done"
+            f"vidseg: {settings.source}: the {report.damaged_input} is damaged ({lost}); "
+            "what could be read is done"
         )
         sys.exit(ExitCode.DAMAGED)
 

@@ -7,7 +7,7 @@ plane.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +24,7 @@ from vidseg.frames.frame import Frame, PixelFormat, Plane, Planes, as_plane
 from vidseg.frames.hdr import is_hdr, sdr_from, sdr_to
 from vidseg.frames.planes import at_chroma_size
 from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.file_length import missing_bytes
 from vidseg.media.flatten import Flattener
 from vidseg.media.image_sequence import is_sequence
 from vidseg.media.probe import probe_video
@@ -57,6 +58,8 @@ class Canvas:
     fit: Fit = "cover"
     since: Fraction | None = None
     """When a video background begins, in seconds of the source's clock; `None`: at once."""
+    damage: list[Damage] = field(default_factory=list)
+    """Gets what of a video background can't be read; see `Damage.behind`."""
 
     @property
     def rate(self) -> Fraction:
@@ -204,7 +207,7 @@ class Movie:
             f"{path}: where the background is transparent it lies on black"
         ] * self._info.alpha
         self._fitting = fitting(self._info.shown_size, canvas.info.shown_size, canvas.fit)
-        self._loop = _Loop(self._info)
+        self._loop = _Loop(self._info, canvas.damage)
         self._origin = canvas.since
         self._planes: Planes = ()
         self._coming: tuple[Fraction, Frame]
@@ -317,10 +320,15 @@ def _same_code_values(picture: Frame, canvas: Canvas) -> bool:
 
 
 class _Loop:
-    """A video that is looped; its `length` in seconds is known once it has ended."""
+    """A video that is looped; its `length` in seconds is known once it has ended.
 
-    def __init__(self, info: VideoInfo) -> None:
+    `lost` gets what can't be read, until it has been read once from beginning to end.
+    """
+
+    def __init__(self, info: VideoInfo, lost: list[Damage]) -> None:
         self._info = info
+        self._lost = lost
+        self._all_read = False
         self._only: Frame | None = None
         self._origin: Fraction | None = None
         self.length: Fraction | None = None
@@ -345,7 +353,10 @@ class _Loop:
             held: tuple[Fraction, Frame] | None = None
             several = False
             picture_filter = Flattener() if self._info.alpha else None
-            for frame in decode(self._info, Span(start), Damage(), picture_filter=picture_filter):
+            damage = Damage()
+            if not self._all_read:
+                self._lost.append(damage)
+            for frame in decode(self._info, Span(start), damage, picture_filter=picture_filter):
                 self._origin = frame.time if self._origin is None else self._origin
                 time = beginning + frame.time - self._origin
                 if held is None and start is not None and time > elapsed:
@@ -356,6 +367,7 @@ class _Loop:
                 held = time, frame
             else:
                 if held is not None:
+                    self._end(damage, whole=start is None)
                     self._only = held[1] if start is None and not several else None
                     self.length = max(
                         held[0] - beginning + held[1].end - held[1].time, Fraction(1, 1000)
@@ -364,6 +376,12 @@ class _Loop:
                         yield held
                     return
         raise BackgroundError(f"{self._info.path}: none of its video could be decoded")
+
+    def _end(self, damage: Damage, *, whole: bool) -> None:
+        """Note that the end was read; a file that is cut short lacks a picture there at least."""
+        if missing_bytes(Path(self._info.path), self._info.container):
+            damage.unread = max(damage.unread, 1)
+        self._all_read = self._all_read or whole
 
     def _starts(self, within: Fraction) -> Iterator[Fraction | None]:
         """Yield from where to read what is shown `within` s of the beginning: near it, then all."""

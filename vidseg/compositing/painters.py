@@ -18,6 +18,7 @@ from vidseg.matting import part_map
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Floats
 from vidseg.matting.mask_source import Layer
+from vidseg.media.decode import Damage
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import BackgroundSpec, PreviewSettings, RenderSettings
@@ -48,12 +49,17 @@ class Surface:
 
 
 def open_painter(
-    settings: RenderSettings, info: VideoInfo, first: Frame, full_range: Sequence[bool]
+    settings: RenderSettings,
+    info: VideoInfo,
+    first: Frame,
+    full_range: Sequence[bool],
+    damage: Damage | None = None,
 ) -> tuple[Painter, tuple[Surface, ...]]:
     """Return what paints the outputs that `settings` ask for, and what the planes of each are like.
 
     `first` tells the layout and colours that frames come in; `full_range`, for each output, whether
-    a matte in it uses all code values. Raises `BackgroundError`.
+    a matte in it uses all code values. `damage` is told what of the background can't be read.
+    Raises `BackgroundError`.
     """
     own = Surface(first.format, first.colour)
     if settings.kind == "matte":
@@ -61,7 +67,8 @@ def open_painter(
         return painter, (matte,)
     if settings.kind == "parts":
         return PartsPainter(), (Surface(part_map.LAYOUT, part_map.COLOUR),)
-    canvas = Canvas(info, first.format, first.colour, settings.fit, first.time)
+    behind = [] if damage is None else damage.behind
+    canvas = Canvas(info, first.format, first.colour, settings.fit, first.time, behind)
     if settings.cutout:
         black = open_background(BackgroundSpec("black"), canvas) if settings.premultiplied else None
         cutout = CutoutPainter(black, own_colours=settings.matte.decontaminate)

@@ -142,6 +142,7 @@ class SegmentSink:
         if self._frames:
             self._put(self._encoder.flush())
         end = self._damage.video_end
+        behind, unread_behind = self._damage.lost_behind()
         record = SegmentRecord(
             frames=self._frames,
             reorder=reordering(self._pts),
@@ -158,6 +159,8 @@ class SegmentSink:
             captioned=self._captioned,
             lost=self._held(self._damage.losing(), last=last),
             course=asdict(self._course),
+            behind=[str(time) for time in sorted(behind)],
+            unread_behind=unread_behind,
         )
         self._first = False
         assert self._writer is not None
@@ -216,5 +219,13 @@ def add_up(damage: Damage, records: Sequence[SegmentRecord]) -> None:
         damage.unread += record.unread
         damage.late_streams = max(damage.late_streams, record.late_streams)
     damage.losing = lambda: [Fraction(time) for record in records for time in record.lost]
+    damage.behind = list(map(_damage_behind, records))
     if records[-1].video_end is not None:
         damage.video_end = Fraction(records[-1].video_end)
+
+
+def _damage_behind(record: SegmentRecord) -> Damage:
+    """Return what of the background could not be read, as far as a segment knows."""
+    return Damage(
+        unread=record.unread_behind, losing=lambda: [Fraction(time) for time in record.behind]
+    )

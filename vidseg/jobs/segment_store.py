@@ -33,7 +33,8 @@ class SegmentRecord:
     `model` and `device`: who found the people. `captioned`: how many frames have closed captions.
     `damage`: the times that `vidseg.media.decode.Damage` lists, by name, and `lost`, when pictures
     should have been shown that are lost: in seconds, as fractions. `unread` and `late_streams` are
-    as there.
+    as there. `behind`: when pictures of the background were lost so far, by its own clock, with
+    `unread_behind` more at its end.
     """
 
     frames: int
@@ -49,6 +50,8 @@ class SegmentRecord:
     captioned: int = 0
     lost: list[str] = field(default_factory=list)
     course: dict[str, Any] = field(default_factory=dict)
+    behind: list[str] = field(default_factory=list)
+    unread_behind: int = 0
 
 
 class Store:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from vidseg.errors import worded
+from vidseg.media.decode import loss_behind
 from vidseg.media.ffmpeg import library_versions
 from vidseg.media.file_length import missing_bytes
 from vidseg.media.lost_pictures import loss_note
@@ -125,9 +126,17 @@ def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange
         "missing_s": float(missing_s(info, run.span, damage, others)),
         "missing_bytes": short,
         "missing_sound_s": float(others.missing_sound_s),
+        "lost_background_frames": _lost_behind(run, report),
     }
     if note := loss_note(info, lost, damage.unread, short):
         report.notes.append(note)
+
+
+def _lost_behind(run: Run, report: Report) -> int:
+    """Return how many pictures of the background are lost, with a note where any are."""
+    count, note = loss_behind(run.damage, run.settings.behind.path)
+    report.notes += [] if note is None else [note]
+    return count
 
 
 def _late(info: VideoInfo) -> str:

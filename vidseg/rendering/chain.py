@@ -74,7 +74,7 @@ def open_chain(
     if opening is None:
         opening, frames = opened(settings, info, span, frames)
     full_range = [sink.full_range for sink in sinks]
-    painter, surfaces = open_painter(settings, opening.info, opening.first, full_range)
+    painter, surfaces = open_painter(settings, opening.info, opening.first, full_range, run.damage)
     stack.enter_context(closing(painter))
     sinks[0].notes += painter.notes
     for sink, surface in zip(sinks, surfaces, strict=True):

@@ -13,7 +13,7 @@ from vidseg.compositing.painters import ScenePainter, open_scene
 from vidseg.errors import InputError, OutputError, SettingsError
 from vidseg.frames.frame import Frame, as_plane
 from vidseg.matting.mask_source import Layer, source_of_masks
-from vidseg.media.decode import Damage, Span
+from vidseg.media.decode import Damage, Span, loss_behind
 from vidseg.media.ffmpeg import av_errors, check_target
 from vidseg.media.source import frames_of, is_photo, probe
 from vidseg.media.video_info import VideoInfo
@@ -60,24 +60,30 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     with ExitStack() as stack:
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(settings.model)))
-        rows = moments(settings, info, segmenter)
+        damage = Damage()
+        rows = moments(settings, info, segmenter, damage)
     described = f"{_described(info)} · {segmenter.name} on {segmenter.device}"
     columns = ("Original", "Mask", f"Result · {_name_of(settings.behind)}")
     _save(draw_contact_sheet(printable(settings.source.name), described, columns, rows), output)
-    return f"{output}: {len(rows)} moments, {segmenter.name} on {segmenter.device}"
+    _, note = loss_behind(damage, settings.behind.path)
+    beside = "" if note is None else f"; {note}"
+    return f"{output}: {len(rows)} moments, {segmenter.name} on {segmenter.device}{beside}"
 
 
-def moments(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter) -> list[SheetRow]:
+def moments(
+    settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, damage: Damage | None = None
+) -> list[SheetRow]:
     """Return the moments of a clip that `settings` ask for, in order: original, mask, result.
 
     Each once; where the clip turns out to end before its header says, they are spread over what is
-    there.
+    there. `damage` is told what of the background can't be read.
     """
-    rows = [_row(settings, info, segmenter, time) for time in _times(settings, info)]
+    damage = damage or Damage()
+    rows = [_row(settings, info, segmenter, time, damage) for time in _times(settings, info)]
     if not settings.at and len(rows) > 1 and rows[-1].time == rows[-2].time:
         end = rows[-1].time + (1 / info.average_rate if info.average_rate else 0)
         times = _spread(info.start - info.container_start, end, settings.rows)
-        rows = [_row(settings, info, segmenter, time) for time in times]
+        rows = [_row(settings, info, segmenter, time, damage) for time in times]
     return list({row.time: row for row in rows}.values())
 
 
@@ -111,7 +117,11 @@ def _decoded_end(info: VideoInfo) -> Fraction:
 
 
 def _row(
-    settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, time: Fraction
+    settings: PreviewSettings,
+    info: VideoInfo,
+    segmenter: Segmenter,
+    time: Fraction,
+    damage: Damage,
 ) -> SheetRow:
     layer = _moment(settings, info, segmenter, time + info.container_start)
     frame, alpha = layer.frame, layer.alpha.plane
@@ -123,7 +133,7 @@ def _row(
         pictures=(
             picture_of(frame, info, size),
             alpha_of(alpha, frame.format.peak, info, size),
-            picture_of(_result(settings, info, layer, size), info, size),
+            picture_of(_result(settings, info, layer, size, damage), info, size),
         ),
     )
 
@@ -170,11 +180,15 @@ def _shown_at(info: VideoInfo, time: Fraction) -> Fraction:
 
 
 def _result(
-    settings: PreviewSettings, info: VideoInfo, layer: Layer, size: tuple[int, int]
+    settings: PreviewSettings,
+    info: VideoInfo,
+    layer: Layer,
+    size: tuple[int, int],
+    damage: Damage,
 ) -> Frame:
     """Return the frame over its new background, or a checkerboard."""
     frame = layer.frame
-    canvas = Canvas(info, frame.format, frame.colour, settings.fit, since=info.start)
+    canvas = Canvas(info, frame.format, frame.colour, settings.fit, info.start, damage.behind)
     planes = tuple(as_plane(np.empty_like(plane)) for plane in frame.planes)
     painter = _painter(settings, canvas, size)
     with closing(painter):

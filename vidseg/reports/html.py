@@ -38,6 +38,7 @@ _DAMAGE = {
     "missing_bytes": "bytes by which the file is shorter than it says",
     "late_streams": "streams left out that begin late",
     "missing_sound_s": "seconds of sound missing",
+    "lost_background_frames": "frames of the background that never came",
 }
 _MEANING = (
     ("Coverage", "The share of the picture that is people: the mean of their alpha."),
@@ -148,7 +149,7 @@ def _state(report: Report) -> str:
     ]
     if lost:
         state = (
-            '<div class="state bad"><strong>The source is damaged.</strong> '
+            f'<div class="state bad"><strong>The {report.damaged_input} is damaged.</strong> '
             f"What could be read is done; lost:{_list(lost)}</div>"
         )
     else:

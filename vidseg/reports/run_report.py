@@ -41,8 +41,14 @@ class Report:
 
     @property
     def damaged(self) -> bool:
-        """Whether the source was damaged, so that something of it is missing or guessed."""
+        """Whether the source or background is damaged, so that some is missing or guessed."""
         return any(self.damage.values())
+
+    @property
+    def damaged_input(self) -> str:
+        """What is damaged, if anything is: ``source`` or, if that alone is, ``background``."""
+        hurt = [name for name, count in self.damage.items() if count]
+        return "background" if hurt == ["lost_background_frames"] else "source"
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, UTF-8, indented."""
