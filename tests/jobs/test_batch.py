@@ -1,5 +1,6 @@
 """Many clips: which are found, how they are named, and that one clip's trouble is nobody else's."""
 
+import errno
 import json
 import os
 import re
@@ -9,14 +10,17 @@ import time
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from tests.helpers.batches import PROJECT, black_corner, run, run_unchanged, vidseg
 from tests.helpers.clips import Audio, person_picture, read_frames, write_clip, write_picture
 from tests.helpers.workers import open_broken, open_deadly, open_deaf, open_fake, open_never
-from vidseg.errors import ModelError, SettingsError
+from vidseg.cli.batch import batch
+from vidseg.errors import ModelError, OutputError, SettingsError
 from vidseg.jobs.batch import Clip, Outcome, endings_for, find_clips, settings_for, table
 from vidseg.jobs.dispatch import Died
 from vidseg.jobs.local_workers import LocalWorkers, _Processes, default_jobs
@@ -219,6 +223,48 @@ def test_a_batch_outlives_its_log(tmp_path: Path) -> None:
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there are no videos in"):
         find_clips([str(tmp_path)], tmp_path / "out")
+
+
+@pytest.fixture
+def _day1_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders called day1 can't be read, whoever runs the tests."""
+    scan = os.scandir
+
+    def scandir(path: str | Path) -> Any:
+        if Path(path).name == "day1":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+@pytest.mark.usefixtures("_day1_is_closed")
+def test_a_folder_that_cannot_be_read_is_told_and_has_failed(tree: Path, tmp_path: Path) -> None:
+    """Cause: what finds files below a folder passes over such a folder without a word."""
+    out = tmp_path / "out"
+    closed: dict[Path, str] = {}
+    found = find_clips([str(tree)], out, closed=closed)
+    assert names(found, out) == ["a.mp4", "b.MOV"]
+    assert closed == {tree / "day1": "Permission denied"}
+    with pytest.raises(SettingsError, match=r"no videos in .*; .*day1 can't be read: Permission"):
+        find_clips([str(tree / "day1")], out)
+    out.mkdir()
+    for clip in found:
+        clip.output.touch()
+    done = CliRunner().invoke(batch, [str(tree), "-o", str(out), "-b", "navy"])
+    assert done.exit_code == 1
+    assert re.search(r"day1 +failed .*the folder can't be read: Permission", done.stdout)
+    assert done.stdout.splitlines()[-1] == "2 skipped, 1 failed"
+    assert f"vidseg: {tree / 'day1'}: the folder can't be read" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["notes.txt/out", "/proc/no/such"])
+def test_a_folder_for_results_that_cannot_be_made_is_one_line(tree: Path, place: str) -> None:
+    """Cause: it was made outside of what turns the system's errors into ours."""
+    with pytest.raises(OutputError, match="the folder can't be made"):
+        CliRunner().invoke(
+            batch, [str(tree), "-o", str(tree / place), "-b", "navy"], catch_exceptions=False
+        )
 
 
 def test_the_table_counts() -> None:

@@ -61,20 +61,30 @@ Examples:
 @run_options
 def batch(sources: tuple[str, ...], **options: Any) -> None:
     """Render every clip of SOURCE...: files, folders with all below them, patterns."""
-    from vidseg.jobs.batch import Outcome, endings_for, find_clips, is_done, settings_for, table
+    from vidseg.jobs.batch import (
+        Clip,
+        Outcome,
+        endings_for,
+        find_clips,
+        is_done,
+        settings_for,
+        table,
+    )
     from vidseg.media.ffmpeg import av_errors
     from vidseg.rendering.file_checks import check_batch
 
     folder: Path = options["output"]
-    if folder.exists() and not folder.is_dir():
-        raise click.UsageError(f"-o {folder}: is a file; name a folder for the results")
+    with av_errors(OutputError, f"-o {folder}: can't be looked at"):
+        if folder.exists() and not folder.is_dir():
+            raise click.UsageError(f"-o {folder}: is a file; name a folder for the results")
     if (options["background"] is None) != options["matte"]:
         raise click.UsageError("give either -b BACKGROUND or --matte")
     if options["parts_map"] and not options["matte"]:
         raise click.UsageError("--parts-map is for mattes; give --matte with it")
     _check_report(options["report"])
     common = _common(options, Path("source"), folder)
-    clips = find_clips(sources, folder, options["name_pattern"], endings_for(common))
+    closed: dict[Path, str] = {}
+    clips = find_clips(sources, folder, options["name_pattern"], endings_for(common), closed)
     runs = [settings_for(clip, common) for clip in clips]
     # Without --overwrite, results that a shell's pattern names along with the clips are left as
     # they are.
@@ -83,7 +93,8 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
         Outcome("skipped") if is_done(clip) and not common.overwrite else None for clip in clips
     ]
     todo = [number for number, outcome in enumerate(outcomes) if outcome is None]
-    folder.mkdir(parents=True, exist_ok=True)
+    with av_errors(OutputError, f"-o {folder}: the folder can't be made"):
+        folder.mkdir(parents=True, exist_ok=True)
     with (
         ClipProgress(len(clips), len(clips) - len(todo), options["quiet"]) as progress,
         _interruptible(),
@@ -93,6 +104,10 @@ def batch(sources: tuple[str, ...], **options: Any) -> None:
             line = f"{clips[todo[place]].output}: {_in_words(outcome)}"
             progress.ended(place, line, failed=outcome.state == "failed")
     ended = [outcome for outcome in outcomes if outcome is not None]
+    for path, why in closed.items():
+        clips.append(Clip(path, path))
+        ended.append(Outcome("failed", message=f"the folder can't be read: {why}"))
+        tell(f"vidseg: {path}: {ended[-1].message}")
     if not options["quiet"]:
         for line in table(clips, ended, folder).splitlines():
             show(line)

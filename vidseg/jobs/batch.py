@@ -15,6 +15,7 @@ from vidseg.errors import SettingsError, VidsegError
 from vidseg.jobs import resume
 from vidseg.jobs.segment_store import Store
 from vidseg.media.codecs import CODECS
+from vidseg.media.ffmpeg import av_errors, reason
 from vidseg.media.image_sequence import (
     VIDEO_SUFFIXES,
     common_name,
@@ -70,23 +71,27 @@ def find_clips(
     folder: Path,
     name: str = DEFAULT_NAME,
     endings: Sequence[str] = tuple(FORMATS),
+    closed: dict[Path, str] | None = None,
 ) -> list[Clip]:
     """Return the clips that `sources` (files, folders and all below them, patterns) mean, by name.
 
     Results go into `folder`, below the sub-folders that the clips had below a folder among
     `sources`. `name` is a template with the fields stem, suffix and number; suffix is the source's
     where it is among `endings`, else the first of those. What lies in `folder`, or is another
-    clip's result, is no source. Raises `SettingsError` where a source is missing, a name leads out
-    of `folder` or ends in no video's ending, two names are the same, or a result would replace its
-    source.
+    clip's result, is no source. `closed` gets the folders that can't be read, each with the reason.
+    Raises `SettingsError` where a source is missing, a name leads out of `folder` or ends in no
+    video's ending, two names are the same, or a result would replace its source.
     """
     _check_template(name)
     found: dict[Path, tuple[Path, Path]] = {}
+    closed = {} if closed is None else closed
     for source in sources:
-        for path, below in _expanded(source, folder):
-            found.setdefault(path.resolve(), (path.absolute(), below))
+        with av_errors(SettingsError, f"{source}: can't be looked at"):
+            for path, below in _expanded(source, folder, closed):
+                found.setdefault(path.resolve(), (path.absolute(), below))
     if not found:
-        raise SettingsError(f"there are no videos in {', '.join(sources)}")
+        unread = "".join(f"; {path} can't be read: {why}" for path, why in closed.items())
+        raise SettingsError(f"there are no videos in {', '.join(sources)}{unread}")
     if "{number" in name and any(path.is_relative_to(folder.resolve()) for path in found):
         raise SettingsError(
             f"--name {name!r}: numbers change once results lie beside the clips; "
@@ -158,18 +163,14 @@ def is_done(clip: Clip) -> bool:
     return False
 
 
-def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
+def _expanded(source: str, folder: Path, closed: dict[Path, str]) -> Iterator[tuple[Path, Path]]:
     """Yield the videos that a source means, each with its folder below the source's own."""
     path = Path(source)
     if path.is_dir():
         own = folder.resolve()
-        for each in sorted(path.rglob("*")):
-            inner = each.relative_to(path)
-            hidden = any(part.startswith(".") for part in inner.parts)
-            is_video = each.suffix.lower() in VIDEO_SUFFIXES and each.is_file()
-            result = own != path.resolve() and each.resolve().is_relative_to(own)
-            if is_video and not hidden and not result:
-                yield each, inner.parent
+        for each in _videos_below(path, closed):
+            if own == path.resolve() or not each.resolve().is_relative_to(own):
+                yield each, each.relative_to(path).parent
     elif path.exists() or (is_numbered(path) and numbers(path)):
         yield path, Path()
     else:
@@ -186,6 +187,21 @@ def _expanded(source: str, folder: Path) -> Iterator[tuple[Path, Path]]:
                 f"{source}: no such file or folder, and no pattern that anything matches"
             )
         yield from ((file, Path()) for file in files)
+
+
+def _videos_below(path: Path, closed: dict[Path, str]) -> Iterator[Path]:
+    """Yield the videos in a folder and all below it that aren't hidden; see `find_clips`."""
+
+    def note(error: OSError) -> None:
+        closed[Path(error.filename)] = reason(error)
+
+    for at, folders, names in os.walk(path, onerror=note):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        for name in names:
+            each = Path(at, name)
+            hidden = name.startswith(".")
+            if not hidden and each.suffix.lower() in VIDEO_SUFFIXES and each.is_file():
+                yield each
 
 
 def _check_template(name: str) -> None:
