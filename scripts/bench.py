@@ -142,7 +142,8 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
     from vidseg.matting.refinement.refine import refine
     from vidseg.matting.smoothing import smooth_masks
     from vidseg.matting.tracking.tracker import Tracker
-    from vidseg.media.decode import Damage, Span, decode
+    from vidseg.media.damage import Damage
+    from vidseg.media.decode import Span, decode
     from vidseg.media.encode import Encoder
     from vidseg.media.encode_plan import plan
     from vidseg.media.mux import KeptRange, Output

@@ -40,7 +40,8 @@ def costs(clip: Path, model: str, smooth: float | None) -> Costs:
     from vidseg.matting.refinement.refine import refine
     from vidseg.matting.smoothing import smooth_masks
     from vidseg.matting.tracking.tracker import Tracker
-    from vidseg.media.decode import Damage, Span, decode
+    from vidseg.media.damage import Damage
+    from vidseg.media.decode import Span, decode
     from vidseg.media.probe import probe_video
     from vidseg.networks import open_segmenter
     from vidseg.settings import MatteSettings, ModelSettings

@@ -14,7 +14,8 @@ from vidseg.errors import InputError, SettingsError, worded
 from vidseg.frames.frame import Frame
 from vidseg.frames.planes import small_rgb
 from vidseg.matting.mask_source import Layer, refined, source_of_masks
-from vidseg.media.decode import Damage, Span
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span
 from vidseg.media.source import frame_of, probe
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks import Segmenter, open_segmenter

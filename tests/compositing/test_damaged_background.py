@@ -10,7 +10,7 @@ from tests.helpers.clips import write_clip, write_picture
 from tests.helpers.packets import hurt
 from tests.helpers.renders import rendered
 from tests.helpers.segments import RATE, StoppedError, in_segments, settings, stop_after
-from vidseg.media.decode import added_up
+from vidseg.media.damage import added_up
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering.preview import preview
 from vidseg.reports.run_report import Report

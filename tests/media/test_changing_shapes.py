@@ -27,7 +27,8 @@ from vidseg.frames.geometry import Box
 from vidseg.frames.letterbox import crop, display_box, letterboxed
 from vidseg.jobs import resume
 from vidseg.matting.tracking.shots import detect_cuts
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.probe import probe_video
 from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
 from vidseg.rendering.preview import preview

@@ -12,7 +12,8 @@ import pytest
 from tests.helpers.clips import Audio, audio_packets, frame_times, read_frames, write_clip
 from tests.helpers.renders import QUICK, rendered
 from vidseg.frames.colour import Colour
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.probe import probe_video
 from vidseg.media.timestamps import ContinuousClock
 from vidseg.settings import EncodeSettings

@@ -20,7 +20,8 @@ from tests.helpers.clips import (
 from tests.helpers.renders import rendered
 from vidseg import api
 from vidseg.frames.geometry import Box
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.probe import probe_video
 from vidseg.media.track_header import TrackHeader
 from vidseg.networks.fake import FakeSegmenter

@@ -13,7 +13,8 @@ import pytest
 from tests.helpers.clips import Audio, frame_times, write_clip
 from tests.helpers.renders import rendered
 from vidseg.errors import InputError
-from vidseg.media.decode import Damage, Span, added_up, decode
+from vidseg.media.damage import Damage, added_up
+from vidseg.media.decode import Span, decode
 from vidseg.media.probe import probe_video
 
 

@@ -8,7 +8,8 @@ import pytest
 from av.video.frame import VideoFrame
 
 from tests.helpers.clips import write_clip
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.probe import probe_video
 
 

@@ -13,7 +13,8 @@ from tests.helpers.clips import frame_times, read_planes, write_clip
 from tests.helpers.renders import rendered
 from vidseg.frames.frame import Frame
 from vidseg.jobs import resume
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.deinterlace import deinterlaced
 from vidseg.media.probe import probe_video
 from vidseg.networks.fake import FakeSegmenter

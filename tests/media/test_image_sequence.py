@@ -23,7 +23,8 @@ from tests.helpers.renders import rendered
 from vidseg.cli.main import cli
 from vidseg.errors import InputError, OutputError
 from vidseg.frames.colour import Colour
-from vidseg.media.decode import Damage, Span
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span
 from vidseg.media.image_sequence import sequence_near
 from vidseg.media.probe import probe_video
 from vidseg.media.source import frames_of, probe

@@ -14,7 +14,8 @@ from tests.helpers.clips import read_frames
 from tests.helpers.renders import rendered
 from vidseg.errors import BackgroundError, InputError, VidsegError
 from vidseg.frames.colour import Colour
-from vidseg.media.decode import Damage, Span
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span
 from vidseg.media.images import read_picture
 from vidseg.media.linear_light import srgb_of
 from vidseg.media.source import frames_of, probe

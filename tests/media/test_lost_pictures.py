@@ -25,7 +25,8 @@ from tests.helpers.packets import hurt, packets_of
 from tests.helpers.renders import QUICK, rendered
 from vidseg.jobs import resume
 from vidseg.media import decode as decoding
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.expected_pictures import ExpectedInOrder
 from vidseg.media.file_length import missing_bytes
 from vidseg.media.lost_pictures import loss_note

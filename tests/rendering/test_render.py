@@ -26,7 +26,8 @@ from vidseg.errors import InputError, OutputError
 from vidseg.frames.colour import Colour
 from vidseg.frames.geometry import Box
 from vidseg.frames.planes import small_rgb
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.ffmpeg import open_source
 from vidseg.media.mux.transcode import _samples
 from vidseg.media.probe import probe_video

@@ -23,7 +23,8 @@ from vidseg.frames.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.frames.frame import Frame, PixelFormat, Plane, Planes, as_plane
 from vidseg.frames.hdr import is_hdr, sdr_from, sdr_to
 from vidseg.frames.planes import at_chroma_size
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.file_length import missing_bytes
 from vidseg.media.flatten import Flattener
 from vidseg.media.image_sequence import is_sequence

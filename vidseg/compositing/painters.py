@@ -18,7 +18,7 @@ from vidseg.matting import part_map
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Floats
 from vidseg.matting.mask_source import Layer
-from vidseg.media.decode import Damage
+from vidseg.media.damage import Damage
 from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import BackgroundSpec, PreviewSettings, RenderSettings

@@ -14,7 +14,7 @@ from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Frame, OutputBuffer, PixelFormat
 from vidseg.jobs.segment_store import SegmentRecord, Store
 from vidseg.matting.restarts import MOST_SEGMENTS, SEGMENT_S, segment_at
-from vidseg.media.decode import TIMES_OF_DAMAGE, Damage
+from vidseg.media.damage import TIMES_OF_DAMAGE, Damage
 from vidseg.media.encode import Encoder
 from vidseg.media.encode_plan import EncodePlan, plan
 from vidseg.media.mux import (

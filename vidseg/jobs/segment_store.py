@@ -31,7 +31,7 @@ class SegmentRecord:
     `last`: the clip ends with it, at `video_end` in seconds of the source's clock; `header`:
     checksum of what the encoder puts into the container's header, which all segments must share;
     `model` and `device`: who found the people. `captioned`: how many frames have closed captions.
-    `damage`: the times that `vidseg.media.decode.Damage` lists, by name, and `lost`, when pictures
+    `damage`: the times that `vidseg.media.damage.Damage` lists, by name, and `lost`, when pictures
     should have been shown that are lost: in seconds, as fractions. `unread` and `late_streams` are
     as there. `behind`: when pictures of the background were lost so far, by its own clock, with
     `unread_behind` more at its end.

@@ -13,7 +13,8 @@ from vidseg.errors import InputError
 from vidseg.frames.colour import Colour, rgb_to_yuv_matrix
 from vidseg.frames.frame import WORKING_FORMATS, Frame, as_plane
 from vidseg.frames.geometry import Orientation
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.image_sequence import is_numbered, sequence_near
 from vidseg.media.probe import probe_video
 from vidseg.media.video_info import VideoInfo

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from vidseg.errors import worded
-from vidseg.media.decode import loss_behind
+from vidseg.media.damage import loss_behind
 from vidseg.media.ffmpeg import library_versions
 from vidseg.media.file_length import missing_bytes
 from vidseg.media.lost_pictures import loss_note

@@ -14,7 +14,8 @@ from vidseg.frames.frame import Frame
 from vidseg.matting.mask import Mask
 from vidseg.matting.mask_source import MaskSource, source_of_masks
 from vidseg.matting.restarts import SHOT_LEAD_S
-from vidseg.media.decode import Damage, Span, hardware_trouble
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, hardware_trouble
 from vidseg.media.source import frames_of
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks import open_segmenter

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from vidseg.errors import InputError
 from vidseg.frames.frame import Frame
-from vidseg.media.decode import Damage, Span
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span
 from vidseg.media.file_length import is_indexed
 from vidseg.media.mux import KeptRange, StreamOutcomes
 from vidseg.media.source import frames_of

@@ -13,7 +13,8 @@ from vidseg.compositing.painters import ScenePainter, open_scene
 from vidseg.errors import InputError, OutputError, SettingsError
 from vidseg.frames.frame import Frame, as_plane
 from vidseg.matting.mask_source import Layer, source_of_masks
-from vidseg.media.decode import Damage, Span, loss_behind
+from vidseg.media.damage import Damage, loss_behind
+from vidseg.media.decode import Span
 from vidseg.media.ffmpeg import av_errors, check_target
 from vidseg.media.source import frames_of, is_photo, probe
 from vidseg.media.video_info import VideoInfo

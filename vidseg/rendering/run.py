@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from vidseg.media.decode import Damage, Span
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span
 from vidseg.media.picture_changes import PictureChanges
 from vidseg.media.video_info import VideoInfo
 from vidseg.rendering.clip_start import player_span

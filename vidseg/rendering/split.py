@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vidseg.errors import InputError, SettingsError
-from vidseg.media.decode import added_up
+from vidseg.media.damage import added_up
 from vidseg.media.ffmpeg import check_target
 from vidseg.media.image_sequence import is_numbered
 from vidseg.media.mux import FORMATS

@@ -13,7 +13,8 @@ from typing import Any
 import vidseg
 from vidseg.compositing.background import named_colour
 from vidseg.errors import BackgroundError, OutputError
-from vidseg.media.decode import Damage, Span, decode
+from vidseg.media.damage import Damage
+from vidseg.media.decode import Span, decode
 from vidseg.media.ffmpeg import check_target
 from vidseg.media.image_sequence import is_numbered, is_sequence, name_of, numbers
 from vidseg.media.images import read_picture
