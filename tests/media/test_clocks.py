@@ -18,6 +18,9 @@ from vidseg.media.probe import probe_video
 from vidseg.media.timestamps import ContinuousClock
 from vidseg.settings import EncodeSettings
 
+AS_TOLD = {"avoid_negative_ts": "disabled"}
+"""For a muxer that moves all streams to 0 else."""
+
 
 @dataclass
 class _Stream:
@@ -149,6 +152,48 @@ def test_sound_from_before_the_beginning_moves_nothing(tmp_path: Path) -> None:
     rendered(source, tmp_path / "out.mkv")
     before, after = frame_times(source), frame_times(tmp_path / "out.mkv")
     assert max(abs(a - b) for a, b in zip(before, after, strict=True)) <= Fraction(1, 2000)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mkv"])
+def test_what_matroska_shows_before_0_is_shown(tmp_path: Path, suffix: str) -> None:
+    """Players show it from its earliest time on; MP4's edit list hid all that lay before 0."""
+    source = write_clip(
+        tmp_path / "in.mkv",
+        pts=range(-6, 12),
+        b_frames=0,
+        audio=[Audio(start=-0.5, seconds=1)],
+        container_options=AS_TOLD,
+    )
+    preset = "8" if suffix == ".webm" else "ultrafast"
+    output = tmp_path / f"out{suffix}"
+    rendered(source, output, encode=EncodeSettings(preset=preset))
+    began, after = audio_packets(source)[0].pts, frame_times(output)
+    assert began is not None
+    assert began < -0.5
+    assert len(after) == 18
+    for place in (0, 17):
+        assert abs(after[place] - Fraction(place - 6, 30) + began) <= Fraction(1, 100)
+    assert _heard_s(output) >= _heard_s(source) - Fraction(1, 100)
+
+
+def test_pictures_alone_before_0_are_shown(tmp_path: Path) -> None:
+    """Matroska's first pictures then have no time, so that nothing told that they were there."""
+    source = write_clip(
+        tmp_path / "in.mkv", pts=range(-6, 12), b_frames=0, container_options=AS_TOLD
+    )
+    rendered(source, tmp_path / "out.mp4")
+    times = frame_times(tmp_path / "out.mp4")
+    assert len(times) == 18
+    assert times[0] == 0
+
+
+def _heard_s(path: Path) -> Fraction:
+    """Return how many seconds of sound are decoded."""
+    with av.open(str(path)) as container:
+        return sum(
+            (Fraction(each.samples, each.sample_rate) for each in container.decode(audio=0)),
+            Fraction(0),
+        )
 
 
 def test_copied_packets_whose_times_fall_back_stay_writable(tmp_path: Path) -> None:

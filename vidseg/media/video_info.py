@@ -10,6 +10,9 @@ from vidseg.frames.geometry import Orientation
 
 StreamKind: TypeAlias = Literal["video", "audio", "subtitle", "data", "attachment"]
 
+_MOST_PRIMING_S = Fraction(1, 10)
+"""What codecs of sound put before their first sample, at most, at the rates that films have."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
@@ -79,11 +82,20 @@ class VideoInfo:
 
     @property
     def origin(self) -> Fraction:
-        """What is time 0 to a player, in seconds of the source's clock."""
-        priming = (
-            -1 < self.container_start < 0
-        )  # what an encoder of sound puts before the first sample
-        return self.container_start if self.free_clock and not priming else Fraction(0)
+        """What is time 0 to a player, in seconds of the source's clock.
+
+        Sound before it is an encoder's priming, unless there is too much of it for that.
+        """
+        first = self.container_start
+        most = Fraction(1) if self.free_clock else _MOST_PRIMING_S
+        priming = -most < first < 0
+        late = first > 0 and not self.free_clock
+        return Fraction(0) if self.edited or priming or late else first
+
+    @property
+    def edited(self) -> bool:
+        """Whether the container has edit lists, which hide all that lies before 0."""
+        return self.container.startswith("mov,")
 
     @property
     def shape(self) -> Shape:

@@ -122,10 +122,12 @@ def _cut(info: VideoInfo, span: Span, first: Frame) -> KeptRange:
 
     Where a frame begins within one frame of that instant, the clock begins with the frame, so that
     the output's picture starts at once; else it begins with the frame that is on screen then (see
-    `Span`). Without a start asked for, it begins as a player's does.
+    `Span`). Without a start asked for, it begins as a player's does, or with a picture before that,
+    which nothing hides but an edit list.
     """
     if span.start is None:
-        return KeptRange(None, span.end, round(info.origin / first.time_base) * first.time_base)
+        begin = info.origin if info.edited else min(info.origin, first.time)
+        return KeptRange(None, span.end, round(begin / first.time_base) * first.time_base)
     ticks = -(-span.start // first.time_base)
     origin = first.pts if first.pts - ticks <= first.duration else ticks
     return KeptRange(origin * first.time_base, span.end, origin * first.time_base)
