@@ -35,8 +35,8 @@ def within(
     """Yield the frames that begin in [start, end), seconds of their clock; `None`: no bound.
 
     With `on_screen`, the one before `start` begins there, if it stays for longer than the next one
-    lasts, or than two usual ones do. With `sharp`, one that lasts for more than a usual frame
-    beyond `end` ends there. `step`: how many ticks a frame usually lasts.
+    lasts, or than two usual ones do. With `sharp`, the last one ends at `end`, or when a usual one
+    would, if that is later. `step`: how many ticks a frame usually lasts.
     """
     for frame in _begun(frames, start, end, step, on_screen=on_screen):
         yield frame if end is None or not sharp else _ended(frame, end, step)
@@ -73,7 +73,10 @@ def _later(frame: Shown, start: Fraction, until: int, usual: int) -> Iterator[Sh
 
 
 def _ended(frame: Shown, end: Fraction, step: int) -> Shown:
-    """Return a frame, cut at `end` seconds if it would last more than `step` ticks beyond that."""
-    last = -(-end // frame.time_base)
-    beyond = frame.pts + frame.duration - last
-    return replace(frame, duration=max(1, last - frame.pts)) if beyond > step else frame
+    """Return a frame, cut at `end` seconds if it lasts beyond that and for longer than usual.
+
+    One that lasts for less than half a usual one more is no longer than clocks make it.
+    """
+    lasts = max(step, -(-end // frame.time_base) - frame.pts)
+    unusual = 2 * frame.duration >= 3 * step
+    return replace(frame, duration=lasts) if unusual and frame.duration > lasts else frame
