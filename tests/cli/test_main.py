@@ -54,6 +54,10 @@ def test_a_render_names_the_device_and_the_result(clip: Path) -> None:
         (lambda folder: _text(folder / "notes.mp4"), "not a media file"),
         (lambda folder: _empty(folder / "empty.mp4"), "the file is empty"),
         (lambda folder: _sound(folder / "talk.m4a"), "holds no video, only audio"),
+        (
+            lambda folder: _sound(folder / "song.m4a", cover=True),
+            "holds no video, only audio, a cover picture",
+        ),
     ],
 )
 def test_what_is_no_video_ends_in_one_line(tmp_path: Path, make: object, message: str) -> None:
@@ -74,11 +78,16 @@ def _empty(path: Path) -> Path:
     return path
 
 
-def _sound(path: Path) -> Path:
+def _sound(path: Path, *, cover: bool = False) -> Path:
     import av
 
     with av.open(str(path), "w", format="mp4") as out:
         stream = out.add_stream("aac", rate=48000, layout="mono")
+        if cover:
+            art = out.add_stream("png")
+            art.width, art.height, art.pix_fmt = 32, 32, "rgb24"
+            art.disposition = av.stream.Disposition.attached_pic
+            out.mux(art.encode(av.VideoFrame(32, 32, "rgb24")) + art.encode(None))
         frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
         frame.sample_rate = 48000
         for plane in frame.planes:

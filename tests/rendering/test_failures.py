@@ -21,6 +21,7 @@ from vidseg.media import encode
 from vidseg.media.mux import Output
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import chain
+from vidseg.settings import EncodeSettings
 
 
 @pytest.fixture
@@ -158,6 +159,9 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_nothing(tmp_path: Path) -> Non
 def test_a_folder_that_cannot_be_written_is_told(source: Path) -> None:
     with pytest.raises(OutputError, match="doesn't exist; create it first"):
         rendered(source, source.parent / "nowhere" / "out.mp4")
+    for name in ("out.mp4", "%d.png"):  # that its own folder didn't exist was said of sequences
+        with pytest.raises(OutputError, match=f"{source} is no folder; name another"):
+            rendered(source, source / name, encode=EncodeSettings())
     if os.geteuid() != 0:
         source.parent.chmod(0o500)
         with pytest.raises(OutputError, match="can't be written to"):

@@ -141,6 +141,25 @@ def test_a_deep_photo_says_that_8_bits_are_used(tmp_path: Path, name: str) -> No
         assert report.notes.count("the photo has 16 bits per sample, of which 8 are used") == times
 
 
+def test_pages_that_are_left_out_are_told(tmp_path: Path) -> None:
+    """Two of a scan's three pages were dropped without a word."""
+    many = {"save_all": True, "append_images": [photo(), photo()]}
+    for source, told in (
+        (saved(tmp_path / "scan.tif", **many), True),
+        (saved(tmp_path / "one.tif"), False),
+    ):
+        report = rendered(source, tmp_path / "out.png", "navy", encode=PLAIN, overwrite=True)
+        assert any("the first picture is used; it holds 2 more" in n for n in report.notes) == told
+
+
+@pytest.mark.parametrize(("name", "kind"), [("in.jp2", "JPEG2000"), ("in", "JPEG")])
+def test_a_picture_of_another_kind_says_what_to_do(tmp_path: Path, name: str, kind: str) -> None:
+    """It was told that one picture can't hold a clip, which it never was."""
+    photo().save(tmp_path / name, format=kind)
+    with pytest.raises(OutputError, match=f"{name}: one picture is a photo if"):
+        rendered(tmp_path / name, tmp_path / "out.png", encode=PLAIN)
+
+
 def test_what_is_half_transparent_in_a_photo_shows_the_background(tmp_path: Path) -> None:
     """The person's transparent half came out opaque over a new background."""
     opacity = np.full((64, 96), 255, np.uint8)

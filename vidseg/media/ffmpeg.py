@@ -248,9 +248,16 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         _check_target(target, overwrite=overwrite)
 
 
+def check_folder(target: Path, folder: Path) -> None:
+    """Raise `OutputError` where the folder that is to hold `target` is none."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{target}: {folder} is no folder; name another")
+    if not folder.exists():
+        raise OutputError(f"{target}: the folder {folder} doesn't exist; create it first")
+
+
 def _check_target(target: Path, *, overwrite: bool) -> None:
-    if not target.parent.is_dir():
-        raise OutputError(f"{target}: the folder {target.parent} doesn't exist; create it first")
+    check_folder(target, target.parent)
     if target.is_dir():
         raise OutputError(f"{target}: is a folder; give a file name")
     if target.exists() and not target.is_file():

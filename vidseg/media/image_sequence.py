@@ -49,6 +49,12 @@ PICTURE_SUFFIXES = (
 )
 """Endings of pictures, which may be a clip's."""
 
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".ppm")
+"""Endings of pictures that are photos where they stand alone."""
+
+NO_PHOTO = f"one picture is a photo if it ends in {', '.join(PHOTO_SUFFIXES)}; make such a one"
+"""What to do with a picture of another kind."""
+
 _PLACE = re.compile(r"%(0?)(\d*)d")
 _MOST_SHOWN = 5
 

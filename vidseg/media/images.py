@@ -124,6 +124,12 @@ def read_opacity(path: Path) -> NDArray[np.uint8] | None:
     return None if opacity.min() == 255 else opacity
 
 
+def count_pages(path: Path) -> int:
+    """Return how many pages a TIFF has, 1 of other files: those of a JPEG are eyes and previews."""
+    with _of_any_size(), Image.open(path, formats=_READABLE) as image:
+        return getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+
+
 def is_deep(path: Path) -> bool:
     """Whether a picture has 16 bits per sample."""
     with _of_any_size(), Image.open(path, formats=_READABLE) as image:

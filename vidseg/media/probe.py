@@ -71,7 +71,8 @@ def main_video(
     """
     moving = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not moving:
-        held = ", ".join(sorted({s.type for s in container.streams})) or "no streams"
+        kinds = sorted({s.type for s in container.streams})
+        held = ", ".join("a cover picture" if k == "video" else k for k in kinds) or "no streams"
         raise kind(f"{path}: holds no video, only {held}")
     best = container.streams.best("video")
     stream = next((s for s in moving if best is not None and s.index == best.index), moving[0])

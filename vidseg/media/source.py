@@ -15,13 +15,12 @@ from vidseg.frames.frame import WORKING_FORMATS, Frame, as_plane
 from vidseg.frames.geometry import Orientation
 from vidseg.media.damage import Damage
 from vidseg.media.decode import Span, decode
-from vidseg.media.image_sequence import is_numbered, sequence_near
+from vidseg.media.image_sequence import PHOTO_SUFFIXES, is_numbered, sequence_near
 from vidseg.media.probe import probe_video
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import MOST_PIXELS
 
 _PHOTO = "photo"
-_PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".ppm")
 _LAYOUT = WORKING_FORMATS["yuv444p12le"]
 """Photos are worked on in this layout, in which each RGB of 8 bits has a code of its own."""
 
@@ -39,7 +38,7 @@ def probe(path: Path, rate: Fraction | None = None, most: int = MOST_PIXELS) -> 
     """
     if rate is not None and not is_numbered(path):
         raise InputError(f"{path}: --fps is for numbered pictures; {_instead(path)}")
-    if path.suffix.lower() in _PHOTO_ENDINGS and not is_numbered(path):
+    if path.suffix.lower() in PHOTO_SUFFIXES and not is_numbered(path):
         from vidseg.media.images import read_picture
 
         picture = read_picture(path, InputError, most)

@@ -16,10 +16,17 @@ from vidseg.errors import OutputError
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import Frame, OutputBuffer, PixelFormat, as_plane
 from vidseg.frames.hdr import is_hdr
-from vidseg.media.ffmpeg import check_target, reason
+from vidseg.media.ffmpeg import check_folder, check_target, reason
 from vidseg.media.image_formats import Samples, plan_images, samples_of
 from vidseg.media.image_sequence import first_number, is_numbered, name_of, numbers
-from vidseg.media.images import is_deep, read_exif, read_opacity, srgb_profile, write_picture
+from vidseg.media.images import (
+    count_pages,
+    is_deep,
+    read_exif,
+    read_opacity,
+    srgb_profile,
+    write_picture,
+)
 from vidseg.media.mux import KeptRange, StreamOutcomes
 from vidseg.media.output_notes import linear_light, lost_captions
 from vidseg.media.video_info import VideoInfo
@@ -189,10 +196,7 @@ class PictureSink:
             check_target(self._path, overwrite=self._overwrite)
             return
         folder = self._path.parent
-        if not (folder if folder.exists() else folder.parent).is_dir():
-            raise OutputError(
-                f"{self._path}: the folder {folder.parent} doesn't exist; create it first"
-            )
+        check_folder(self._path, folder if folder.exists() else folder.parent)
         if not self._overwrite and (there := self._present()):
             raise OutputError(
                 f"{self._path}: {there[0].name} exists already; "
@@ -215,6 +219,8 @@ class PictureSink:
 
     def _photo_warnings(self) -> list[str]:
         notes = []
+        if (left_out := count_pages(Path(self._info.path)) - 1) > 0:
+            notes.append(f"of the photo's file the first picture is used; it holds {left_out} more")
         if is_deep(Path(self._info.path)):
             notes.append("the photo has 16 bits per sample, of which 8 are used")
         if self._opacity is not None:

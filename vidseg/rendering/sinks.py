@@ -14,7 +14,7 @@ from vidseg.media.encode import Encoder
 from vidseg.media.encode_plan import plan
 from vidseg.media.ffmpeg import Packet
 from vidseg.media.image_formats import FORMATS
-from vidseg.media.image_sequence import is_numbered
+from vidseg.media.image_sequence import NO_PHOTO, is_numbered
 from vidseg.media.mux import FORMATS as CONTAINERS
 from vidseg.media.mux import KeptRange, Output, StreamOutcomes
 from vidseg.media.output_notes import caveats, lost_captions
@@ -70,6 +70,8 @@ def open_sink(target: Target, settings: RenderSettings, info: VideoInfo) -> Sink
     if pictures:
         if not (is_numbered(path) or is_photo(info)):
             numbered = path.with_suffix("") / f"%05d{path.suffix}"
+            if info.container.endswith("_pipe"):  # FFmpeg's name of a picture that isn't numbered
+                raise OutputError(f"{info.path}: {NO_PHOTO}, or write {numbered}")
             raise OutputError(
                 f"{path}: one picture can't hold a clip; write {numbered}, "
                 "or look at `vidseg preview`"
