@@ -4,10 +4,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from av.audio.codeccontext import AudioCodecContext
 from av.container import InputContainer
 from av.stream import Stream
 
 from vidseg.errors import InputError, VidsegError
+from vidseg.media.channel_layout import layout_of
 from vidseg.media.ffmpeg import lists_streams, open_source
 
 _FURTHER = (
@@ -43,9 +45,9 @@ def is_described(stream: Stream) -> bool:
     context = stream.codec_context
     if context is None or stream.type not in ("audio", "video"):
         return True
-    if stream.type == "video":
-        return bool(context.width)  # type: ignore[attr-defined]
-    return bool(context.sample_rate and context.layout.nb_channels)  # type: ignore[attr-defined]
+    if isinstance(context, AudioCodecContext):
+        return bool(context.sample_rate and layout_of(context).nb_channels)
+    return bool(context.width)  # type: ignore[attr-defined]
 
 
 def count_unlisted(container: InputContainer) -> int:

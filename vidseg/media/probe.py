@@ -6,12 +6,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vidseg.errors import InputError, VidsegError
+from vidseg.media.channel_layout import layout_of
 from vidseg.media.ffmpeg import MICROSECOND, check_pixels, clock_jumps, demuxed, limit_pixels
 from vidseg.media.frame_conversion import colour_of
 from vidseg.media.late_streams import open_described
@@ -233,5 +235,6 @@ def _detail(stream: Stream) -> str:
     if stream.type == "video":
         return f"{context.width}x{context.height} {context.pix_fmt}"  # type: ignore[attr-defined]
     if stream.type == "audio":
-        return f"{context.sample_rate} Hz {context.layout.name}"  # type: ignore[attr-defined]
+        assert isinstance(context, AudioCodecContext)
+        return f"{context.sample_rate} Hz {layout_of(context).name}"
     return ""

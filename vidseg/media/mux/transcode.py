@@ -11,6 +11,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
+from vidseg.media.channel_layout import is_listed, layout_of
 from vidseg.media.ffmpeg import Packet
 from vidseg.media.mux.kept_range import KeptRange
 from vidseg.media.mux.stream_tags import copy_description
@@ -39,12 +40,13 @@ def _rate(encoder: str, rate: int) -> int:
 
 def _layout(encoder: str, context: AudioCodecContext) -> str:
     """Return the layout to encode in: of as many channels if the encoder has one, else stereo."""
-    if context.layout.nb_channels == 1:
+    layout = layout_of(context)
+    own, count = layout.name, layout.nb_channels
+    if count == 1:
         return "mono"
-    own, count = context.layout.name, context.layout.nb_channels
     names = (own, own.removesuffix("(side)"), *_LAYOUTS.get(count, ()))
     named = (
-        name for name in names if not name.endswith("channels")
+        name for name in names if not name.endswith("channels") and not is_listed(name)
     )  # which players know no places of
     return next((name for name in named if _opens(encoder, name)), "stereo")
 
@@ -73,7 +75,7 @@ class TranscodedAudio:
         )
         rate = _rate(encoder, stream.codec_context.sample_rate)
         channels, layout = (
-            stream.codec_context.layout.nb_channels,
+            layout_of(stream.codec_context).nb_channels,
             _layout(encoder, stream.codec_context),
         )
         if channels > AudioLayout(layout).nb_channels:
@@ -85,6 +87,7 @@ class TranscodedAudio:
         context.bit_rate = 96_000 * max(1, context.layout.nb_channels)
         context.open()
         self._target = target
+        self._reorderer = AudioResampler(layout=layout)
         self._resampler = AudioResampler(
             context.format, layout, rate, frame_size=context.frame_size or 1024
         )
@@ -100,9 +103,11 @@ class TranscodedAudio:
             return []
         packets: list[Packet] = []
         for frame in frames:
+            listed = is_listed(layout_of(frame).name)
             try:
-                if (kept := self._trimmed(frame, cut)) is not None:
-                    packets += self._encoded(self._resampler.resample(kept))
+                for each in self._reorderer.resample(frame) if listed else [frame]:
+                    if (kept := self._trimmed(each, cut)) is not None:
+                        packets += self._encoded(self._resampler.resample(kept))
             except (
                 av.FFmpegError,
                 ValueError,
