@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 
 from tests.helpers.clips import Audio, frame_times, write_clip
-from tests.helpers.renders import rendered
+from tests.helpers.renders import QUICK, rendered
 from vidseg.errors import InputError
+from vidseg.jobs import resume
 from vidseg.media.damage import Damage, added_up
 from vidseg.media.decode import Span, decode
 from vidseg.media.probe import probe_video
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering.pipeline import render
+from vidseg.settings import RenderSettings
 
 
 def test_a_sound_source_has_no_damage(tmp_path: Path) -> None:
@@ -66,6 +70,42 @@ def test_a_truncated_matroska_file_says_how_much_is_missing(tmp_path: Path) -> N
     report = rendered(cut, tmp_path / "out.mp4")
     assert 0 < report.frames_out < 90
     assert report.damage["missing_s"] > 0.5
+
+
+@pytest.mark.parametrize("resumable", [False, True])
+def test_a_truncated_matroska_file_is_damaged_before_an_end_that_it_lacks(
+    tmp_path: Path, *, resumable: bool
+) -> None:
+    """Whoever asked for an end was never told that the file ends before it."""
+    whole = write_clip(tmp_path / "whole.mkv", frames=90)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    damage = {}
+    for end in (Fraction(1, 2), Fraction(2)):
+        settings = RenderSettings(
+            source=cut, output=tmp_path / f"{end}.mp4".replace("/", "-"), background="navy",
+            end=end, encode=QUICK,
+        )  # fmt: skip
+        way = resume.render if resumable else render
+        report = way(settings, segmenter=FakeSegmenter())
+        damage[end] = report.damage["missing_s"], report.damage["missing_bytes"]
+    assert damage[Fraction(1, 2)] == (0, 0)
+    missing_s, missing_bytes = damage[Fraction(2)]
+    assert missing_s == pytest.approx(2 - report.end_s)
+    assert missing_s > 0.3
+    assert missing_bytes > 0
+
+
+@pytest.mark.parametrize("end", ["0.4", "0.95", "1.5", "2.9", "4"])
+@pytest.mark.parametrize("seconds", [0.5, 3.0])
+def test_a_whole_file_lacks_nothing_before_any_end(
+    tmp_path: Path, seconds: float, end: str
+) -> None:
+    """Ends within a long frame, behind the picture, behind the sound, and behind all of it."""
+    source = write_clip(
+        tmp_path / "in.mkv", pts=[0, 1, 2, 9, 10, 11, 28], audio=[Audio(seconds=seconds)]
+    )
+    assert not rendered(source, tmp_path / "out.mp4", end=Fraction(end)).damaged
 
 
 def test_streams_that_appear_on_the_way_end_nothing(tmp_path: Path) -> None:

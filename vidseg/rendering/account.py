@@ -116,14 +116,16 @@ def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange
     if damage.late_streams:
         report.notes.append(worded(_late(info)))
     lost = sorted(damage.losing())
-    short = missing_bytes(Path(info.path), info.container) if run.span.end is None else 0
+    late = missing_s(info, run.span, damage, others)
+    reached = run.span.end is not None and not late
+    short = 0 if reached else missing_bytes(Path(info.path), info.container)
     counts = damage.counts()
     unread = counts.pop("unread")
     report.damage = {
         **counts,
         "packets": counts["packets"] + others.broken_reads,
         "lost_frames": len(lost) + unread,
-        "missing_s": float(missing_s(info, run.span, damage, others)),
+        "missing_s": float(late),
         "missing_bytes": short,
         "missing_sound_s": float(others.missing_sound_s),
         "lost_background_frames": _lost_behind(run, report),

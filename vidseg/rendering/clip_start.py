@@ -89,14 +89,14 @@ def expected_frames(info: VideoInfo, span: Span) -> int | None:
 
 
 def missing_s(info: VideoInfo, span: Span, damage: Damage, others: StreamOutcomes) -> Fraction:
-    """Return how many seconds the source ends before the end that its container claims.
+    """Return how many seconds the source ends before the end that its container claims, in `span`.
 
     Where it claims one for the file as a whole, all streams have to be read to tell. An index tells
     better than the length of an MP4's track, which may or may not count what an edit list puts
     before it.
     """
     indexed = info.frame_count and is_indexed(info.container)
-    if indexed or span.end is not None or info.duration is None or damage.video_end is None:
+    if indexed or info.duration is None or damage.video_end is None:
         return Fraction(0)
     ends = damage.video_end
     if info.duration_of_file:
@@ -104,7 +104,8 @@ def missing_s(info: VideoInfo, span: Span, damage: Damage, others: StreamOutcome
         if any(s.kind in ("audio", "subtitle") and s.index not in read for s in info.streams):
             return Fraction(0)
         ends = max(ends, others.copied_end)
-    short = info.start + info.duration - ends
+    claimed = info.start + info.duration
+    short = (claimed if span.end is None else min(claimed, span.end)) - ends
     return short if short > _LEAST_MISSING_S else Fraction(0)
 
 
