@@ -101,6 +101,15 @@ def test_two_recordings_in_one_file_run_on(tmp_path: Path) -> None:
     assert abs(sound[-1] - times[-1]) < Fraction(1, 10)
 
 
+@pytest.mark.parametrize("end", [None, Fraction(1)])
+def test_nothing_is_missing_where_the_clock_jumped(tmp_path: Path, end: Fraction | None) -> None:
+    """FFmpeg takes the last time less the first for the length: a minute too much here."""
+    source = _joined(tmp_path, container_options={"output_ts_offset": "60"})
+    report = rendered(source, tmp_path / "out.mp4", end=end)
+    assert report.frames_out == (40 if end is None else 30)
+    assert not report.damaged, report.damage
+
+
 def test_a_cut_behind_a_joint_begins_where_a_player_would(tmp_path: Path) -> None:
     """A seek would not know of the joint before it."""
     source = _joined(tmp_path)

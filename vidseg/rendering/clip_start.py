@@ -93,10 +93,11 @@ def missing_s(info: VideoInfo, span: Span, damage: Damage, others: StreamOutcome
 
     Where it claims one for the file as a whole, all streams have to be read to tell. An index tells
     better than the length of an MP4's track, which may or may not count what an edit list puts
-    before it.
+    before it. Where the clock may jump, the container claims nothing, and FFmpeg takes the
+    difference of first and last times for the length.
     """
     indexed = info.frame_count and is_indexed(info.container)
-    if indexed or info.duration is None or damage.video_end is None:
+    if indexed or info.free_clock or info.duration is None or damage.video_end is None:
         return Fraction(0)
     ends = damage.video_end
     if info.duration_of_file:
