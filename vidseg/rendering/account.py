@@ -13,6 +13,7 @@ from vidseg.media.ffmpeg import library_versions
 from vidseg.media.file_length import missing_bytes
 from vidseg.media.lost_pictures import loss_note
 from vidseg.media.mux import KeptRange
+from vidseg.media.ogg_pages import missing_pages
 from vidseg.media.video_info import StreamInfo, VideoInfo
 from vidseg.rendering.clip_start import Opening, missing_s
 from vidseg.rendering.run import Run
@@ -116,16 +117,17 @@ def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange
     if damage.late_streams:
         report.notes.append(worded(_late(info)))
     lost = sorted(damage.losing())
-    late = missing_s(info, run.span, damage, others)
-    reached = run.span.end is not None and not late
+    read_to = max(damage.video_end or Fraction(0), others.copied_end)
+    reached = run.span.end is not None and read_to >= run.span.end
     short = 0 if reached else missing_bytes(Path(info.path), info.container)
+    pages = 0 if reached else missing_pages(Path(info.path), info.container)
     counts = damage.counts()
     unread = counts.pop("unread")
     report.damage = {
         **counts,
-        "packets": counts["packets"] + others.broken_reads,
+        "packets": counts["packets"] + others.broken_reads + pages,
         "lost_frames": len(lost) + unread,
-        "missing_s": float(late),
+        "missing_s": float(missing_s(info, run.span, damage, others)),
         "missing_bytes": short,
         "missing_sound_s": float(others.missing_sound_s),
         "lost_background_frames": _lost_behind(run, report),
