@@ -83,9 +83,10 @@ def results(output: Path) -> list[Path]:
 def test_recipes_work(line: str, desk: Path, request: pytest.FixtureRequest) -> None:
     """Each command succeeds and writes as many frames as were asked for, of the clip's size."""
     words = shlex.split(line)[1:]
-    if "selfie" in words:
+    names = {name for word in words for name in word.split(",")}
+    if "selfie" in names:
         request.getfixturevalue("selfie_weights")
-    if "rvm" in words:
+    if "rvm" in names:
         request.getfixturevalue("rvm_weights")
     run(_COMMAND, words, desk)
     if words[0] == "preview":

@@ -311,7 +311,7 @@ def named(path: Path, word: str) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewSettings:
-    """One contact sheet: moments of a source with their masks and results."""
+    """One contact sheet: moments of a source with their masks, or several networks' results."""
 
     source: Path
     output: Path
@@ -329,6 +329,8 @@ class PreviewSettings:
     max_pixels: int = MOST_PIXELS
     """Width times height above which a source is refused, before memory is taken for it."""
     overwrite: bool = False
+    models: tuple[str, ...] = ()
+    """Networks to put side by side, as `ModelSettings.name` names one; empty: `model` alone."""
     model: ModelSettings = field(default_factory=ModelSettings)
     matte: MatteSettings = field(default_factory=MatteSettings)
 
@@ -342,6 +344,22 @@ class PreviewSettings:
             raise SettingsError(f"--at takes 100 times at most, got {len(self.at)}")
         if self.at and min(self.at) < 0:
             raise SettingsError(f"--at must not be negative, got {float(min(self.at)):g} s")
+        if self.models:
+            self._check_models()
+
+    def _check_models(self) -> None:
+        if not 2 <= len(self.models) <= 6:
+            raise SettingsError(f"--models takes 2 to 6 networks, got {len(self.models)}")
+        twice = [name for name in self.models if self.models.count(name) > 1]
+        if twice:
+            raise SettingsError(f"--models: {twice[0]} is named twice; name each network once")
+        if self.model.name != DEFAULT_MODEL:
+            raise SettingsError("--models names all networks; leave --model out")
+
+    @property
+    def networks(self) -> tuple[ModelSettings, ...]:
+        """The networks that find the people, in order."""
+        return tuple(replace(self.model, name=name) for name in self.models) or (self.model,)
 
     @property
     def behind(self) -> BackgroundSpec:

@@ -6,9 +6,10 @@ from pathlib import Path
 from tests.helpers.forks import Forks
 
 FAKE = (
-    "from vidseg.cli import main as cli\nfrom vidseg.rendering import chain, preview\n"
+    "from vidseg.cli import main as cli\nfrom vidseg.rendering import chain, comparison, preview\n"
     "from vidseg.networks.fake import FakeSegmenter\n"
-    "chain.open_segmenter = preview.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
+    "for each in (chain, comparison, preview):\n"
+    "    each.open_segmenter = lambda *a, **k: FakeSegmenter()\n"
     "cli.main()\n"
 )
 

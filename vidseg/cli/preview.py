@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from vidseg.cli.options import (
     Seconds,
@@ -26,8 +27,23 @@ from vidseg.cli.options import (
     verbose_option,
 )
 from vidseg.cli.terminal import tell
+from vidseg.errors import SettingsError
 from vidseg.settings import PreviewSettings
 from vidseg.system.urls import fetched
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names with commas between."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(word.strip() for word in str(value).split(",") if word.strip())
 
 
 class Times(click.ParamType[tuple[Fraction, ...]]):
@@ -53,6 +69,7 @@ Examples:
   vidseg preview talk.mp4 -o sheet.png -b beach.jpg --rows 8
   vidseg preview talk.mp4 -o sheet.png -b blur --at 0.5,12,1:02.5
   vidseg preview photo.jpg -o sheet.png
+  vidseg preview talk.mp4 -o networks.png --models bodypix-050-s16,selfie,rvm
 """
 )
 @source_argument
@@ -68,6 +85,9 @@ Examples:
 @option(PreviewSettings, "rows", "Moments, evenly spaced in the clip.")
 @option(PreviewSettings, "at", "These moments instead: 1.5,12,1:02:03.", type=Times())
 @option(PreviewSettings, "width", "Longer side of each picture.", metavar="PIXELS")
+@option(
+    PreviewSettings, "models", "Networks to put side by side, with commas between.", type=Names()
+)
 @model_options
 @matte_options
 @fps_option
@@ -92,5 +112,8 @@ def preview(**options: Any) -> None:
 
 
 def _settings(options: dict[str, Any]) -> PreviewSettings:
+    source = click.get_current_context().get_parameter_source("name")
+    if options["models"] and source is not ParameterSource.DEFAULT:
+        raise SettingsError("--models names all networks; leave --model out")
     parts = {"model": model_of(options), "matte": matte_of(options)}
     return PreviewSettings(**{**given(PreviewSettings, options), **parts})

@@ -15,7 +15,7 @@ from vidseg.networks.from_path import looks_like_path, open_saved_model, open_tf
 from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
 from vidseg.settings import ModelSettings
 
-__all__ = ["Scores", "Segmenter", "Traits", "open_segmenter"]
+__all__ = ["Scores", "Segmenter", "Traits", "check_named", "open_segmenter"]
 
 _OPENERS: dict[str, Callable[[Model, ModelSettings, Say | None], Segmenter]] = {
     "bodypix": bodypix.open_model,
@@ -41,9 +41,27 @@ def open_segmenter(settings: ModelSettings, *, say: Say | None = None) -> Segmen
     return opened
 
 
+def check_named(settings: ModelSettings) -> None:
+    """Raise what `open_segmenter` would of the model's name, without fetching or opening it."""
+    if _is_path(settings):
+        tfjs_at(Path(settings.name).expanduser())
+    else:
+        _named(settings)
+
+
+def _is_path(settings: ModelSettings) -> bool:
+    return settings.name not in MODELS and looks_like_path(settings.name)
+
+
 def _open(settings: ModelSettings, say: Say | None) -> Segmenter:
-    if settings.name not in MODELS and looks_like_path(settings.name):
+    if _is_path(settings):
         return _open_path(Path(settings.name).expanduser(), settings, say)
+    model = _named(settings)
+    return _OPENERS[model.family.name](model, settings, say)
+
+
+def _named(settings: ModelSettings) -> Model:
+    """Return the model of the catalogue; raise where it can't do what is asked for."""
     model = model_named(settings.name)
     if not model.family.runs_on_gpu and settings.device.startswith("gpu"):
         raise DeviceError(
@@ -51,7 +69,7 @@ def _open(settings: ModelSettings, say: Say | None) -> Segmenter:
         )
     if not model.family.has_parts and settings.needs_parts:
         raise _no_parts(model.name)
-    return _OPENERS[model.family.name](model, settings, say)
+    return model
 
 
 def _open_tfjs(source: TfjsModel, settings: ModelSettings, say: Say | None) -> Segmenter:

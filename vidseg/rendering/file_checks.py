@@ -54,7 +54,8 @@ def read_by(settings: Settings) -> Iterator[tuple[str, Path]]:
     """Yield the files that a run reads, each with what it is to it."""
     yield from (("the source", path) for path in _pictures(settings.source))
     yield from (("the background", path) for path in _pictures(settings.behind.path))
-    yield from (("the model", path) for path in _of_model(settings.model.name))
+    networks = settings.networks if isinstance(settings, PreviewSettings) else [settings.model]
+    yield from (("the model", path) for each in networks for path in _of_model(each.name))
 
 
 def _read_by_all(

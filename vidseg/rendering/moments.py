@@ -4,9 +4,12 @@ Only a short window of the source around each moment is decoded and segmented.
 """
 
 import itertools
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from fractions import Fraction
+from time import perf_counter
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -21,6 +24,7 @@ from vidseg.media.decode import Span
 from vidseg.media.source import frames_of, is_photo
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks.base import Segmenter
+from vidseg.reports.contact_sheet import SheetRow
 from vidseg.reports.thumbnails import checkerboard
 from vidseg.settings import PreviewSettings
 
@@ -35,6 +39,19 @@ _MOST_FRAMES = 240
 
 _SQUARE = 10
 """Side of the checkerboard's squares, in pixels of the sheet."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """What a contact sheet shows: its columns' headings, its rows, and what found the people.
+
+    `damage`: what of the background could not be read.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[SheetRow]
+    by: str
+    damage: Damage
 
 
 class _Timed(Protocol):
@@ -94,8 +111,11 @@ def _decoded_end(info: VideoInfo) -> Fraction:
 
 def layer_at(
     settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, time: Fraction
-) -> Layer:
-    """Return what is shown at `time` of the player's clock, its mask smoothed by its neighbours."""
+) -> tuple[Layer, float]:
+    """Return what is shown at `time` of the player's clock, its mask smoothed by its neighbours.
+
+    With it comes how many seconds a frame took to find people in, and to refine their edge.
+    """
     time += info.container_start
     half = Fraction(settings.matte.smooth) / 2
     frames = _around(info, time, half)
@@ -103,14 +123,20 @@ def layer_at(
         frames = _around(info, _shown_at(info, time), half)
     number = max((i for i, frame in enumerate(frames) if frame.time <= time), default=0)
     people = source_of_masks(segmenter, settings.model, settings.matte, info.orientation)
-    frame, mask = next(itertools.islice(people.follow(frames), number, None))
+    since = perf_counter()
+    left = iter(frames)
+    frame, mask = next(itertools.islice(people.follow(left), number, None))
+    followed = perf_counter()
+    layer = Layer(frame, mask, people.refine(frame, mask))
+    refining_s = perf_counter() - followed
     end = frame.time + frame.duration * frame.time_base
     if end <= time and settings.at:
         shown, asked = (float(each - info.container_start) for each in (end, time))
         raise SettingsError(
             f"--at {asked:g}: {info.path} ends at {shown:.3f} s; name an earlier time"
         )
-    return Layer(frame, mask, people.refine(frame, mask))
+    count = len(frames) - operator.length_hint(left)
+    return layer, (followed - since) / count + refining_s
 
 
 def _around(info: VideoInfo, time: Fraction, half: Fraction) -> list[Frame]:
@@ -141,7 +167,7 @@ def over_background(
     size: tuple[int, int],
     damage: Damage,
 ) -> Frame:
-    """Return a frame over its new background, or a checkerboard for a sheet of pictures of `size`.
+    """Return a frame over its background, or a checkerboard that suits pictures of `size`.
 
     `damage` is told what of the background can't be read.
     """

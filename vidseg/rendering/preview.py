@@ -14,7 +14,8 @@ from vidseg.media.video_info import VideoInfo
 from vidseg.networks import open_segmenter
 from vidseg.networks.base import Segmenter
 from vidseg.rendering import file_checks
-from vidseg.rendering.moments import at_moments, layer_at, over_background
+from vidseg.rendering.comparison import compared
+from vidseg.rendering.moments import Moments, at_moments, layer_at, over_background
 from vidseg.reports.contact_sheet import SheetRow, clock, draw_contact_sheet
 from vidseg.reports.thumbnails import alpha_of, fitted_size, picture_of
 from vidseg.settings import BackgroundSpec, PreviewSettings
@@ -29,8 +30,8 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     """Write the contact sheet that `settings` ask for and return a line about it.
 
     Only a short window of the source around each moment is decoded and segmented. `segmenter`
-    stands in for the one that `settings.model` names, and is left open. Raises a `VidsegError`
-    for what can't be done.
+    stands in for the one that `settings.model` names, and is left open; `settings.models` are
+    opened in any case. Raises a `VidsegError` for what can't be done.
     """
     output = settings.output
     if output.suffix.lower() not in FORMATS:
@@ -40,17 +41,23 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     file_checks.check(settings)
     check_target(output, overwrite=settings.overwrite)
     info = probe(settings.source, settings.frame_rate, settings.max_pixels)
+    made = compared(settings, info) if settings.models else _masks(settings, info, segmenter)
+    described = f"{_described(info)} · {made.by}"
+    name = printable(settings.source.name)
+    _save(draw_contact_sheet(name, described, made.columns, made.rows), output)
+    _, note = loss_behind(made.damage, settings.behind.path)
+    beside = "" if note is None else f"; {note}"
+    return f"{output}: {len({row.time for row in made.rows})} moments, {made.by}{beside}"
+
+
+def _masks(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter | None) -> Moments:
     with ExitStack() as stack:
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(settings.model)))
         damage = Damage()
         rows = moments(settings, info, segmenter, damage)
-    described = f"{_described(info)} · {segmenter.name} on {segmenter.device}"
-    columns = ("Original", "Mask", f"Result · {_name_of(settings.behind)}")
-    _save(draw_contact_sheet(printable(settings.source.name), described, columns, rows), output)
-    _, note = loss_behind(damage, settings.behind.path)
-    beside = "" if note is None else f"; {note}"
-    return f"{output}: {len(rows)} moments, {segmenter.name} on {segmenter.device}{beside}"
+    columns = ["Original", "Mask", f"Result · {_name_of(settings.behind)}"]
+    return Moments(columns, rows, f"{segmenter.name} on {segmenter.device}", damage)
 
 
 def moments(
@@ -71,7 +78,7 @@ def _row(
     time: Fraction,
     damage: Damage,
 ) -> SheetRow:
-    layer = layer_at(settings, info, segmenter, time)
+    layer, _ = layer_at(settings, info, segmenter, time)
     frame, alpha = layer.frame, layer.alpha.plane
     size = fitted_size(info, settings.width, settings.width)
     shown = frame.time - info.container_start

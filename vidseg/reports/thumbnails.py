@@ -53,6 +53,18 @@ def jpeg(picture: Rgb) -> bytes:
     return data.tobytes()
 
 
+def png(picture: Rgb) -> bytes:
+    """Return a picture, uint8 [h, w, 3], as PNG, quickly rather than small."""
+    _, data = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return data.tobytes()
+
+
+def decoded(data: bytes) -> Rgb:
+    """Return the picture that `jpeg` or `png` gave, uint8 [h, w, 3]."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return np.asarray(picture, np.uint8)
+
+
 def _coded(info: VideoInfo, size: tuple[int, int]) -> tuple[int, int]:
     return size[::-1] if info.orientation.swaps_axes else size
 
