@@ -1,7 +1,10 @@
 """Networks side by side: a column each, and the place where they differ, enlarged."""
 
+import base64
+import io
 from dataclasses import replace
 from fractions import Fraction
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +156,59 @@ def test_cut_outs_show_where_networks_differ(
     inner = (slice(3, -3), slice(3, -3))
     assert np.abs(seen[inner].astype(int) - region[inner]).mean() < 12
     assert cut.pictures[0].size > 7 * region.size
+
+
+class _Page(HTMLParser):
+    """Collects the elements of a page and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.images: list[dict[str, str | None]] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "img":
+            self.images.append(dict(attrs))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_sheet_may_be_a_page(tmp_path: Path, journal: list[str]) -> None:
+    """One file with a picture a column and row, no script, and names that are no markup."""
+    source = clip(tmp_path / "<b>x & y.mp4")
+    network = tmp_path / "<i>own.tflite"
+    network.touch()
+    settings = replace(
+        settings_of(source, models=(MODELS[0], str(network))), output=tmp_path / "sheet.html"
+    )
+    preview(settings)
+    page = _Page(settings.output.read_text("utf-8"))
+    assert len(page.images) == page.tags.count("img") == 2 * 2 * 3
+    for image in page.images:
+        start, data = str(image["src"]).split(",")
+        assert start == "data:image/jpeg;base64"
+        assert Image.open(io.BytesIO(base64.b64decode(data))).size == (96, 64)
+    assert page.images[3]["alt"] == f"Original, {HARDEST} at 00:00:00.233"
+    assert not {"b", "i", "script"} & set(page.tags)
+    assert "<b>x & y.mp4" in page.text
+    assert f"{network} · " in page.text
+    assert "{{" not in page.text
+
+
+def test_a_preview_of_one_network_may_be_a_page_too(tmp_path: Path) -> None:
+    settings = PreviewSettings(
+        source=clip(tmp_path / "in.mp4"), output=tmp_path / "sheet.htm", rows=2, matte=CRISP
+    )
+    preview(settings, segmenter=FakeSegmenter())
+    page = _Page(settings.output.read_text("utf-8"))
+    assert [image["alt"] for image in page.images[:3]] == [
+        f"{what} at 00:00:00.233" for what in ("Original", "Mask", "Result · transparent")
+    ]
+    assert len(page.images) == 6
 
 
 def square(middle: tuple[int, int], side: int, value: int = 255) -> NDArray[np.uint8]:

@@ -192,7 +192,7 @@ def test_clock() -> None:
         (["--rows", "0"], "--rows must lie in [1, 100], got 0"),
         (["--width", "9"], "--width must lie in [64, 4096] pixels, got 9"),
         (["-b", "nowhere.jpg"], "nowhere.jpg: no such file"),
-        (["-o", "sheet.gif"], "can't tell a picture from its ending; use .png"),
+        (["-o", "sheet.gif"], "can't tell a picture or page from its ending; use .png"),
         (["-o", "/nowhere/sheet.png"], "the folder /nowhere doesn't exist"),
     ],
 )

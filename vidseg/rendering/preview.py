@@ -1,10 +1,8 @@
-"""Preview: a contact sheet of a few moments of a clip: what it shows, the mask, the result."""
+"""Preview: a contact sheet, a picture or a page, of a few moments: the clip, mask and result."""
 
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
-
-from PIL import Image
 
 from vidseg.errors import OutputError
 from vidseg.media.damage import Damage, loss_behind
@@ -17,9 +15,11 @@ from vidseg.rendering import file_checks
 from vidseg.rendering.comparison import compared
 from vidseg.rendering.moments import Moments, at_moments, layer_at, over_background
 from vidseg.reports.contact_sheet import SheetRow, clock, draw_contact_sheet
+from vidseg.reports.mask_metrics import PAGES
+from vidseg.reports.sheet_page import sheet_page
 from vidseg.reports.thumbnails import alpha_of, fitted_size, picture_of
 from vidseg.settings import BackgroundSpec, PreviewSettings
-from vidseg.system.files import written_whole
+from vidseg.system.files import write_text, written_whole
 from vidseg.system.text import printable
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -34,17 +34,17 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     opened in any case. Raises a `VidsegError` for what can't be done.
     """
     output = settings.output
-    if output.suffix.lower() not in FORMATS:
+    endings = (*FORMATS, *PAGES)
+    if output.suffix.lower() not in endings:
         raise OutputError(
-            f"{output}: can't tell a picture from its ending; use {', '.join(FORMATS)}"
+            f"{output}: can't tell a picture or page from its ending; use {', '.join(endings)}"
         )
     file_checks.check(settings)
     check_target(output, overwrite=settings.overwrite)
     info = probe(settings.source, settings.frame_rate, settings.max_pixels)
     made = compared(settings, info) if settings.models else _masks(settings, info, segmenter)
     described = f"{_described(info)} · {made.by}"
-    name = printable(settings.source.name)
-    _save(draw_contact_sheet(name, described, made.columns, made.rows), output)
+    _save(output, settings.source.name, described, made)
     _, note = loss_behind(made.damage, settings.behind.path)
     beside = "" if note is None else f"; {note}"
     return f"{output}: {len({row.time for row in made.rows})} moments, {made.by}{beside}"
@@ -110,7 +110,12 @@ def _name_of(background: BackgroundSpec) -> str:
     return background.path.name if named else background.text
 
 
-def _save(picture: Image.Image, output: Path) -> None:
-    """Write the sheet under a temporary name and move it to its own when it is whole."""
-    with av_errors(OutputError, f"{output}: can't be written"), written_whole(output) as temporary:
-        picture.save(temporary, FORMATS[output.suffix.lower()])
+def _save(output: Path, title: str, subtitle: str, made: Moments) -> None:
+    """Write a page or a picture of moments, whole or not at all."""
+    with av_errors(OutputError, f"{output}: can't be written"):
+        if output.suffix.lower() in PAGES:
+            write_text(output, sheet_page(title, subtitle, made.columns, made.rows))
+            return
+        sheet = draw_contact_sheet(printable(title), subtitle, made.columns, made.rows)
+        with written_whole(output) as temporary:
+            sheet.save(temporary, FORMATS[output.suffix.lower()])

@@ -1,12 +1,9 @@
 """HTML report: one page that needs no network, with metrics over time, moments and streams."""
 
-import base64
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from fractions import Fraction
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,9 @@ from vidseg.reports.contact_sheet import clock
 from vidseg.reports.mask_metrics import PAGES
 from vidseg.reports.metrics import Moment
 from vidseg.reports.run_report import Report
+from vidseg.reports.template import data_uri, filled, shown
 from vidseg.settings import RenderSettings
 from vidseg.system.files import write_text
-from vidseg.system.text import printable
 
 _STAGES = {
     "decode": "Decoding",
@@ -77,17 +74,12 @@ def write(report: Report, path: Path, moments: Sequence[Moment] = ()) -> None:
             report.write(path)
 
 
-def _shown(text: str) -> str:
-    """Return text as HTML shows it; of a file's name, what can't be printed is escaped."""
-    return escape(printable(text))
-
-
 def page(report: Report, moments: Sequence[Moment] = ()) -> str:
     """Return the page of a report; `moments`: those its `quality` lists, with their pictures."""
     values = {
-        "title": _shown(f"{Path(report.source).name} - vidseg"),
-        "heading": _shown(Path(report.source).name),
-        "made": f"→ {_shown(report.output)}",
+        "title": shown(f"{Path(report.source).name} - vidseg"),
+        "heading": shown(Path(report.source).name),
+        "made": f"→ {shown(report.output)}",
         "tiles": "".join(_tiles(report)),
         "state": _state(report),
         "plot": _plot(report),
@@ -96,15 +88,11 @@ def page(report: Report, moments: Sequence[Moment] = ()) -> str:
         "timings": _timings(report),
         "meaning": _meaning(report),
         "facts": "".join(
-            f"<dt>{_shown(name)}</dt><dd>{_shown(value)}</dd>" for name, value in _facts(report)
+            f"<dt>{shown(name)}</dt><dd>{shown(value)}</dd>" for name, value in _facts(report)
         ),
         "json": _for_script(asdict(report)),
     }
-    text = (files("vidseg.reports") / "page.html").read_text("utf-8")
-    head, *pieces = text.split("{{")
-    return head + "".join(
-        values[name] + rest for name, _, rest in (piece.partition("}}") for piece in pieces)
-    )
+    return filled("page.html", values)
 
 
 def _for_script(value: object) -> str:
@@ -139,8 +127,8 @@ def _tiles(report: Report) -> Iterable[str]:
             tiles.append((title, _number(_figure(report, name, "mean"), unit), f"at most {most}"))
         tiles.append(("Scene cuts", str(len(cuts)), ""))
     for title, value, more in tiles:
-        small = f"<small>{_shown(more)}</small>" if more else ""
-        yield f"<div><dt>{_shown(title)}</dt><dd>{_shown(value)}{small}</dd></div>"
+        small = f"<small>{shown(more)}</small>" if more else ""
+        yield f"<div><dt>{shown(title)}</dt><dd>{shown(value)}{small}</dd></div>"
 
 
 def _state(report: Report) -> str:
@@ -163,7 +151,7 @@ def _state(report: Report) -> str:
 
 
 def _list(lines: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{_shown(line)}</li>" for line in lines) + "</ul>"
+    return "<ul>" + "".join(f"<li>{shown(line)}</li>" for line in lines) + "</ul>"
 
 
 def _plot(report: Report) -> str:
@@ -214,8 +202,8 @@ def _card(number: int, moment: Moment) -> str:
     pictures = [("Original", moment.original), ("Mask", moment.mask)]
     if moment.result is not None:
         pictures.append(("Result", moment.result))
-    shown = "".join(
-        f'<figure class="{name.lower()}"><img alt="{name} at {time}" src="{_data_uri(data)}">'
+    images = "".join(
+        f'<figure class="{name.lower()}"><img alt="{name} at {time}" src="{data_uri(data)}">'
         f"<figcaption>{name}</figcaption></figure>"
         for name, data in pictures
     )
@@ -223,12 +211,8 @@ def _card(number: int, moment: Moment) -> str:
         f'<li class="moment" id="moment-{number}" tabindex="-1"><div class="head"><h3>{time}</h3>'
         f"{chip}"
         f'<span class="small faint">{_number(figures.coverage, "%")} people</span></div>'
-        f'<div class="pictures">{shown}</div></li>'
+        f'<div class="pictures">{images}</div></li>'
     )
-
-
-def _data_uri(data: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
 
 
 def _streams(report: Report) -> str:
@@ -237,10 +221,10 @@ def _streams(report: Report) -> str:
         named = " ".join(str(stream[key]) for key in ("language", "title") if stream.get(key))
         what = " ".join(str(stream[key]) for key in ("codec", "detail") if stream.get(key))
         rows += (
-            f"<tr><td>{_shown(str(stream.get('index', '')))}</td>"
-            f"<td>{_shown(str(stream.get('kind', '')))}</td>"
-            f"<td>{_shown(what)}{f' ({_shown(named)})' if named else ''}</td>"
-            f'<td class="fate">{_shown(str(stream.get("fate", "")))}</td></tr>'
+            f"<tr><td>{shown(str(stream.get('index', '')))}</td>"
+            f"<td>{shown(str(stream.get('kind', '')))}</td>"
+            f"<td>{shown(what)}{f' ({shown(named)})' if named else ''}</td>"
+            f'<td class="fate">{shown(str(stream.get("fate", "")))}</td></tr>'
         )
     head = (
         "<thead><tr><th>No.</th><th>Kind</th><th>What</th><th>What became of it</th></tr></thead>"
@@ -255,7 +239,7 @@ def _timings(report: Report) -> str:
     rows = ""
     for name, seconds in stages.items():
         rows += (
-            f'<tr><td>{_shown(_STAGES.get(name, name))}</td><td class="number">{seconds:.1f} s</td>'
+            f'<tr><td>{shown(_STAGES.get(name, name))}</td><td class="number">{seconds:.1f} s</td>'
             f'<td class="bar"><span style="width:{100 * seconds / most:.1f}%"></span></td></tr>'
         )
     return (
@@ -269,7 +253,7 @@ def _meaning(report: Report) -> str:
     if not report.quality:
         return ""
     terms = "".join(
-        f"<dt><strong>{name}</strong></dt><dd>{_shown(text)}</dd>" for name, text in _MEANING
+        f"<dt><strong>{name}</strong></dt><dd>{shown(text)}</dd>" for name, text in _MEANING
     )
     return (
         "<section><details><summary>What the figures mean</summary>"
