@@ -119,11 +119,11 @@ def _filled(frame: Frame, mask: Mask, side: int, *, soft: bool) -> Alpha:
     if len(cells):
         person = mask.person[here]
         slope, offset = _guided(_luma(mask.picture[here], layout), person, soft=soft)
-        width = cells.upsample(_step_widths(person)) if soft else np.float32(_STEP_WIDTH)
+        slopes = 1 / cells.upsample(_step_widths(person)) if soft else np.float32(1 / _STEP_WIDTH)
         values = cells.upsample(slope) * (
             placed.read(frame.planes[0]) * np.float32(1 / layout.peak)
         )
-        edge = _stepped(values + cells.upsample(offset), width) * np.float32(layout.peak)
+        edge = _stepped(values + cells.upsample(offset), slopes) * np.float32(layout.peak)
         codes = as_plane(np.rint(edge).astype(layout.dtype))
         placed.write(plane, codes)
         placed = placed.select(_mixed(codes, layout.peak))
@@ -144,8 +144,8 @@ def _luma(picture: NDArray[np.uint8], layout: PixelFormat) -> Floats:
     return luma * np.float32(codes / layout.peak) + np.float32((codes - 1) / 2 / layout.peak)
 
 
-def _stepped(person: Floats, width: Floats | np.float32) -> Floats:
-    return np.clip((person - np.float32(0.5)) / width + np.float32(0.5), 0, 1)
+def _stepped(person: Floats, slopes: Floats | np.float32) -> Floats:
+    return np.clip((person - np.float32(0.5)) * slopes + np.float32(0.5), 0, 1)
 
 
 def _step_widths(person: Floats) -> Floats:
