@@ -1,6 +1,7 @@
 """What programs may import from vidseg, and what it does."""
 
 import inspect
+import re
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 import vidseg
 from tests.helpers.clips import person_mask, person_picture, read_frames, write_clip, write_picture
+from tests.helpers.packets import hurt
 from vidseg.errors import name_options, name_settings
 from vidseg.networks.base import Scores
 from vidseg.networks.fake import FakeSegmenter
@@ -196,6 +198,17 @@ def test_masks_that_are_left_close_what_they_opened(tmp_path: Path) -> None:
     with closing(vidseg.masks(write_clip(tmp_path / "in.mp4"), segmenter=segmenter)) as pairs:
         next(pairs)
     assert not segmenter.closed, "a segmenter that was given stays open"
+
+
+def test_masks_tell_what_of_a_clip_is_lost(tmp_path: Path) -> None:
+    """A program got a clip with holes, and no word."""
+    source = write_clip(tmp_path / "in.mp4", frames=20, gop=5)
+    said: list[str] = []
+    assert len(list(vidseg.masks(source, segmenter=FakeSegmenter(), say=said.append))) == 20
+    assert said == []
+    hurt(source, 10)
+    assert len(list(vidseg.masks(source, segmenter=FakeSegmenter(), say=said.append))) < 20
+    assert re.fullmatch(rf"{re.escape(str(source))}: \d pictures? (is|are) lost, at .*", said[0])
 
 
 def test_masks_tell_at_once_what_cant_be_read(tmp_path: Path) -> None:

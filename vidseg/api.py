@@ -16,6 +16,8 @@ from vidseg.frames.planes import small_rgb
 from vidseg.matting.mask_source import Layer, refined, source_of_masks
 from vidseg.media.damage import Damage
 from vidseg.media.decode import Span
+from vidseg.media.file_length import missing_bytes
+from vidseg.media.lost_pictures import loss_note
 from vidseg.media.source import frame_of, probe
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks import Segmenter, open_segmenter
@@ -139,6 +141,7 @@ def masks(
     model: ModelSettings = _MODEL,
     matte: MatteSettings = _MATTE,
     segmenter: Segmenter | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Generator[tuple[Frame, AlphaPlane], None, None]:
     """Return an iterator over the frames of a clip with their alphas, float32 [h, w] in [0, 1].
 
@@ -147,12 +150,13 @@ def masks(
     ``probe(source).orientation.upright`` turns either as it is shown. `rgb_of` makes a picture of a
     frame. `frame_rate` must be given for numbered pictures, and only there; pictures of more than
     `max_pixels` are refused. A few frames are read ahead in threads; close the iterator where it is
-    not used up. Raises `InputError` at once where the source can't be read.
+    not used up. `say` gets a line, behind the last frame, where some are lost or the file is
+    shorter than it says. Raises `InputError` at once where the source can't be read.
     """
     span_of = (_exact("start", start), _exact("end", end))
     info = probe(Path(source), _exact("frame_rate", frame_rate), max_pixels)
     span = player_span(info, *span_of)
-    return _masks(info, span, model, matte, segmenter)
+    return _masks(info, span, model, matte, segmenter, say)
 
 
 def _masks(
@@ -161,16 +165,21 @@ def _masks(
     model: ModelSettings,
     matte: MatteSettings,
     segmenter: Segmenter | None,
+    say: Callable[[str], None],
 ) -> Generator[tuple[Frame, AlphaPlane], None, None]:
+    damage = Damage()
     with ExitStack() as stack:
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(model)))
         stack.enter_context(one_thread_each())
         watch = Stopwatch()
-        frames = decoded(stack, info, span, Damage(), watch)
+        frames = decoded(stack, info, span, damage, watch)
         people = source_of_masks(segmenter, model, matte, info.orientation)
         for layer in refined(followed(stack, frames, people, watch), people):
             yield layer.frame, _unit(layer)
+    short = missing_bytes(Path(info.path), info.container) if span.end is None else 0
+    if note := loss_note(info, sorted(damage.losing()), damage.unread, short):
+        say(worded(note))
 
 
 def alpha_of(
