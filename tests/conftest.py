@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.bucket import BucketServer, serving
 from tests.helpers.converter import ResidentConverter
-from tests.helpers.folder import HINT, published_models, test_data_folder
+from tests.helpers.folder import HINT, published_models, published_rvm, test_data_folder
 from tests.helpers.sharing import alone, common_folder
 from tests.helpers.tfjs import write_bodypix
 from vidseg.errors import DownloadError, name_options
@@ -133,7 +133,7 @@ def quick_conversion(_resident_converter: ResidentConverter) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def rvm_weights() -> Path:
     """The json of the published RobustVideoMatting; skips where it isn't in the test data."""
-    path = test_data_folder() / "models" / MODELS["rvm"].published.path
+    path = published_rvm()
     if not path.is_file():
         pytest.skip(f"no RobustVideoMatting weights in {path.parent}: {HINT}")
     return path

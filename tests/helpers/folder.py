@@ -25,6 +25,11 @@ def published_models() -> Path | None:
     return folder if (folder / MODELS[DEFAULT_MODEL].published.path).is_file() else None
 
 
+def published_rvm() -> Path:
+    """Return the json of the published RobustVideoMatting, whether it is there or not."""
+    return test_data_folder() / "models" / MODELS["rvm"].published.path
+
+
 def where_media_is(cases: Sequence[Any]) -> Sequence[Any]:
     """Return a test's cases over real clips; where there are none, one that is skipped for all."""
     folder = test_data_folder() / "media"
