@@ -96,6 +96,11 @@ def warp(
     )
 
 
+def resized(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return an array [h, w] brought to another shape bilinearly, itself where it has it."""
+    return array if array.shape == shape else np.asarray(cv2.resize(array, shape[::-1]), np.float32)
+
+
 def resized_map(sampling_map: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return a sampling map [h, w, 2] for arrays of another size [h', w'] of the same picture."""
     height, width = sampling_map.shape[:2]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vidseg.frames.frame import Frame
 from vidseg.matting.logits import logits, probability
 from vidseg.matting.mask import Mask
-from vidseg.matting.optical_flow import Flow, difference, reduced, warp
+from vidseg.matting.optical_flow import Flow, difference, reduced, resized, warp
 from vidseg.matting.part_map import Ballot, elected
 
 _Pair = tuple[Frame, Mask]
@@ -81,7 +81,7 @@ def _smoothed(flow: Flow, now: _Pair, neighbours: Sequence[_Pair | None], window
         if mask.parts is not None:
             ballots += _ballots(flow, mask, other, weight)
     change /= total
-    smoothed += _resized(change, smoothed.shape)
+    smoothed += resized(change, smoothed.shape)
     person = probability(smoothed)
     return frame, replace(mask, person=person, parts=elected(ballots) if ballots else None)
 
@@ -100,10 +100,6 @@ class _SmallMask:
         return cls(
             None if picture is None else reduced(picture), reduced(_onto(base, scores, mask))
         )
-
-
-def _resized(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    return array if array.shape == shape else np.asarray(cv2.resize(array, shape[::-1]), np.float32)
 
 
 def _time_weight(frame: Frame, other: Frame, window_s: float) -> float:
@@ -135,7 +131,7 @@ def _ballots(flow: Flow, mask: Mask, other: Mask, weight: NDArray[np.float32]) -
         )
     person = probability(_moved(_onto(mask, logits(other.person, _LEAST), other), sampling_map))
     parts = _moved(_onto(mask, other.parts, other, nearest=True), sampling_map, nearest=True)
-    return [(_resized(weight, person.shape) * person, parts)]
+    return [(resized(weight, person.shape) * person, parts)]
 
 
 def _moved(

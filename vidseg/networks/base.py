@@ -6,6 +6,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from vidseg.errors import ModelError
+
+_LARGEST_ENLARGEMENT = 2.0
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Scores:
@@ -30,6 +34,29 @@ class Scores:
     def __repr__(self) -> str:
         parts = None if self.parts is None else self.parts.shape
         return f"Scores(person={self.person.shape}, parts={parts})"
+
+
+def short_input(width: int, height: int, side: int) -> float:
+    """Return the input's short side for a region: `side`, or less where that would enlarge it much.
+
+    A small person is found better when enlarged; beyond twice the size there is nothing to see.
+    """
+    return min(float(side), _LARGEST_ENLARGEMENT * min(width, height))
+
+
+def only_plane(
+    name: str, what: str, outputs: list[NDArray[np.float32]], batch: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """Return a network's one output [N, h, w], of its input's size; raise `ModelError` for others.
+
+    `name` is the model's, `what` the output's.
+    """
+    if len(outputs) != 1 or outputs[0].shape != (*batch.shape[:3], 1):
+        raise ModelError(
+            f"{name}: expected one {what} {(*batch.shape[:3], 1)}, "
+            f"the network gives {[output.shape for output in outputs]}"
+        )
+    return outputs[0][..., 0]
 
 
 def logits(probability: NDArray[np.float32], certain: float) -> NDArray[np.float32]:

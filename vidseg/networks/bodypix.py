@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from vidseg.errors import ModelError
 from vidseg.models import Converted, Model, Say, ready
 from vidseg.models.bodypix import RECIPE
-from vidseg.networks.base import Scores, Segmenter, Traits
+from vidseg.networks.base import Scores, Segmenter, Traits, short_input
 from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
 from vidseg.networks.runtimes.base import Runtime, Scaling
 from vidseg.networks.runtimes.litert import LiteRtRuntime
@@ -20,9 +20,6 @@ SCALINGS: dict[str, Scaling] = {
 }
 """What each backbone wants its input to be."""
 
-_LARGEST_ENLARGEMENT = 2.0
-"""A small person is found better when enlarged; beyond this there is nothing more to see."""
-
 
 def grid_size(width: int, height: int, side: int, stride: int) -> tuple[int, int]:
     """Return the input's (width, height), each a multiple of `stride` plus one.
@@ -30,7 +27,7 @@ def grid_size(width: int, height: int, side: int, stride: int) -> tuple[int, int
     The short side comes near `side`, but no nearer than at twice the region's own size; the long
     side follows, so that the region's aspect is kept as closely as the grid allows.
     """
-    short = min(float(side), _LARGEST_ENLARGEMENT * min(width, height))
+    short = short_input(width, height, side)
     short_cells = max(1, round((short - 1) / stride))
     short_side = short_cells * stride + 1
     long = short_side * max(width, height) / min(width, height)

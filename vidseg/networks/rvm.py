@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from vidseg.errors import ModelError
 from vidseg.models import Converted, Model, Say, ready
 from vidseg.models.rvm import RECIPE
-from vidseg.networks.base import Scores, Segmenter, Traits, logits
+from vidseg.networks.base import Scores, Segmenter, Traits, logits, only_plane, short_input
 from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
 from vidseg.networks.runtimes.base import Runtime, Scaling
 from vidseg.networks.runtimes.litert import LiteRtRuntime
@@ -25,9 +24,6 @@ _MULTIPLE = 16
 _CERTAIN = 0.005
 """Alpha this close to 0 and 1 counts as these; it is in percent that soft edges are seen."""
 
-_LARGEST_ENLARGEMENT = 2.0
-"""A small person is found better when enlarged; beyond this there is nothing more to see."""
-
 _MOST_THREADS = 4
 """Threads of LiteRT at most: with two a picture takes 0.57 of the time of one."""
 
@@ -38,7 +34,7 @@ def input_size(width: int, height: int, side: int) -> tuple[int, int]:
     The short side comes near `side`, but no nearer than at twice the region's own size; the long
     side follows, so that the region's aspect is kept as closely as that allows.
     """
-    scale = min(float(side), _LARGEST_ENLARGEMENT * min(width, height)) / min(width, height)
+    scale = short_input(width, height, side) / min(width, height)
     across, down = (max(1, round(each * scale / _MULTIPLE)) for each in (width, height))
     return across * _MULTIPLE, down * _MULTIPLE
 
@@ -72,13 +68,8 @@ class Rvm:
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
         """Score uint8 [N, h, w, 3] RGB: logits [N, h, w] of alpha, within ±5.3."""
-        outputs = self._runtime.run(batch)
-        if len(outputs) != 1 or outputs[0].shape != (*batch.shape[:3], 1):
-            raise ModelError(
-                f"{self.name}: expected one alpha {(*batch.shape[:3], 1)}, "
-                f"the network gives {[output.shape for output in outputs]}"
-            )
-        return Scores(person=logits(outputs[0][..., 0], _CERTAIN))
+        alpha = only_plane(self.name, "alpha", self._runtime.run(batch), batch)
+        return Scores(person=logits(alpha, _CERTAIN))
 
     def close(self) -> None:
         """Free the network."""

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from vidseg.errors import ModelError
 from vidseg.models import Model, Say, locate
-from vidseg.networks.base import Scores, Segmenter, Traits, logits
+from vidseg.networks.base import Scores, Segmenter, Traits, logits, only_plane
 from vidseg.networks.runtimes.base import Runtime, Scaling
 from vidseg.networks.runtimes.litert import LiteRtRuntime
 from vidseg.settings import ModelSettings
@@ -52,14 +52,8 @@ class Selfie:
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
         """Score uint8 [N, h, w, 3] RGB: logits [N, h, w] of the soft mask, within ±9.21."""
-        outputs = self._runtime.run(batch)
-        if len(outputs) != 1 or outputs[0].shape != (*batch.shape[:3], 1):
-            shapes = [output.shape for output in outputs]
-            raise ModelError(
-                f"{self.name}: expected one mask {(*batch.shape[:3], 1)}, "
-                f"the network gives {shapes}"
-            )
-        return Scores(person=logits(outputs[0][..., 0], _CERTAIN))
+        mask = only_plane(self.name, "mask", self._runtime.run(batch), batch)
+        return Scores(person=logits(mask, _CERTAIN))
 
     def close(self) -> None:
         """Free the network."""

@@ -45,9 +45,7 @@ def clean_components(person: _Float, predicted: _Float, longest: int = 0) -> _Fl
     `longest` is its longer side. A gap that reaches the picture's border is no hole.
     """
     blobs = cv2.findContours(_above(person, SEEN), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    areas = [
-        cv2.contourArea(blob) + len(blob) / 2 + 1 for blob in blobs
-    ]  # in pixels, by Pick's theorem
+    areas = [_area(blob) for blob in blobs]
     largest = max(areas, default=0.0)
     judged = zip(blobs, areas, strict=True)
     specks = [blob for blob, area in judged if not _is_person(blob, predicted, area / largest)]
@@ -70,7 +68,7 @@ def without_specks(person: _Float, longest: int) -> _Float:
     side of the whole mask.
     """
     bodies = cv2.findContours(_above(person, _BODY), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    areas = [cv2.contourArea(body) + len(body) / 2 + 1 for body in bodies]
+    areas = [_area(body) for body in bodies]
     largest = max(areas, default=0.0)
     judged = zip(bodies, areas, strict=True)
     people = [body for body, area in judged if _is_person(body, person, area / largest)]
@@ -85,12 +83,15 @@ def without_specks(person: _Float, longest: int) -> _Float:
 def _without_haze(person: _Float, body: NDArray[np.uint8], least: float, reach: int) -> _Float:
     """Return `person` without what is faint and over `reach` off bodies of `least` pixels."""
     blobs = cv2.findContours(body, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    near = _painted(
-        body, [blob for blob in blobs if cv2.contourArea(blob) + len(blob) / 2 + 1 < least], 0
-    )
+    near = _painted(body, [blob for blob in blobs if _area(blob) < least], 0)
     around = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     haze = _above(person, SEEN) > cv2.dilate(near, around)
     return np.where(haze, np.float32(0), person) if haze.any() else person
+
+
+def _area(blob: _Outline) -> float:
+    """Return how many pixels an outline has on and within it, by Pick's theorem."""
+    return cv2.contourArea(blob) + len(blob) / 2 + 1
 
 
 def _above(person: _Float, level: float) -> NDArray[np.uint8]:

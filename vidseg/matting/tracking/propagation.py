@@ -88,19 +88,15 @@ class Propagator:
                 other.logits, optical_flow.resized_map(sampling_map, other.logits.shape)
             )
             trust = np.asarray(cv2.LUT(change, _TRUST * np.float32(weight)), np.float32)
-            trust = _resized(trust, size)
+            trust = optical_flow.resized(trust, size)
             total += trust
             trust *= logits
             weighted += trust
             unknown &= np.asarray(cv2.inRange(change, _DIFFERENT, 255), np.uint8)
-            near |= np.asarray(cv2.inRange(_resized(logits, luma.shape), _NEAR, 1e6), np.uint8)
+            near |= np.asarray(
+                cv2.inRange(optical_flow.resized(logits, luma.shape), _NEAR, 1e6), np.uint8
+            )
         return np.divide(weighted, total, out=weighted) if _explained(unknown, near) else None
-
-
-def _resized(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    if array.shape == shape:
-        return array
-    return np.asarray(cv2.resize(array, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _explained(unknown: NDArray[np.uint8], near: NDArray[np.uint8]) -> bool:

@@ -87,10 +87,18 @@ def save(function: Any, folder: Path) -> None:
     (folder / TFLITE).write_bytes(flat)
 
 
-def interpreter(folder: Path) -> Any:
-    """Return TensorFlow's interpreter of the `TFLITE` file in `folder`, to try what was written."""
+def tried(folder: Path, height: int, width: int, low: float) -> list[Any]:
+    """Return the outputs of the `TFLITE` file in `folder` for a picture of a ramp, `low` to 1."""
+    import numpy as np
     import tensorflow as tf
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of another package's name to come
-        return tf.lite.Interpreter(str(folder / TFLITE))
+        interpreter = tf.lite.Interpreter(str(folder / TFLITE))
+    index, shape = interpreter.get_input_details()[0]["index"], (1, height, width, 3)
+    interpreter.resize_tensor_input(index, list(shape))
+    interpreter.allocate_tensors()
+    picture = np.linspace(low, 1, height * width * 3, dtype="f4").reshape(shape)
+    interpreter.set_tensor(index, picture)
+    interpreter.invoke()
+    return [interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]
