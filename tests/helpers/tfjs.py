@@ -82,7 +82,8 @@ def write_rvm(folder: Path) -> Path:
 
     Like the published one it has recurrent states, a ratio that decides conditionals, fused
     convolutions, a crop and a clamp. Bright green is opaque, greys are not there, and in between
-    its alpha is ``3 * (green - (red + blue) / 2) - 0.5``, of means over 3 x 3 pixels.
+    its alpha is ``3 * (green - (red + blue) / 2) - 0.5``, of means over 3 x 3 pixels; and a tenth
+    more for each state that was green all over.
     """
     graph = _Graph(np.random.default_rng(0), None)
     graph.picture("src")
@@ -94,8 +95,14 @@ def write_rvm(folder: Path) -> Path:
     green = np.outer(_KERNEL, _KERNEL)[..., None, None] * np.array(_GREEN)[:, None]
     weights = np.concatenate([green, graph.random_weights(3, 3, _CHANNELS - 1, 0.3)], axis=3)
     tensor = graph.fused("encoder/conv", source, weights, ["BiasAdd", "Relu6"])
-    for state in ("r1i", "r2i", "r3i", "r4i"):
-        tensor = graph.node(f"gru_{state}", "AddV2", [tensor, state])
+    seen, axes = tensor, graph.constant("axes", np.array([1.0, 2.0]), "int32")
+    for number in range(1, 5):
+        attributes = {"keep_dims": {"b": True}, "Tidx": {"type": "DT_INT32"}}
+        mean = graph.node(f"mean{number}", "Mean", [f"r{number}i", axes], **attributes)
+        tensor = graph.node(f"gru{number}", "AddV2", [tensor, mean])
+        weights = 0.1 / 3 * np.eye(_CHANNELS)[None, None]
+        state = graph.convolution(f"state{number}", seen, weights, 2**number, random_bias=0.0)
+        graph.node(f"Identity_{number + 1}", "AddV2", [state, f"r{number}i"])
     begin = graph.constant("crop/begin", np.zeros(4), "int32")
     size = graph.constant("crop/size", -np.ones(4), "int32")
     inputs = [tensor, begin, size]
@@ -203,10 +210,11 @@ class _Graph:
         stride: int,
         *,
         first_bias: float = 0.0,
+        random_bias: float = 0.2,
     ) -> str:
         """Add a convolution with a bias, which is `first_bias` for the first output."""
         kernel = self.constant(f"{name}/weights", weights)
-        bias = 0.2 * self.random.standard_normal(weights.shape[3])
+        bias = random_bias * self.random.standard_normal(weights.shape[3])
         bias[0] = first_bias
         convolved = self.node(f"{name}/conv", "Conv2D", [source, kernel], **_layout(stride, 1))
         biased = [convolved, self.constant(f"{name}/bias", bias)]

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from tests.helpers.clips import person_picture
 from tests.helpers.folder import published_models
-from tests.helpers.tfjs import write_bodypix
+from tests.helpers.tfjs import write_bodypix, write_rvm
 from vidseg.errors import DeviceError, ModelError
 from vidseg.models import MODELS, Converted, ensure_converted, locate, onednn, read_tfjs
 from vidseg.networks import Segmenter, gpu, open_segmenter
-from vidseg.networks.base import logits
+from vidseg.networks.base import Recurrent, logits
 from vidseg.networks.bodypix import SCALINGS, BodyPix, grid_size
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.networks.runtimes import litert
@@ -100,6 +100,11 @@ def _tiny(request: pytest.FixtureRequest) -> Segmenter:
     return open_segmenter(ModelSettings(name=str(path), device="cpu", parts=("face",)))
 
 
+def _rvm(request: pytest.FixtureRequest) -> Segmenter:
+    path = write_rvm(request.getfixturevalue("tmp_path_factory").mktemp("rvm"))
+    return open_segmenter(ModelSettings(name=str(path), device="cpu"))
+
+
 IMPLEMENTATIONS = [
     pytest.param(lambda _: FakeSegmenter(), id="fake"),
     pytest.param(_tiny, id="tiny-parts", marks=pytest.mark.tensorflow),
@@ -107,6 +112,7 @@ IMPLEMENTATIONS = [
     pytest.param(_named("bodypix-050-s8"), id="s8", marks=pytest.mark.tensorflow),
     pytest.param(_named("bodypix-050-s16", "hands"), id="s16-parts", marks=pytest.mark.tensorflow),
     pytest.param(_on_tensorflow, id="s16-tensorflow", marks=pytest.mark.tensorflow),
+    pytest.param(_rvm, id="rvm", marks=pytest.mark.tensorflow),
     pytest.param(_selfie("selfie"), id="selfie"),
     pytest.param(_selfie("selfie-landscape"), id="selfie-landscape"),
 ]
@@ -196,6 +202,24 @@ def test_view_of_a_larger_picture(segmenter: Segmenter) -> None:
     np.testing.assert_array_equal(
         scores.person, segmenter.segment(np.ascontiguousarray(view)).person
     )
+
+
+def test_memory(segmenter: Segmenter) -> None:
+    """A recurrent network sees a first picture as one by itself, and gives maps spread over it."""
+    if not isinstance(segmenter, Recurrent):
+        return
+    width, height = segmenter.input_size(320, 240, 128)
+    one, other = picture(width, height, 2)
+    scores, memory = segmenter.segment_next(one, None)
+    np.testing.assert_array_equal(scores.person, segmenter.segment(one[None]).person)
+    kept = [each.copy() for each in memory]
+    again, after = segmenter.segment_next(other, memory)
+    assert again.person.shape == scores.person.shape
+    assert [each.shape for each in after] == [each.shape for each in memory]
+    for each, before in zip(memory, kept, strict=True):
+        assert each.ndim == 3
+        assert abs(each.shape[1] / each.shape[0] - width / height) < 0.1
+        np.testing.assert_array_equal(each, before)
 
 
 # Input sizes of BodyPix
@@ -724,7 +748,7 @@ def test_a_network_that_hangs_does_not_keep_a_run_from_ending(
     network = LiteRtRuntime(tiny_converted.tflite, SCALINGS["mobilenet"])
     inside, release = threading.Event(), threading.Event()
 
-    def hang(_: object) -> list[np.ndarray]:
+    def hang(*_: object) -> list[np.ndarray]:
         inside.set()
         release.wait(60)
         return [np.zeros((1, 1), np.float32)]

@@ -17,11 +17,11 @@ from tests.helpers.tfjs import write_bodypix, write_rvm
 from vidseg.errors import DownloadError, ModelError
 from vidseg.models import MODELS, Converted, ensure_converted, fingerprint, locate, read_tfjs
 from vidseg.models.rvm import RECIPE, address
-from vidseg.networks import open_segmenter
+from vidseg.networks import Scores, open_segmenter
 from vidseg.networks.fake import PERSON_RGB
 from vidseg.networks.runtimes.litert import LiteRtRuntime
 from vidseg.networks.runtimes.tensorflow import TensorFlowRuntime
-from vidseg.networks.rvm import SCALING, Rvm, input_size
+from vidseg.networks.rvm import REDUCTIONS, SCALING, Rvm, input_size
 from vidseg.rendering.pipeline import render
 from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 from vidseg.system.download import sha256_of
@@ -54,47 +54,83 @@ def pictures(width: int, height: int, count: int = 2) -> NDArray[np.uint8]:
     return np.stack([person_picture(number, width, height) for number in range(count)])
 
 
-def unchanged_alpha(source: Path, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what the graph as published makes of each picture, at ratio 1 and without memory."""
+def unchanged_alphas(
+    source: Path, sequence: NDArray[np.uint8], *, remembering: bool
+) -> NDArray[np.float32]:
+    """Return what the graph as published makes of pictures at ratio 1, with or without memory."""
     import tensorflow as tf
 
     from vidseg.models.convert import rvm
 
-    zeros = np.zeros((1, 1, 1, 1), np.float32)
-    fed = {f"r{i}i:0": zeros for i in range(1, 5)} | {"downsample_ratio:0": np.float32(1)}
+    states = [np.zeros((1, 1, 1, 1), np.float32)] * 4
+    alphas = []
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.graph_util.import_graph_def(rvm.loaded(source), name="")
-        alphas = [
-            session.run("Identity_1:0", fed | {"src:0": one[None] / np.float32(255)})
-            for one in batch
-        ]
+        for picture in sequence:
+            fed = {f"r{i}i:0": state for i, state in enumerate(states, 1)}
+            fed |= {"downsample_ratio:0": np.float32(1)}
+            fed |= {"src:0": picture[None] / np.float32(255)}
+            alpha, *after = session.run([f"Identity_{i}:0" for i in range(1, 6)], fed)
+            states = after if remembering else states
+            alphas.append(alpha)
     return np.concatenate(alphas, dtype=np.float32)[..., 0]
+
+
+def alphas_of(scores: Scores) -> NDArray[np.float32]:
+    """Return opacities of logits."""
+    return 1 / (1 + np.exp(-scores.person))
 
 
 @pytest.mark.tensorflow
 def test_alpha_equals_that_of_the_published_graph(source: Path) -> None:
-    """Its conditionals, fused convolutions, crops and states are gone; its results are not."""
-    made, batches = converted(source), [pictures(128, 96), pictures(96, 160)]
-    expected = [unchanged_alpha(source, batch) for batch in batches]
-    assert all(0.01 < alpha.mean() < 0.9 for alpha in expected)
+    """Its conditionals, fused convolutions and crops are gone; its results are not.
+
+    Of pictures by themselves, and of a sequence with what is remembered from picture to picture.
+    """
+    made, batches = converted(source), [pictures(128, 96, 3), pictures(96, 160, 3)]
+    alone, continued = (
+        [unchanged_alphas(source, batch, remembering=remembering) for batch in batches]
+        for remembering in (False, True)
+    )
+    assert all(0.01 < alpha.mean() < 0.9 for alpha in alone)
+    assert all(
+        np.abs(one - other)[1:].max() > 0.01 for one, other in zip(alone, continued, strict=True)
+    )
     for runtime in (
-        LiteRtRuntime(made.tflite, SCALING, threads=2),
-        TensorFlowRuntime(made.saved_model, SCALING, gpu=None),
+        LiteRtRuntime(made.tflite, SCALING, threads=2, reductions=REDUCTIONS),
+        TensorFlowRuntime(made.saved_model, SCALING, gpu=None, reductions=REDUCTIONS),
     ):
         with closing(Rvm("rvm", runtime)) as network:
-            for batch, alpha in zip(batches, expected, strict=True):
-                found = 1 / (1 + np.exp(-network.segment(batch).person))
+            for batch, alpha, with_memory in zip(batches, alone, continued, strict=True):
+                found = alphas_of(network.segment(batch))
                 assert np.abs(found - np.clip(alpha, 0.005, 0.995)).max() < 1e-3
+                memory = None
+                for picture, expected in zip(batch, with_memory, strict=True):
+                    scores, memory = network.segment_next(picture, memory)
+                    found = alphas_of(scores)[0]
+                    assert np.abs(found - np.clip(expected, 0.005, 0.995)).max() < 1e-3
 
 
 @pytest.mark.tensorflow
 def test_alpha_is_kept_from_before_its_clamp(small: Path) -> None:
     """What is carried along and averaged has no hard ends; where the clamp was, it goes on."""
-    runtime = LiteRtRuntime(converted(small).tflite, SCALING)
+    runtime = LiteRtRuntime(converted(small).tflite, SCALING, reductions=REDUCTIONS)
     with closing(runtime):
-        (alpha,) = runtime.run(pictures(64, 48, 1))
+        alpha, *_ = runtime.run(pictures(64, 48, 1))
     assert alpha.min() < -0.3
     assert alpha.max() > 1
+
+
+@pytest.mark.tensorflow
+def test_a_converted_network_without_its_states_is_refused(small: Path) -> None:
+    """As any .tflite file with other inputs than its architecture has."""
+    made = converted(small)
+    with pytest.raises(
+        ModelError, match=r"its input must be one float32 picture \[N, h, w, 3\], got"
+    ):
+        LiteRtRuntime(made.tflite, SCALING)
+    with pytest.raises(ModelError, match=r"picture \[N, h, w, 3\] beside 3 states, got"):
+        TensorFlowRuntime(made.saved_model, SCALING, gpu=None, reductions=(2, 4, 8))
 
 
 @pytest.mark.tensorflow

@@ -1,7 +1,8 @@
 """The interface of networks that find people: `Segmenter`, its traits and its scores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from vidseg.errors import ModelError
 
 _LARGEST_ENLARGEMENT = 2.0
+
+Memory: TypeAlias = Sequence[NDArray[np.float32]]
+"""What a network remembers of a picture: maps [h', w', c] that are spread over it, as it was."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -119,3 +123,17 @@ class Segmenter(Protocol):
 
     def close(self) -> None:
         """Free the network."""
+
+
+@runtime_checkable
+class Recurrent(Segmenter, Protocol):
+    """A segmenter that sees better what it has seen before: pictures of one scene, in order."""
+
+    def segment_next(
+        self, picture: NDArray[np.uint8], memory: Memory | None
+    ) -> tuple[Scores, Memory]:
+        """Score uint8 [h, w, 3] RGB, given what is remembered of the picture before, if any.
+
+        `memory` is spread over this picture: where the view has moved, it has been moved along.
+        Returns scores of a batch of one, and the memory for the next picture.
+        """

@@ -1,6 +1,6 @@
 """Models given by their path: TensorFlow.js, SavedModel, .tflite."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,16 +45,18 @@ def open_tflite(path: Path, device: str, *, parts: bool) -> Segmenter:
         raise DeviceError(
             f"--device {device}: {path.name} is a .tflite file, which runs on the CPU only"
         )
-    return _open(
-        path, litert.node_names, lambda scaling: litert.LiteRtRuntime(path, scaling), parts
-    )
+
+    def runtime(scaling: Scaling, reductions: Sequence[int] = ()) -> Runtime:
+        return litert.LiteRtRuntime(path, scaling, reductions=reductions)
+
+    return _open(path, litert.node_names, runtime, parts)
 
 
 def open_saved_model(path: Path, gpu: int | None, *, parts: bool) -> Segmenter:
     """Open a SavedModel, on the CPU where `gpu` is `None`; told apart as by `open_tflite`."""
 
-    def runtime(scaling: Scaling) -> Runtime:
-        return tensorflow.TensorFlowRuntime(path, scaling, gpu=gpu)
+    def runtime(scaling: Scaling, reductions: Sequence[int] = ()) -> Runtime:
+        return tensorflow.TensorFlowRuntime(path, scaling, gpu=gpu, reductions=reductions)
 
     return _open(
         path, tensorflow.node_names, runtime, parts, 1 if gpu is None else tensorflow.GPU_BATCH
@@ -64,7 +66,7 @@ def open_saved_model(path: Path, gpu: int | None, *, parts: bool) -> Segmenter:
 def _open(
     path: Path,
     node_names: Callable[[Path], str],
-    runtime: Callable[[Scaling], Runtime],
+    runtime: Callable[..., Runtime],
     parts: bool,
     batch_size: int = 1,
 ) -> Segmenter:
@@ -72,7 +74,8 @@ def _open(
     if rvm.DECODER in names:
         if parts:
             raise _no_parts(path)
-        return rvm.Rvm(path.name, runtime(rvm.SCALING), batch_size=batch_size)
+        network = runtime(rvm.SCALING, rvm.REDUCTIONS)
+        return rvm.Rvm(path.name, network, batch_size=batch_size)
     architecture = "resnet50" if "resnet" in names else "mobilenet"
     network = runtime(SCALINGS[architecture])
     stride, channels = _probed(path, network)

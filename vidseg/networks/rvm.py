@@ -1,11 +1,19 @@
-"""RobustVideoMatting: alpha as fine as its input, soft where hair is; each picture for itself."""
+"""RobustVideoMatting: alpha as fine as its input, soft where hair is; with or without memory."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.models import Converted, Model, Say, ready
 from vidseg.models.rvm import RECIPE
-from vidseg.networks.base import Scores, Segmenter, Traits, logits, only_plane, short_input
+from vidseg.networks.base import (
+    Memory,
+    Scores,
+    Segmenter,
+    Traits,
+    logits,
+    only_plane,
+    short_input,
+)
 from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
 from vidseg.networks.runtimes.base import Runtime, Scaling
 from vidseg.networks.runtimes.litert import LiteRtRuntime
@@ -14,6 +22,9 @@ from vidseg.settings import ModelSettings
 from vidseg.system.cores import core_count
 
 SCALING = Scaling(1 / 255, (0.0, 0.0, 0.0))
+
+REDUCTIONS = (2, 4, 8, 16)
+"""By which the sides of its recurrent states are smaller than the picture's."""
 
 DECODER = "recurrent_decoder"
 """What the names of its nodes hold, by which one that is named by its path is recognised."""
@@ -40,7 +51,7 @@ def input_size(width: int, height: int, side: int) -> tuple[int, int]:
 
 
 class Rvm:
-    """A RobustVideoMatting network without memory, on a runtime; it knows no body parts."""
+    """A RobustVideoMatting network on a runtime, made for `REDUCTIONS`; it knows no body parts."""
 
     def __init__(self, name: str, runtime: Runtime, *, batch_size: int = 1) -> None:
         self.name = name
@@ -67,9 +78,19 @@ class Rvm:
         return input_size(width, height, side)
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
-        """Score uint8 [N, h, w, 3] RGB: logits [N, h, w] of alpha, within ±5.3."""
-        alpha = only_plane(self.name, "alpha", self._runtime.run(batch), batch)
-        return Scores(person=logits(alpha, _CERTAIN))
+        """Score uint8 [N, h, w, 3] RGB, each by itself: logits [N, h, w] of alpha, within ±5.3."""
+        return self._scores(self._runtime.run(batch)[0], batch)
+
+    def segment_next(
+        self, picture: NDArray[np.uint8], memory: Memory | None
+    ) -> tuple[Scores, Memory]:
+        """Score the picture after the one that `memory` is of; see `Recurrent`."""
+        states = None if memory is None else [state[None] for state in memory]
+        alpha, *after = self._runtime.run(picture[None], states)
+        return self._scores(alpha, picture[None]), [state[0] for state in after]
+
+    def _scores(self, alpha: NDArray[np.float32], batch: NDArray[np.uint8]) -> Scores:
+        return Scores(person=logits(only_plane(self.name, "alpha", [alpha], batch), _CERTAIN))
 
     def close(self) -> None:
         """Free the network."""
@@ -91,8 +112,10 @@ def open_converted(
     def on_device(gpu: int | None) -> Segmenter:
         if gpu is None:
             threads = min(core_count(), _MOST_THREADS)
-            return Rvm(name, LiteRtRuntime(made.tflite, SCALING, threads=threads))
-        runtime = TensorFlowRuntime(made.saved_model, SCALING, gpu=gpu)
+            return Rvm(
+                name, LiteRtRuntime(made.tflite, SCALING, threads=threads, reductions=REDUCTIONS)
+            )
+        runtime = TensorFlowRuntime(made.saved_model, SCALING, gpu=gpu, reductions=REDUCTIONS)
         return Rvm(name, runtime, batch_size=GPU_BATCH)
 
     return on_gpu_or_cpu(on_device, gpu, settings.device, say)

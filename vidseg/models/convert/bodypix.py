@@ -58,7 +58,7 @@ def _check_scores(folder: Path, stride: int) -> None:
     import numpy as np
 
     side = 4 * stride + 1
-    for scores in graph.tried(folder, side, side, -1):
+    for scores in graph.tried(folder, image=graph.ramp(side, side, -1)).values():
         if scores.shape[:3] != (1, 5, 5) or not np.isfinite(scores).all():
             raise ValueError(
                 f"the network gives scores {scores.shape}, not all finite, for 5 x 5 cells"

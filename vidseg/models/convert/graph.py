@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,27 +55,38 @@ def check_weights(graph_def: Any) -> None:
 
 
 def free_sizes(graph_def: Any) -> None:
-    """Let a graph's one input be pictures of any size and number."""
+    """Let a graph's inputs be of any size and number."""
     import tensorflow as tf
 
     for node in graph_def.node:
         # Shapes inferred for a batch of one would contradict the free sizes of the new input.
         node.attr.pop("_output_shapes", None)
         if node.op == "Placeholder":
-            node.attr["shape"].shape.CopyFrom(tf.TensorShape([None, None, None, 3]).as_proto())
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape([None] * 4).as_proto())
 
 
-def network(graph_def: Any, placeholder: str, outputs: list[str]) -> Any:
-    """Return the concrete function image → `outputs`, of a graph whose input is `placeholder`."""
+def network(
+    graph_def: Any, placeholder: str, outputs: list[str], states: Mapping[str, int] | None = None
+) -> Any:
+    """Return the concrete function image → `outputs`, of a graph whose input is `placeholder`.
+
+    `states`: further inputs, recurrent states [N, h', w', c], with their channels.
+    """
     import tensorflow as tf
 
-    def run(image: Any) -> dict[str, Any]:
-        names = [f"{output}:0" for output in outputs]
-        tensors = tf.graph_util.import_graph_def(graph_def, {placeholder: image}, names, name="")
-        return dict(zip(outputs, tensors, strict=True))
+    inputs = {placeholder: 3, **(states or {})}
 
-    picture = tf.TensorSpec([None, None, None, 3], tf.float32, "image")
-    return tf.function(run, input_signature=[picture]).get_concrete_function()
+    def run(*tensors: Any) -> dict[str, Any]:
+        names = [f"{output}:0" for output in outputs]
+        fed = dict(zip(inputs, tensors, strict=True))
+        results = tf.graph_util.import_graph_def(graph_def, fed, names, name="")
+        return dict(zip(outputs, results, strict=True))
+
+    signature = [
+        tf.TensorSpec([None, None, None, channels], tf.float32, name)
+        for name, channels in zip(("image", *(states or ())), inputs.values(), strict=True)
+    ]
+    return tf.function(run, input_signature=signature).get_concrete_function()
 
 
 def save(function: Any, folder: Path) -> None:
@@ -87,18 +99,19 @@ def save(function: Any, folder: Path) -> None:
     (folder / TFLITE).write_bytes(flat)
 
 
-def tried(folder: Path, height: int, width: int, low: float) -> list[Any]:
-    """Return the outputs of the `TFLITE` file in `folder` for a picture of a ramp, `low` to 1."""
-    import numpy as np
+def tried(folder: Path, **inputs: Any) -> dict[str, Any]:
+    """Return the outputs of the `TFLITE` file in `folder` for inputs by their names."""
     import tensorflow as tf
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of another package's name to come
         interpreter = tf.lite.Interpreter(str(folder / TFLITE))
-    index, shape = interpreter.get_input_details()[0]["index"], (1, height, width, 3)
-    interpreter.resize_tensor_input(index, list(shape))
-    interpreter.allocate_tensors()
-    picture = np.linspace(low, 1, height * width * 3, dtype="f4").reshape(shape)
-    interpreter.set_tensor(index, picture)
-    interpreter.invoke()
-    return [interpreter.get_tensor(each["index"]) for each in interpreter.get_output_details()]
+    results: dict[str, Any] = interpreter.get_signature_runner()(**inputs)
+    return results
+
+
+def ramp(height: int, width: int, low: float) -> Any:
+    """Return a picture that rises from `low` to 1: float32 [1, height, width, 3]."""
+    import numpy as np
+
+    return np.linspace(low, 1, height * width * 3, dtype="f4").reshape(1, height, width, 3)

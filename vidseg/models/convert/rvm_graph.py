@@ -1,10 +1,9 @@
-"""RobustVideoMatting's graph made fit to convert: one picture in, alpha before its clamp out.
+"""RobustVideoMatting's graph made fit to convert: alpha comes out as it is before its clamp.
 
-The graph is of a recurrent network with a choice of size inside. Here it sees each picture for
-itself, at the size that it comes in: the recurrent states are zero, and the ratio by which pictures
-would be reduced is 1, which leaves out the network's own upsampling. What TensorFlow Lite can't
-convert is said in its operators, with the same results for pictures whose sides are multiples of
-`MULTIPLE`.
+The graph is of a recurrent network with a choice of size inside. Here it sees pictures at the size
+that they come in: the ratio by which they would be reduced is 1, which leaves out the network's own
+upsampling. What TensorFlow Lite can't convert is said in its operators, with the same results for
+pictures whose sides are multiples of `MULTIPLE`.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +18,14 @@ ALPHA = "Identity_1"
 MULTIPLE = 16
 """What the sides of pictures are multiples of: else features are padded, and cropped again."""
 
-_RATIO, _STATES = "downsample_ratio", ("r1i", "r2i", "r3i", "r4i")
+STATES = {"r1i": "r1o", "r2i": "r2o", "r3i": "r3o", "r4i": "r4o"}
+"""Its recurrent states: the inputs, and the outputs that are the next picture's inputs."""
+
+REDUCTIONS = (2, 4, 8, 16)
+"""By which the states' sides are smaller than the picture's."""
+
+_STATE_OUTPUTS = ("Identity_2", "Identity_3", "Identity_4", "Identity_5")
+_RATIO = "downsample_ratio"
 _CLAMPS = ("Identity", "Maximum", "Minimum")
 """What stands between a clamped output and what is clamped."""
 
@@ -37,14 +43,15 @@ def typed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def mended(graph_def: Any) -> Any:
-    """Return a graph with the one input `INPUT`, and the output ``alpha`` before its clamp.
+    """Return a graph of inputs `INPUT` and `STATES`, and outputs ``alpha`` and the next states.
 
     Raises `ValueError` where it isn't such a network's.
     """
     import tensorflow as tf
 
     nodes = {node.name: node for node in graph_def.node}
-    if missing := [name for name in (INPUT, _RATIO, *_STATES, ALPHA) if name not in nodes]:
+    wanted = (INPUT, _RATIO, *STATES, ALPHA, *_STATE_OUTPUTS)
+    if missing := [name for name in wanted if name not in nodes]:
         raise ValueError(
             f"the graph has no node called {' or '.join(missing)}, so it is no RobustVideoMatting"
         )
@@ -53,13 +60,13 @@ def mended(graph_def: Any) -> Any:
     for node in graph_def.node:
         data = [name for name in node.input if not name.startswith("^")]
         mend = _MENDS.get(node.op)
-        if node.name in _STATES:
-            result.node.append(_constant(node.name, [[[[0.0]]]]))
-        elif node.name == _RATIO:
+        if node.name == _RATIO:
             result.node.append(_constant(node.name, 1.0))
         else:
             result.node.extend([_copied(node, data)] if mend is None else mend(node, data))
     result.node.append(_identity("alpha", _unclamped(nodes, ALPHA)))
+    for name, output in zip(STATES.values(), _STATE_OUTPUTS, strict=True):
+        result.node.append(_identity(name, output))
     return result
 
 

@@ -1,13 +1,17 @@
 """The interface of runtimes, and how 8-bit pixels are scaled for a network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.errors import ModelError
+
+States: TypeAlias = Sequence[NDArray[np.float32]]
+"""What a recurrent network hands on from picture to picture: maps [N, h', w', c] over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,10 @@ def closed(path: Path) -> ModelError:
 
 
 class Runtime(Protocol):
-    """Runs one network, for one caller at a time: others wait."""
+    """Runs one network, for one caller at a time: others wait.
+
+    A recurrent network has inputs beside the picture, its states, in the order of their names.
+    """
 
     @property
     def device(self) -> str:
@@ -40,8 +47,13 @@ class Runtime(Protocol):
     def input_size(self) -> tuple[int, int] | None:
         """(width, height) of the input where the network fixes it, else `None`."""
 
-    def run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Return every output, float32 [N, h', w', c] contiguous, for uint8 [N, h, w, 3] RGB."""
+    def run(
+        self, batch: NDArray[np.uint8], states: States | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return every output, float32 [N, h', w', c] contiguous, for uint8 [N, h, w, 3] RGB.
+
+        `states` are those after the pictures before, all zero where `None`.
+        """
 
     def close(self) -> None:
         """Free the network."""

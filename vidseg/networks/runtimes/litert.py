@@ -1,6 +1,7 @@
 """Networks on the CPU: LiteRT with its XNNPACK kernels."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.errors import ModelError
-from vidseg.networks.runtimes.base import Scaling, closed
+from vidseg.networks.runtimes.base import Scaling, States, closed
 from vidseg.networks.runtimes.stderr import quiet_start
 
 DEFAULT_THREADS = 1
@@ -20,25 +21,33 @@ _PATIENCE_S = 10.0
 
 
 class LiteRtRuntime:
-    """A .tflite network with one picture as its input.
+    """A .tflite network with one picture as its input, and states where it is recurrent.
 
-    Frames of a batch go through one by one: on the CPU a batch gains nothing and takes more memory.
+    `reductions`: by which the states' sides are smaller than the picture's, in the order of their
+    names. Frames of a batch go through one by one: on the CPU a batch gains nothing and takes more
+    memory.
     """
 
-    def __init__(self, path: Path, scaling: Scaling, *, threads: int = DEFAULT_THREADS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        scaling: Scaling,
+        *,
+        threads: int = DEFAULT_THREADS,
+        reductions: Sequence[int] = (),
+    ) -> None:
         self._path = path
         self._table = scaling.table()
         self._alone = threading.Lock()
         self._interpreter = _interpreter(path, threads)
-        inputs = self._interpreter.get_input_details()
-        shape = list(inputs[0]["shape_signature"]) if len(inputs) == 1 else []
-        if len(shape) != 4 or shape[3] != 3 or inputs[0]["dtype"] != np.float32:
-            raise ModelError(
-                f"{path}: its input must be one float32 picture [N, h, w, 3], "
-                f"got {_described(inputs)}"
-            )
-        self._input = inputs[0]["index"]
-        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+        picture, *states = _inputs(path, self._interpreter, len(reductions))
+        shape = picture["shape_signature"]
+        self._input = picture["index"]
+        self._states = [
+            (state["index"], reduction, int(state["shape_signature"][3]))
+            for state, reduction in zip(states, reductions, strict=True)
+        ]
+        self._outputs = _output_indices(self._interpreter, named=bool(reductions))
         self._fixed = None if min(shape[1:3]) < 0 else (int(shape[2]), int(shape[1]))
         self._allocated: tuple[int, ...] | None = None
         self.device = f"CPU (LiteRT, {threads} thread{'s' if threads > 1 else ''})"
@@ -48,30 +57,44 @@ class LiteRtRuntime:
         """(width, height) of the input where the network fixes it, else `None`."""
         return self._fixed
 
-    def run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Return every output, float32 [N, h', w', c] contiguous, for uint8 [N, h, w, 3] RGB."""
+    def run(
+        self, batch: NDArray[np.uint8], states: States | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return every output for a batch; see `Runtime.run`."""
         with self._alone:  # the network's memory holds one picture
             if self._interpreter is None:
                 raise closed(self._path)
             self._allocate(batch.shape[1:])
-            per_frame = [self._run_one(frame) for frame in batch]
+            per_frame = [self._run_one(batch, states, i) for i in range(len(batch))]
+        if len(batch) == 1:
+            return per_frame[0]
         return [np.concatenate(outputs) for outputs in zip(*per_frame, strict=True)]
 
     def _allocate(self, shape: tuple[int, ...]) -> None:
         # Planning the memory for a new size costs about as much as an inference.
         if shape == self._allocated:
             return
+        height, width, _ = shape
+        sizes = [(self._input, [1, *shape])] + [
+            (index, [1, height // reduction, width // reduction, channels])
+            for index, reduction, channels in self._states
+        ]
         try:
-            self._interpreter.resize_tensor_input(self._input, [1, *shape])
+            for index, size in sizes:
+                self._interpreter.resize_tensor_input(index, size)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{self._path}: does not take a picture of {shape[1]}x{shape[0]}: {error}"
+                f"{self._path}: does not take a picture of {width}x{height}: {error}"
             ) from error
         self._allocated = shape
 
-    def _run_one(self, frame: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        self._fill(frame)
+    def _run_one(
+        self, batch: NDArray[np.uint8], states: States | None, i: int
+    ) -> list[NDArray[np.float32]]:
+        self._fill(batch[i])
+        for number, (index, _, _) in enumerate(self._states):
+            self._interpreter.tensor(index)()[0] = 0 if states is None else states[number][i]
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
@@ -106,6 +129,33 @@ def _interpreter(path: Path, threads: int) -> Any:
     except (ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: LiteRT can't load it ({str(error).splitlines()[0]})") from error
     return interpreter
+
+
+def _inputs(path: Path, interpreter: Any, states: int) -> list[dict[str, Any]]:
+    """Return the details of the picture's input, and of as many `states`.
+
+    Raises `ModelError` where the network's inputs are others.
+    """
+    found = sorted(interpreter.get_input_details(), key=lambda detail: str(detail["name"]))
+    shapes = [list(detail["shape_signature"]) for detail in found]
+    fits = len(found) == 1 + states and all(
+        len(shape) == 4 and shape[3] > 0 and detail["dtype"] == np.float32
+        for shape, detail in zip(shapes, found, strict=True)
+    )
+    if not fits or shapes[0][3] != 3:
+        raise ModelError(
+            f"{path}: its input must be one float32 picture [N, h, w, 3]"
+            f"{f' beside {states} states' if states else ''}, got {_described(found)}"
+        )
+    return found
+
+
+def _output_indices(interpreter: Any, *, named: bool) -> list[int]:
+    """Return the outputs' indices, by their names in the network's signature where `named`."""
+    if named:
+        details = interpreter.get_signature_runner().get_output_details()
+        return [details[name]["index"] for name in sorted(details)]
+    return [detail["index"] for detail in interpreter.get_output_details()]
 
 
 def _described(details: list[dict[str, Any]]) -> str:

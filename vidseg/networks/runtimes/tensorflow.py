@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidseg.errors import DeviceError, ModelError
 from vidseg.models import onednn
-from vidseg.networks.runtimes.base import Scaling, closed
+from vidseg.networks.runtimes.base import Scaling, States, closed
 from vidseg.networks.runtimes.stderr import quiet_start
 
 GPU_BATCH = 16
@@ -19,22 +19,32 @@ GPU_BATCH = 16
 
 
 class TensorFlowRuntime:
-    """A SavedModel with one picture input.
+    """A SavedModel with one picture as its input, and states where it is recurrent.
 
-    Cast, scaling and network are one compiled function: bytes go to the device, scores come back.
-    With `gpu` `None` it runs on the CPU, which LiteRT does faster; only models that exist in no
-    other form, and tests, do that.
+    `reductions`: by which the states' sides are smaller than the picture's, in the order of their
+    names. Cast, scaling and network are one compiled function: bytes go to the device, scores come
+    back. With `gpu` `None` it runs on the CPU, which LiteRT does faster; only models that exist in
+    no other form, and tests, do that.
     """
 
-    def __init__(self, path: Path, scaling: Scaling, *, gpu: int | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        scaling: Scaling,
+        *,
+        gpu: int | None,
+        reductions: Sequence[int] = (),
+    ) -> None:
         self._path = path
         tf = _tensorflow()
         _prepare_gpus(tf, gpu)
         self._place = "/CPU:0" if gpu is None else f"/GPU:{gpu}"
         self.device = "CPU (TensorFlow)" if gpu is None else f"GPU {gpu} (TensorFlow)"
         with quiet_start(), tf.device(self._place):
-            network, self._shape = _load(tf, path)
-            self._call: Callable[[Any], list[Any]] | None = _compiled(tf, network, scaling)
+            network, self._shape = _load(tf, path, len(reductions))
+            self._call: Callable[..., list[Any]] | None = _compiled(
+                tf, network, scaling, reductions
+            )
         self._tf = tf
 
     @property
@@ -43,19 +53,25 @@ class TensorFlowRuntime:
         _, height, width, _ = self._shape
         return None if height is None or width is None else (width, height)
 
-    def run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Return every output, float32 [N, h', w', c] contiguous, for uint8 [N, h, w, 3] RGB."""
+    def run(
+        self, batch: NDArray[np.uint8], states: States | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return every output for a batch; see `Runtime.run`."""
         if self._shape[0] == 1 and len(batch) > 1:  # a model saved for one picture at a time
-            per_frame = [self._run(batch[i : i + 1]) for i in range(len(batch))]
+            per_frame = [
+                self._run(batch[i : i + 1], states and [state[i : i + 1] for state in states])
+                for i in range(len(batch))
+            ]
             return [np.concatenate(outputs) for outputs in zip(*per_frame, strict=True)]
-        return self._run(batch)
+        return self._run(batch, states)
 
-    def _run(self, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    def _run(self, batch: NDArray[np.uint8], states: States | None) -> list[NDArray[np.float32]]:
         if self._call is None:
             raise closed(self._path)
         try:
             with self._tf.device(self._place):
-                outputs = self._call(self._tf.constant(batch))
+                before = None if states is None else [self._tf.constant(each) for each in states]
+                outputs = self._call(self._tf.constant(batch), before)
         except self._tf.errors.ResourceExhaustedError as error:
             count, height, width, _ = batch.shape
             raise DeviceError(
@@ -121,7 +137,7 @@ def node_names(path: Path) -> str:
     """Return a SavedModel's node names in one lower-case text; they tell its architecture."""
     tf = _tensorflow()
     with quiet_start(), tf.device("/CPU:0"):
-        network, _ = _load(tf, path)
+        network = _signature(tf, path)
     graph = network.graph.as_graph_def()
     # What was saved as a function inside of a function shows its nodes in the library only.
     nodes = [
@@ -131,29 +147,54 @@ def node_names(path: Path) -> str:
     return " ".join(node.name for node in nodes).lower()
 
 
-def _load(tf: Any, path: Path) -> tuple[Any, list[int | None]]:
-    """Return the network's function and its input's shape."""
+def _signature(tf: Any, path: Path) -> Any:
+    """Return the network's function."""
     try:
-        network = tf.saved_model.load(str(path)).signatures["serving_default"]
+        return tf.saved_model.load(str(path)).signatures["serving_default"]
     except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
         raise ModelError(
             f"{path}: TensorFlow can't load it ({str(error).splitlines()[0]})"
         ) from error
-    specs = list(network.structured_input_signature[1].values())
-    shape = specs[0].shape.as_list() if len(specs) == 1 and specs[0].shape.rank == 4 else []
-    if len(shape) != 4 or shape[3] != 3 or specs[0].dtype != tf.float32:
-        raise ModelError(f"{path}: its input must be one float32 picture [N, h, w, 3], got {specs}")
+
+
+def _load(tf: Any, path: Path, states: int) -> tuple[Any, list[int | None]]:
+    """Return the network's function and its picture's shape; it has as many `states` beside it."""
+    network = _signature(tf, path)
+    specs = [spec for _, spec in sorted(network.structured_input_signature[1].items())]
+    fits = len(specs) == 1 + states and all(
+        spec.shape.rank == 4 and spec.dtype == tf.float32 for spec in specs
+    )
+    shape = specs[0].shape.as_list() if fits else []
+    if not fits or shape[3] != 3:
+        raise ModelError(
+            f"{path}: its input must be one float32 picture [N, h, w, 3]"
+            f"{f' beside {states} states' if states else ''}, got {specs}"
+        )
     return network, shape
 
 
-def _compiled(tf: Any, network: Any, scaling: Scaling) -> Callable[[Any], list[Any]]:
-    (argument,) = network.structured_input_signature[1]
+def _compiled(
+    tf: Any, network: Any, scaling: Scaling, reductions: Sequence[int]
+) -> Callable[..., list[Any]]:
+    """Return a function of uint8 pictures and of states, `None` for zero ones, which it makes."""
+    argument, *names = sorted(network.structured_input_signature[1])
+    specs = [network.structured_input_signature[1][name] for name in names]
     offsets = tf.constant(scaling.offsets, tf.float32)
 
-    def call(batch: Any) -> list[Any]:
+    def continued(batch: Any, states: Any) -> list[Any]:
         picture = tf.cast(batch, tf.float32) * scaling.gain + offsets
-        return list(network(**{argument: picture}).values())
+        outputs = network(**{argument: picture}, **dict(zip(names, states, strict=True)))
+        return [outputs[name] for name in (sorted(outputs) if names else outputs)]
+
+    def alone(batch: Any) -> list[Any]:
+        count, height, width, _ = tf.unstack(tf.shape(batch))
+        zeros = [
+            tf.zeros(tf.stack([count, height // by, width // by, spec.shape[3]]))
+            for by, spec in zip(reductions, specs, strict=True)
+        ]
+        return continued(batch, zeros)
 
     frames = tf.TensorSpec([None, None, None, 3], tf.uint8)
-    compiled: Callable[[Any], list[Any]] = tf.function(call, input_signature=[frames])
-    return compiled
+    first = tf.function(alone, input_signature=[frames])
+    later = tf.function(continued, input_signature=[frames, specs])
+    return lambda batch, states: first(batch) if states is None else later(batch, states)
