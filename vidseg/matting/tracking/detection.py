@@ -15,6 +15,7 @@ from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
 from vidseg.matting.tracking import regions
 from vidseg.matting.tracking.inference import Inference
+from vidseg.matting.tracking.memory import RegionMemory
 from vidseg.matting.tracking.prediction_cache import PredictionCache
 from vidseg.matting.tracking.predictions import CERTAIN, NOBODY, Prediction
 from vidseg.matting.tracking.roi_planner import RoiPlanner
@@ -58,6 +59,17 @@ class Detector:
             self.verified(frame, prediction, known)
             for frame, prediction in zip(frames, predictions, strict=True)
         ]
+
+    def detect_next(
+        self, frame: Frame, known: Sequence[Box], before: Sequence[RegionMemory]
+    ) -> tuple[Prediction, RegionMemory]:
+        """Return a recurrent network's prediction for a whole frame, and what it remembers of it.
+
+        `before`: what it remembers of the frame before; `known` people: see `detect`.
+        """
+        scale = self._planner.whole_scale(frame.whole)
+        prediction, memory = self._inference.predict_next(frame, frame.whole, scale, before)
+        return self.verified(frame, prediction, known), memory
 
     def search(self, frame: Frame) -> list[Box]:
         """Return people too small for a prediction of the whole frame, found in parts of it."""

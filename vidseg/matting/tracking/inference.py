@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box, Orientation
 from vidseg.frames.planes import small_rgb
+from vidseg.matting.tracking.memory import RegionMemory, overlapping
 from vidseg.matting.tracking.predictions import Prediction, chosen
-from vidseg.networks.base import Segmenter
+from vidseg.networks.base import Memory, Recurrent, Scores, Segmenter
 from vidseg.settings import ModelSettings
 
 
@@ -46,6 +47,28 @@ class Inference:
                 start = stop
         return predictions
 
+    def predict_next(
+        self, frame: Frame, box: Box, scale: float, before: Sequence[RegionMemory]
+    ) -> tuple[Prediction, RegionMemory]:
+        """Return a recurrent network's prediction for a box of a frame, and what it remembers.
+
+        `before`: what it remembers of the regions of the frame before this one.
+        """
+        assert isinstance(self._segmenter, Recurrent)
+        width, height = self._picture_size(box, scale)
+        near = overlapping(before, box)
+        memory = None if near is None else self._upright(near.moved(box, width, height))
+        picture = self._input(small_rgb(frame, box, width, height))
+        scores, after = self._segmenter.segment_next(picture, memory)
+        maps = [self._coded(each) for each in after]
+        (prediction,) = self._predictions(scores, [box], width, height)
+        return prediction, RegionMemory(box, width, height, maps)
+
+    def _upright(self, memory: Memory) -> Memory:
+        """Return what is remembered in coded orientation upright, as the network sees pictures."""
+        upright = [self._orientation.upright(each) for each in memory]
+        return [np.ascontiguousarray(each, np.float32) for each in upright]
+
     def _batch(
         self, frames: Sequence[Frame], boxes: Sequence[Box], scale: float
     ) -> list[Prediction]:
@@ -54,6 +77,12 @@ class Inference:
             small_rgb(frame, box, width, height) for frame, box in zip(frames, boxes, strict=True)
         ]
         scores = self._segmenter.segment(np.stack([self._input(picture) for picture in pictures]))
+        return self._predictions(scores, boxes, width, height)
+
+    def _predictions(
+        self, scores: Scores, boxes: Sequence[Box], width: int, height: int
+    ) -> list[Prediction]:
+        """Return what the scores of a batch say of its boxes, seen as pictures of that size."""
         wanted = chosen(scores, self._settings.parts) + np.float32(self._traits.logit_bias)
         mapped = scores.parts if self._settings.part_map else None
         return [

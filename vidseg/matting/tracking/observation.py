@@ -12,6 +12,7 @@ from vidseg.matting import grid
 from vidseg.matting.tracking import regions
 from vidseg.matting.tracking.detection import LIKELY, Detector
 from vidseg.matting.tracking.inference import Inference
+from vidseg.matting.tracking.memory import RegionMemory
 from vidseg.matting.tracking.predictions import Prediction, joined, reach
 from vidseg.matting.tracking.propagation import FlowInput
 from vidseg.matting.tracking.roi_planner import Roi
@@ -90,25 +91,56 @@ class SpanObserver:
             observed[i] = Observation(predictions)
         return observed
 
+    def observe_in_order(
+        self, frames: Sequence[Frame], before: Sequence[RegionMemory]
+    ) -> tuple[dict[int, Observation], Sequence[RegionMemory]]:
+        """Return what a recurrent network sees in all frames of the span, one after the other.
+
+        A region that cuts someone off is widened from there on. `before`: what the network
+        remembers of the frame before them; what it does of the last is returned.
+        """
+        observed, rois = {}, list(self._rois)
+        for i, frame in enumerate(frames):
+            seen = [self._next(i, frame, rois, place, before) for place in range(len(rois))]
+            if not any(prediction.someone for prediction, _ in seen):
+                seen[:1] = [self._detector.detect_next(frame, self._known, before)]
+            observed[i] = Observation([prediction for prediction, _ in seen])
+            before = [memory for _, memory in seen]
+        return observed, before
+
+    def _next(
+        self, i: int, frame: Frame, rois: list[Roi], place: int, before: Sequence[RegionMemory]
+    ) -> tuple[Prediction, RegionMemory]:
+        """Return what is seen of frame `i` in one of `rois`, which is widened where it cuts."""
+        roi = rois[place]
+        seen = self._inference.predict_next(frame, roi.boxes[i], roi.scale, before)
+        if not seen[0].cuts_someone(frame.whole):
+            return seen
+        boxes, scale = self._wider(frame, [seen[0]], roi.scale)
+        rois[place] = Roi(boxes * len(roi.boxes), scale)
+        return self._inference.predict_next(frame, boxes[0], scale, before)
+
     def _predictions(self, roi: Roi, frames: Mapping[int, Frame]) -> list[Prediction]:
         listed = list(frames.values())
         predictions = self._inference.predict(listed, [roi.boxes[i] for i in frames], roi.scale)
         whole = listed[0].whole
         clipped = [i for i, one in enumerate(predictions) if one.cuts_someone(whole)]
         if clipped:
-            wider = self._wider(
-                [listed[i] for i in clipped], [predictions[i] for i in clipped], roi.scale
-            )
-            for i, one in zip(clipped, wider, strict=True):
+            seen = [listed[i] for i in clipped]
+            boxes, scale = self._wider(seen[0], [predictions[i] for i in clipped], roi.scale)
+            for i, one in zip(clipped, self._inference.predict(seen, boxes, scale), strict=True):
                 predictions[i] = one
         return predictions
 
     def _wider(
-        self, frames: Sequence[Frame], predictions: Sequence[Prediction], scale: float
-    ) -> list[Prediction]:
-        """Return predictions for wider regions, which also cover whom whole frames show there."""
-        whole = frames[0].whole
-        people = self._detector.detect([frames[0]], self._known)[0].people(LIKELY)
+        self, frame: Frame, predictions: Sequence[Prediction], scale: float
+    ) -> tuple[list[Box], float]:
+        """Return wider regions, which also cover whom all of `frame` shows there, and their scale.
+
+        `predictions`: those that cut someone off, at their `scale`; of `frame` the first.
+        """
+        whole = frame.whole
+        people = self._detector.detect([frame], self._known)[0].people(LIKELY)
         boxes = []
         for box in (prediction.box for prediction in predictions):
             near = [person for person in people if regions.overlap(person, box)]
@@ -116,5 +148,5 @@ class SpanObserver:
             grown = 1 + 2 * _MARGIN_IN_NEED
             size = round(box.width * grown), round(box.height * grown)
             boxes.append(regions.placed(box, *size, whole))
-        scale *= float(np.sqrt(regions.area(predictions[0].box) / regions.area(boxes[0])))
-        return self._inference.predict(frames, boxes, scale)
+        shrink = float(np.sqrt(regions.area(predictions[0].box) / regions.area(boxes[0])))
+        return boxes, scale * shrink

@@ -8,7 +8,8 @@ would have shown.
 
 Between two frames that the network saw, masks are propagated along the motion of the picture
 (`vidseg.matting.tracking.propagation`). Where that doesn't explain what the frame in the middle
-shows, the network sees it too, and so on.
+shows, the network sees it too, and so on. After a span in which it had to see nearly all frames, a
+recurrent network sees those of the next in their order, and so remembers; that costs no more.
 """
 
 from collections import deque
@@ -25,11 +26,12 @@ from vidseg.matting.tracking import regions
 from vidseg.matting.tracking.detection import LIKELY, Detector
 from vidseg.matting.tracking.inference import Inference
 from vidseg.matting.tracking.mask_builder import Gap, MaskBuilder
+from vidseg.matting.tracking.memory import RegionMemory
 from vidseg.matting.tracking.observation import Observation, SpanObserver
 from vidseg.matting.tracking.predictions import CERTAIN
 from vidseg.matting.tracking.roi_planner import RoiPlanner
 from vidseg.matting.tracking.shots import FrameSpan, frame_spans
-from vidseg.networks.base import Segmenter
+from vidseg.networks.base import Recurrent, Segmenter
 from vidseg.settings import ModelSettings
 
 _SPAN, _LONGEST_SPAN = 8, 16
@@ -40,6 +42,9 @@ _CALM_SPAN = 12
 
 In an empty room, or with small people, whoever comes in would be followed too late.
 """
+
+_FEW_PROPAGATED = 0.25
+"""Share of a span's masks up to which it brings more to see all frames of the next in order."""
 
 _MOST_HELD = 27_000_000
 """Pixels of all frames of such a span: 12 of 1080p, less than the usual ones of 4K, 12 MB each."""
@@ -60,6 +65,7 @@ class Tracker:
         if settings.needs_parts and not traits.has_parts:
             raise ModelError(f"--parts: {segmenter.name} knows no body parts: use a bodypix model")
         self._inference = Inference(segmenter, settings, orientation)
+        self._recurrent = isinstance(segmenter, Recurrent)
         turned = orientation.swaps_axes
         self._planner = RoiPlanner(traits, settings.resolution or 0, turned=turned)
         self._detector = Detector(self._inference, self._planner)
@@ -78,20 +84,25 @@ class Tracker:
         for span in frame_spans(frames, pace.length):
             if begin is not None and span.frames[0].time < begin:
                 continue
-            before, masked = self._span(span, None if span.fresh else before)
+            in_order = pace.busy and not span.fresh
+            before, masked = self._span(span, None if span.fresh else before, in_order=in_order)
             count = propagated = 0
             for frame, mask in masked:
                 count, propagated = count + 1, propagated + mask.propagated
                 yield frame, mask
             pace.calm = before.large and 0 < propagated == count - (2 if span.fresh else 1)
+            pace.busy = (
+                self._recurrent and not before.calmer and propagated <= _FEW_PROPAGATED * count
+            )
 
     def _span(
-        self, span: FrameSpan, before: "_SpanEnd | None"
+        self, span: FrameSpan, before: "_SpanEnd | None", *, in_order: bool
     ) -> "tuple[_SpanEnd, Iterator[tuple[Frame, Mask]]]":
         """Return the end of a span, and, to be made one by one, the masks of all of its frames.
 
-        `before`: the end of the span before, `None` where this one is to know nothing of it. Frames
-        are taken from the span, and let go of as they are handed on: one of 4K takes 12 MB.
+        `before`: the end of the span before, `None` where this one is to know nothing of it;
+        `in_order`: a recurrent network sees all frames. Frames are taken from the span, and let go
+        of as they are handed on: one of 4K takes 12 MB.
         """
         frames = deque(span.frames)
         span.frames.clear()
@@ -111,19 +122,22 @@ class Tracker:
         last = found[end] + self._detector.find_again(frames[end], missing)
         rois = self._planner.plan(frames[0].whole, first, last, len(frames))
         observer = SpanObserver(self._inference, self._detector, rois, first + last)
-        observed = (
-            observer.observe({i: frames[i] for i in ends})
-            if rois
-            else {i: Observation([one]) for i, one in whole.items()}
-        )
+        memories: Sequence[RegionMemory] = ()
+        if in_order and before is not None:
+            observed, memories = observer.observe_in_order(frames, before.memories)
+        elif rois:
+            observed = observer.observe({i: frames[i] for i in ends})
+        else:
+            observed = {i: Observation([one]) for i, one in whole.items()}
         seen = observed[end]
         people = last + [box for one in seen.predictions for box in one.people(CERTAIN)]
         large = bool(first and last) and not rois
         anchors = [_Anchor(i, frames[i], one) for i, one in observed.items()]
         if before is not None:
             anchors.insert(0, _Anchor(-1, before.frame, before.observation))
+        calmer = in_order and self._explained(frames, anchors[0], anchors[-1], _Sources({}))
         masked = self._masks(frames, observer, anchors, begins_shot=span.begins_shot)
-        return _SpanEnd(frames[end], seen, people, last, large), masked
+        return _SpanEnd(frames[end], seen, people, last, large, calmer, memories), masked
 
     def _masks(
         self,
@@ -194,10 +208,14 @@ class Tracker:
 
 @dataclass(slots=True)
 class _Pace:
-    """Length of spans. `batch`: frames that the network likes; `calm`: whether the last was."""
+    """How spans are taken, after how the last one was.
+
+    `batch`: frames that the network likes; `calm`: all masks were propagated; `busy`: hardly any.
+    """
 
     batch: int
     calm: bool = False
+    busy: bool = False
 
     def length(self, first: Frame, fresh: bool) -> int:
         """Return the most frames of a span that begins with `first`; `fresh`: see `FrameSpan`."""
@@ -210,7 +228,9 @@ class _Pace:
 class _SpanEnd:
     """The last frame of a span, and boxes around the people in it, and around those sure to be.
 
-    `large`: there are people at both ends of the span, too large for regions of interest.
+    `large`: there are people at both ends of the span, too large for regions of interest;
+    `calmer`: though all frames were observed, the ends would have explained the middle;
+    `memories`: what a recurrent network remembers of the last frame.
     """
 
     frame: Frame
@@ -218,6 +238,8 @@ class _SpanEnd:
     people: list[Box]
     known: list[Box]
     large: bool
+    calmer: bool
+    memories: Sequence[RegionMemory]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
