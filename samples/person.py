@@ -68,21 +68,76 @@ def cut_out() -> CutOut:
     return CutOut(colour.astype(np.float32), alpha.astype(np.float32))
 
 
-def _bend(time: float, width: int, height: int) -> tuple[Image, Image]:
-    """Return the portrait's x, y for each pixel of a `width` x `height` frame at `time` seconds."""
-    scale = min(0.68 * height / (_BOTTOM - _HEAD_TOP), 0.75 * width / _SPREAD)
-    scale *= 1 + 0.02 * sin(2 * pi * time / 2.9)
-    middle = width * (0.5 + 0.09 * sin(2 * pi * time / 4))
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    row = _BOTTOM - (height - y) / scale + 3 * sin(2 * pi * time / 1.3)
-    lift = np.clip((_BOTTOM - row) / (_BOTTOM - _HEAD_TOP), 0, 1.2)
-    lean = 16 * sin(2 * pi * time / 2.3 + 0.8) * lift**1.6
-    return (_MIDDLE + (x - middle) / scale - lean).astype(np.float32), row.astype(np.float32)
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How she moves: her share of the frame's height, and what she does how often.
+
+    `reach` is how far she goes to each side, as a share of the frame's width; `lean` how far her
+    head goes, in pixels of the portrait.
+    """
+
+    size: float = 0.68
+    reach: float = 0.09
+    reach_period_s: float = 4
+    lean: float = 16
+    lean_period_s: float = 2.3
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where she is in a frame of `height` rows at a moment.
+
+    `scale` is in frame pixels per portrait pixel, `middle` a column of the frame, `bob` and `lean`
+    are in portrait pixels.
+    """
+
+    height: int
+    scale: float
+    middle: float
+    bob: float
+    lean: float
+
+    def in_frame(self, points: Image) -> Image:
+        """Return where x, y of the portrait are in the frame; both float32 [..., 2], in pixels."""
+        x, row = points[..., 0], points[..., 1]
+        across = self.middle + (x - _MIDDLE + self.lean * _lift(row)) * self.scale
+        down = self.height - (_BOTTOM + self.bob - row) * self.scale
+        return np.asarray(np.stack([across, down], axis=-1), np.float32)
+
+    def in_portrait(self, width: int) -> tuple[Image, Image]:
+        """Return the portrait's x, y for each pixel of the frame, float32 [height, width] each."""
+        columns, rows = np.arange(width, dtype=np.float32), np.arange(self.height, dtype=np.float32)
+        x, y = np.meshgrid(columns, rows)
+        row = _BOTTOM - (self.height - y) / self.scale + self.bob
+        across = _MIDDLE + (x - self.middle) / self.scale - self.lean * _lift(row)
+        return across.astype(np.float32), row.astype(np.float32)
+
+
+def _lift(row: Image) -> Image:
+    """Return how much rows of the portrait take part in leaning: 0 at the bottom, 1 at the top."""
+    return np.asarray(np.clip((_BOTTOM - row) / (_BOTTOM - _HEAD_TOP), 0, 1.2) ** 1.6, np.float32)
+
+
+def pose(time: float, width: int, height: int, motion: Motion) -> Pose:
+    """Return where she is in a `width` x `height` frame at `time` seconds."""
+    scale = min(motion.size * height / (_BOTTOM - _HEAD_TOP), 0.75 * width / _SPREAD)
+    return Pose(
+        height,
+        scale=scale * (1 + 0.02 * sin(2 * pi * time / 2.9)),
+        middle=width * (0.5 + motion.reach * sin(2 * pi * time / motion.reach_period_s)),
+        bob=3 * sin(2 * pi * time / 1.3),
+        lean=motion.lean * sin(2 * pi * time / motion.lean_period_s + 0.8),
+    )
+
+
+def placed(person: CutOut, where: Pose, width: int) -> CutOut:
+    """Return a cut-out of the portrait's size as it is seen in a frame of `width` columns."""
+    x, y = where.in_portrait(width)
+    colour = cv2.remap(person.colour, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.remap(person.alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return CutOut(np.clip(colour, 0, 255).astype(np.float32), np.asarray(alpha, np.float32))
 
 
 def posed(time: float, width: int, height: int) -> CutOut:
     """Return the person as she sits in a `width` x `height` frame at `time` seconds."""
-    person, (x, y) = cut_out(), _bend(time, width, height)
-    colour = cv2.remap(person.colour, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.remap(person.alpha, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return CutOut(np.clip(colour, 0, 255).astype(np.float32), np.asarray(alpha, np.float32))
+    return placed(cut_out(), pose(time, width, height, Motion()), width)
