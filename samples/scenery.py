@@ -12,7 +12,7 @@ from samples.person import Image
 _Colour = tuple[int, int, int]
 
 
-def _gradient(stops: list[tuple[float, _Colour]], width: int, height: int) -> Image:
+def gradient(stops: list[tuple[float, _Colour]], width: int, height: int) -> Image:
     """Return a vertical gradient through `stops` of (place in [0, 1] from the top, colour)."""
     places, colours = [s[0] for s in stops], np.array([s[1] for s in stops], np.float32)
     rows = np.linspace(0, 1, height)
@@ -21,7 +21,7 @@ def _gradient(stops: list[tuple[float, _Colour]], width: int, height: int) -> Im
 
 
 @cache
-def _clouds(width: int, height: int, seed: int, *, stretch: int = 3) -> Image:
+def clouds(width: int, height: int, seed: int, *, stretch: int = 3) -> Image:
     """Return noise [height, width] in [0, 1], with detail at all scales, repeating horizontally."""
     random = np.random.default_rng(seed)
     total = np.zeros((height, width), np.float32)
@@ -34,12 +34,12 @@ def _clouds(width: int, height: int, seed: int, *, stretch: int = 3) -> Image:
     return np.asarray((total - low) / (high - low), np.float32)
 
 
-def _mix(under: Image, over: Image | _Colour, share: Image) -> Image:
+def mix(under: Image, over: Image | _Colour, share: Image) -> Image:
     """Lay `over` on `under` with the opacity `share`, [height, width] in [0, 1]."""
     return np.asarray(under + (np.asarray(over, np.float32) - under) * share[..., None], np.float32)
 
 
-def _glow(width: int, height: int, x: float, y: float, radius: float) -> Image:
+def glow(width: int, height: int, x: float, y: float, radius: float) -> Image:
     """Return a light that falls from 1 at (x, y) to 1/e at `radius`; all in picture heights."""
     across, down = np.meshgrid(np.arange(width) / height, np.arange(height) / height)
     falloff: Image = np.exp(-((across - x) ** 2 + (down - y) ** 2) / radius**2).astype(np.float32)
@@ -50,7 +50,7 @@ def _glow(width: int, height: int, x: float, y: float, radius: float) -> Image:
 # ----------------------------------------------------------------------------------------------
 
 
-class _Pen:
+class Pen:
     """Draws with coordinates in hundredths of the picture's width and height."""
 
     def __init__(self, canvas: Image) -> None:
@@ -66,30 +66,30 @@ class _Pen:
 
 def room(width: int, height: int) -> Image:
     """Return a blurred room with a window, books and a cabinet: RGB float32 [height, width, 3]."""
-    canvas = _gradient([(0, (176, 160, 142)), (1, (132, 116, 104))], width, height)
-    canvas *= (0.96 + 0.08 * _clouds(width, height, 3, stretch=1))[..., None]
-    pen = _Pen(canvas)
+    canvas = gradient([(0, (176, 160, 142)), (1, (132, 116, 104))], width, height)
+    canvas *= (0.96 + 0.08 * clouds(width, height, 3, stretch=1))[..., None]
+    pen = Pen(canvas)
     _window(pen)
     _shelf(pen)
     _cabinet(pen)
     canvas = cv2.GaussianBlur(canvas, (0, 0), height / 220)  # type: ignore[assignment]
-    light = _glow(width, height, 0.25, 0.35, 1.1)
+    light = glow(width, height, 0.25, 0.35, 1.1)
     return np.clip(canvas * (0.72 + 0.42 * light)[..., None], 0, 255).astype(np.float32)
 
 
-def _window(pen: _Pen) -> None:
+def _window(pen: Pen) -> None:
     pen.box(3, 6, 27, 66, (232, 228, 220))
     for left in (4.5, 15.75):
         for top in (9, 37.5):
             corner, far = pen.point(left, top), pen.point(left + 9.75, top + 26)
-            pane = _gradient(
+            pane = gradient(
                 [(0, (186, 214, 238)), (1, (232, 240, 240))], far[0] - corner[0], far[1] - corner[1]
             )
             pen.canvas[corner[1] : far[1], corner[0] : far[0]] = pane
     pen.box(1.5, 66, 28.5, 69, (214, 208, 198))
 
 
-def _shelf(pen: _Pen) -> None:
+def _shelf(pen: Pen) -> None:
     random = np.random.default_rng(5)
     spines = [
         (64, 92, 120),
@@ -110,7 +110,7 @@ def _shelf(pen: _Pen) -> None:
             left += thick + (0.15 if random.random() < 0.9 else 3.0)
 
 
-def _cabinet(pen: _Pen) -> None:
+def _cabinet(pen: Pen) -> None:
     pen.box(2, 78, 30, 100, (112, 84, 62))
     for left in (3, 16.5):
         pen.box(left, 80, left + 12.5, 97, (128, 98, 74))
@@ -132,15 +132,15 @@ def hills(width: int, height: int) -> NDArray[np.uint8]:
         (0.5, (238, 150, 110)),
         (0.62, (255, 214, 140)),
     ]
-    canvas = _gradient(sky, width, height)
+    canvas = gradient(sky, width, height)
     x, y = 0.68 * width / height, 0.5
-    canvas += 90 * _glow(width, height, x, y, 0.4)[..., None] * np.array([1, 0.75, 0.4], np.float32)
-    veil = np.clip(_clouds(width, height, 11) * 2.6 - 1.35, 0, 0.75)
-    canvas = _mix(canvas, (255, 208, 184), veil.astype(np.float32))
-    sun = np.clip((_glow(width, height, x, y, 0.075) - 0.42) * 14, 0, 1)
-    canvas = _mix(canvas, (255, 246, 214), sun)
+    canvas += 90 * glow(width, height, x, y, 0.4)[..., None] * np.array([1, 0.75, 0.4], np.float32)
+    veil = np.clip(clouds(width, height, 11) * 2.6 - 1.35, 0, 0.75)
+    canvas = mix(canvas, (255, 208, 184), veil.astype(np.float32))
+    sun = np.clip((glow(width, height, x, y, 0.075) - 0.42) * 14, 0, 1)
+    canvas = mix(canvas, (255, 246, 214), sun)
     for i in range(5):
-        canvas = _mix(canvas, *_ridge(width, height, i))
+        canvas = mix(canvas, *_ridge(width, height, i))
     return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
@@ -169,15 +169,13 @@ def _ridge(width: int, height: int, i: int) -> tuple[Image, Image]:
 def sea(phase: float, width: int, height: int) -> NDArray[np.uint8]:
     """Return a rolling sea as RGB uint8 [height, width, 3]; `phase` in [0, 1) makes one loop."""
     sky = [(0.0, (52, 118, 190)), (0.45, (190, 222, 240)), (0.5, (240, 240, 226))]
-    canvas = _gradient(sky, width, height)
-    drift = np.roll(
-        _clouds(width, height, 31), round(0.03 * width * np.sin(2 * pi * phase)), axis=1
-    )
+    canvas = gradient(sky, width, height)
+    drift = np.roll(clouds(width, height, 31), round(0.03 * width * np.sin(2 * pi * phase)), axis=1)
     veil = (
         np.clip(drift * 3 - 1.4, 0, 0.9)
         * np.clip(1.6 - 3 * np.arange(height) / height, 0, 1)[:, None]
     )
-    canvas = _mix(canvas, (255, 255, 255), veil.astype(np.float32))
+    canvas = mix(canvas, (255, 255, 255), veil.astype(np.float32))
     for i in range(9):
         _lay_swell(canvas, phase, i)
     return np.clip(canvas, 0, 255).astype(np.uint8)
@@ -200,4 +198,4 @@ def _lay_swell(canvas: Image, phase: float, i: int) -> None:
     deep = far + (near - far) * np.float32(i / 8)
     crest = 0.75 * np.exp(-np.clip(below, 0, None) / (0.006 + 0.004 * i))
     water = deep + (foam - deep) * crest[..., None].astype(np.float32)
-    canvas[top:] = _mix(canvas[top:], water, np.clip(below * height / 1.5, 0, 1))
+    canvas[top:] = mix(canvas[top:], water, np.clip(below * height / 1.5, 0, 1))
