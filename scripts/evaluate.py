@@ -17,7 +17,7 @@ frame) and dtSSD (x100, flicker against the truth) low. CPU ms: of all threads t
 with decoding and FFV1. `--ablation` adds the tutorial's way (tf_bodypix, frame by frame, threshold
 0.5), and vidseg without one stage each; `--costs` also what every stage costs at 720p and 1080p
 beside what it brings. The metrics are `metrics/matte_metrics.py` of the test-data folder
-(VIDSEG_TEST_DATA).
+(VIDSEG_TEST_DATA). `scripts/evaluate_soft.py` scores soft edges, by alpha that is known exactly.
 """
 
 import argparse
@@ -196,10 +196,18 @@ def mattes(each: Set, model: str, way: Way, scratch: Path) -> tuple[Iterator[Mat
             return (still(path) for path in targets), 1000 * (time.process_time() - since) / count
         if each.clip is None and not source.exists():
             write_clip(each.frames, source)
-        target = scratch / "matte.mkv"
         since = time.process_time()
-        vidseg("matte", source, "-o", target, "--codec", "ffv1", "--audio", "none", *options)
-        return moving(target), 1000 * (time.process_time() - since) / count
+        found = matte_of(source, scratch / "matte.mkv", model, way.options)
+        return found, 1000 * (time.process_time() - since) / count
+
+
+def matte_of(
+    source: Path, target: Path, model: str, options: Sequence[str] = ()
+) -> Iterator[Matte]:
+    """Run `vidseg matte` on a clip, into FFV1 at `target`; return the mattes as read back."""
+    ours = ("--model", model, "--quiet", "--overwrite", "--codec", "ffv1", "--audio", "none")
+    vidseg("matte", source, "-o", target, *ours, *options)
+    return moving(target)
 
 
 def still(path: Path) -> Matte:
