@@ -194,7 +194,7 @@ def _cinema(width: int, height: int) -> Image:
     canvas *= (0.8 + 0.4 * clouds(width, height, 4, stretch=1))[..., None]
     pen = Pen(canvas)
     pen.box(33, 18, 72, 58, (12, 12, 14))
-    pen.box(34, 19.5, 71, 56.5, (20, 21, 25))
+    pen.box(34, 19.5, 71, 56.5, (36, 38, 44))
     pen.box(36, 62, 70, 66, (58, 42, 32))
     lamps = ((14, 30, (250, 180, 90)), (84, 22, (90, 140, 220)), (88, 60, (240, 200, 150)))
     for x, y, colour in lamps:

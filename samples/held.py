@@ -1,21 +1,28 @@
-"""Things that the person holds up: a forearm beside her with a cup or a stick in its hand."""
+"""Things that the person holds up: a forearm in front of her, with a cup or a stick in its hand.
+
+The sleeve has the colours of the portrait's other sleeve; hand and things are drawn.
+"""
 
 from math import cos, pi, sin
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from samples.layers import Colour, Layer, Sheet
-from samples.person import Image, Motion, pose
+from samples.person import Image, Motion, cut_out, pose
 
 Thing = Literal["cup", "stick"]
 
-_ELBOW = (384.0, 396.0)
+_ELBOW = (334.0, 398.0)
 """In the portrait; all else is from there, x to the right, y down, in units of `_UNIT` pixels."""
 _UNIT = 1.35
-_SLEEVE: Colour = (196, 76, 44)
+_SLEEVE = "0,30 0,-74 23,30"
+_SLEEVE_THERE = "72,285 64,425 103,287"
+"""Three corners of the sleeve along the arm, and those in the portrait that look like them."""
 _CUFF: Colour = (120, 44, 30)
 _SKIN: Colour = (214, 158, 128)
+_SHADES: Colour = (255, 255, 255)
 _WAVE_S = 1.7
 
 
@@ -26,13 +33,8 @@ def held(thing: Thing, time: float, width: int, height: int, motion: Motion) -> 
         arm.rounded("26,-188 6,-40", 4.2, (92, 64, 44))
     else:
         arm.cup()
-    arm.rounded("-4,30 -1,-40 0,-74", 46, _SLEEVE)
-    arm.rounded("-11,-80 11,-80", 15, _CUFF)
-    arm.rounded("0,-86 2,-104", 27, _SKIN)
-    for finger in range(4):
-        arm.rounded(f"-10,{-96 - 8 * finger} 13,{-99 - 8 * finger}", 9, _SKIN)
-    arm.rounded("-11,-96 -7,-122", 9, _SKIN)
-    return arm.sheet.layer()
+    arm.hand()
+    return arm.sleeve().over(arm.sheet.layer())
 
 
 class _Arm:
@@ -40,12 +42,30 @@ class _Arm:
 
     def __init__(self, time: float, width: int, height: int, motion: Motion) -> None:
         self.sheet = Sheet(width, height)
+        self._width, self._height = width, height
         self._pose = pose(time, width, height, motion)
-        self._angle = 0.16 + 0.13 * sin(2 * pi * time / _WAVE_S)
+        self._angle = 0.42 + 0.13 * sin(2 * pi * time / _WAVE_S)
 
     def rounded(self, words: str, width: float, colour: Colour) -> None:
         """Draw a round thing through the corners `x,y x,y` along the arm."""
         self.sheet.rounded(self._turned(words), width * _UNIT * self._pose.scale, colour)
+
+    def sleeve(self) -> Layer:
+        """Return the sleeve, round and up to the wrist: drawn alpha, the portrait's colours."""
+        sheet = Sheet(self._width, self._height)
+        sheet.rounded(self._turned("-4,60 -1,-40 0,-74"), 46 * _UNIT * self._pose.scale, _SHADES)
+        drawn = sheet.layer()
+        there = cv2.getAffineTransform(_corners(_SLEEVE_THERE), self._turned(_SLEEVE))
+        cloth = cv2.warpAffine(cut_out().colour, there, (self._width, self._height))
+        return Layer(np.asarray(cloth * drawn.premultiplied / 255, np.float32), drawn.alpha)
+
+    def hand(self) -> None:
+        """Draw a fist, with its thumb in front."""
+        self.rounded("-11,-80 11,-80", 15, _CUFF)
+        self.rounded("0,-70 2,-104", 27, _SKIN)
+        for finger in range(4):
+            self.rounded(f"-10,{-96 - 8 * finger} 13,{-99 - 8 * finger}", 9.5, _SKIN)
+        self.rounded("-11,-94 -6,-122", 9.5, _SKIN)
 
     def cup(self) -> None:
         """Draw a cup with a handle, lighter in its middle."""
@@ -60,8 +80,12 @@ class _Arm:
 
     def _turned(self, words: str) -> Image:
         """Return the corners in the frame."""
-        places = np.array([corner.split(",") for corner in words.split()], np.float32)
+        places = _corners(words)
         along, aside = cos(self._angle), sin(self._angle)
         turn = np.array([[along, -aside], [aside, along]])
         turned = _UNIT * places @ turn.T + np.array(_ELBOW)
         return self._pose.in_frame(turned.astype(np.float32))
+
+
+def _corners(words: str) -> Image:
+    return np.array([corner.split(",") for corner in words.split()], np.float32)
