@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from samples.layers import Colour, Layer, Sheet
+from samples.layers import Colour, Layer, Sheet, corners
 from samples.person import CutOut, Image, Motion, cut_out, pose
 
 _HEAD = "168,122 157,106 155,86 163,65 187,39 210,24 240,19 266,27 287,44 297,70 297,94 289,116"
@@ -88,7 +88,7 @@ def grown(style: Style, seed: int) -> Hair:
 def toned(person: CutOut, tone: Colour) -> CutOut:
     """Return the person with her hair multiplied by `tone`; her face stays as it is."""
     share = np.zeros(person.alpha.shape, np.float32)
-    cv2.fillPoly(share, [_corners(_HAIR).astype(np.int32)], 1)
+    cv2.fillPoly(share, [corners(_HAIR).astype(np.int32)], 1)
     share = np.asarray(cv2.GaussianBlur(share, (0, 0), 3), np.float32)
     gain = 1 + (np.array(tone, np.float32) - 1) * share[..., None]
     return CutOut(person.colour * gain, person.alpha)
@@ -128,9 +128,9 @@ def _frizz(random: np.random.Generator, style: Style) -> _Strands:
 
 def _roots(shares: _Numbers) -> tuple[_Numbers, _Numbers]:
     """Return places on the head, 0 on the left and 1 on the right, and headings that lead away."""
-    corners = _corners(_HEAD)
-    along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
-    x, y = (np.interp(shares * along[-1], along, corners[:, axis]) for axis in (0, 1))
+    bends = corners(_HEAD)
+    along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(bends, axis=0).T))])
+    x, y = (np.interp(shares * along[-1], along, bends[:, axis]) for axis in (0, 1))
     headings = np.arctan2(y - _MIDDLE_OF_HEAD[1], x - _MIDDLE_OF_HEAD[0])
     return np.stack([x, y], axis=-1), headings
 
@@ -162,7 +162,3 @@ def _colours(random: np.random.Generator, starts: _Numbers, tone: Colour) -> Ima
     there = np.asarray(cv2.GaussianBlur(cut_out().colour, (0, 0), 3))[y, x]
     shade = np.exp(random.normal(0, 0.28, (len(starts), 1)))
     return np.asarray(np.clip(there * shade * np.array(tone), 0, 255), np.float32)
-
-
-def _corners(words: str) -> Image:
-    return np.array([corner.split(",") for corner in words.split()], np.float32)

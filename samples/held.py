@@ -9,7 +9,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from samples.layers import Colour, Layer, Sheet
+from samples.layers import Colour, Layer, Sheet, corners
 from samples.person import Image, Motion, cut_out, pose
 
 Thing = Literal["cup", "stick"]
@@ -22,7 +22,7 @@ _SLEEVE_THERE = "72,285 64,425 103,287"
 """Three corners of the sleeve along the arm, and those in the portrait that look like them."""
 _CUFF: Colour = (120, 44, 30)
 _SKIN: Colour = (214, 158, 128)
-_SHADES: Colour = (255, 255, 255)
+_WHITE: Colour = (255, 255, 255)
 _WAVE_S = 1.7
 
 
@@ -53,9 +53,9 @@ class _Arm:
     def sleeve(self) -> Layer:
         """Return the sleeve, round and up to the wrist: drawn alpha, the portrait's colours."""
         sheet = Sheet(self._width, self._height)
-        sheet.rounded(self._turned("-4,60 -1,-40 0,-74"), 46 * _UNIT * self._pose.scale, _SHADES)
+        sheet.rounded(self._turned("-4,60 -1,-40 0,-74"), 46 * _UNIT * self._pose.scale, _WHITE)
         drawn = sheet.layer()
-        there = cv2.getAffineTransform(_corners(_SLEEVE_THERE), self._turned(_SLEEVE))
+        there = cv2.getAffineTransform(corners(_SLEEVE_THERE), self._turned(_SLEEVE))
         cloth = cv2.warpAffine(cut_out().colour, there, (self._width, self._height))
         return Layer(np.asarray(cloth * drawn.premultiplied / 255, np.float32), drawn.alpha)
 
@@ -73,19 +73,15 @@ class _Arm:
         self.sheet.stroke(handle, 5 * _UNIT * self._pose.scale, (58, 92, 144))
         for step in range(12):
             side = 23 * (1 - step / 12)
-            corners = f"{-side},-150 {side},-150 {0.8 * side},-94 {-0.8 * side},-94"
+            outline = f"{-side},-150 {side},-150 {0.8 * side},-94 {-0.8 * side},-94"
             shade = 0.72 + 0.28 * step / 11
-            self.sheet.shape(self._turned(corners), (74 * shade, 116 * shade, 178 * shade))
+            self.sheet.shape(self._turned(outline), (74 * shade, 116 * shade, 178 * shade))
         self.rounded("-21,-148 21,-148", 4, (200, 208, 216))
 
     def _turned(self, words: str) -> Image:
         """Return the corners in the frame."""
-        places = _corners(words)
+        places = corners(words)
         along, aside = cos(self._angle), sin(self._angle)
         turn = np.array([[along, -aside], [aside, along]])
         turned = _UNIT * places @ turn.T + np.array(_ELBOW)
         return self._pose.in_frame(turned.astype(np.float32))
-
-
-def _corners(words: str) -> Image:
-    return np.array([corner.split(",") for corner in words.split()], np.float32)

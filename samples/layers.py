@@ -51,6 +51,11 @@ class Layer:
         return type(self)(self.premultiplied[:, ::-1], self.alpha[:, ::-1])
 
 
+def corners(words: str) -> Image:
+    """Return the x, y of a drawing, given as ``x,y x,y``, float32 [n, 2]."""
+    return np.array([corner.split(",") for corner in words.split()], np.float32)
+
+
 def averaged(layers: Sequence[Layer]) -> Layer:
     """Return what a shutter sees that is open for all of the layers, equally long each."""
     colour = np.mean([layer.premultiplied for layer in layers], axis=0)
@@ -77,9 +82,9 @@ class Sheet:
             _FRACTION_BITS,
         )
 
-    def shape(self, corners: Image, colour: Colour) -> None:
-        """Fill the polygon between `corners`, float32 [n, 2]."""
-        where = [_on_sheet(corners)]
+    def shape(self, outline: Image, colour: Colour) -> None:
+        """Fill the polygon with the corners `outline`, float32 [n, 2]."""
+        where = [_on_sheet(outline)]
         cv2.fillPoly(self._codes, where, (*colour, 255), cv2.LINE_AA, _FRACTION_BITS)
 
     def rounded(self, points: Image, width: float, colour: Colour) -> None:
