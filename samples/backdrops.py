@@ -70,7 +70,7 @@ def cinema(time: float, width: int, height: int) -> Image:
 
 
 def curtain(time: float, width: int, height: int) -> Image:
-    """A curtain about as bright as the person's clothes, under dark wood."""
+    """A brown curtain, as bright as the person's clothes, under dark wood."""
     return _handheld(_curtain(*_larger(width, height)), time, width, height)
 
 
@@ -208,7 +208,7 @@ def _curtain(width: int, height: int) -> Image:
     turns = 17 * np.arange(width) / width
     folds = np.sin(2 * pi * turns + 3 * clouds(width, height, 2))
     shade = (0.9 + 0.18 * folds)[..., None]
-    canvas = np.array((206, 104, 66), np.float32) * shade.astype(np.float32)
+    canvas = np.array((138, 117, 101), np.float32) * shade.astype(np.float32)
     pen = Pen(canvas.astype(np.float32))
     pen.box(0, 0, 100, 40, (38, 28, 22))
     for left in range(0, 100, 7):
