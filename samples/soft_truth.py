@@ -8,6 +8,7 @@ begin with ``judging``; each half has bright, dark, patterned and moving places.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from samples.backdrops import Backdrop
 from samples.hair import Hair, Style, grown, toned
 from samples.held import Thing, held
 from samples.layers import Colour, Layer, averaged
+from samples.make import Writer
 from samples.person import CutOut, Image, Motion, cut_out, placed, pose
 
 RATE = 24
@@ -133,6 +135,17 @@ def frames(sequence: Sequence, length: int = LENGTH) -> Iterator[SoftFrame]:
         seen = averaged([_moment(sequence, person, hair, time) for time in times])
         behind = [sequence.backdrop(time, sequence.width, sequence.height) for time in times]
         yield SoftFrame(_straight(seen), seen.alpha, np.mean(behind, axis=0, dtype=np.float32))
+
+
+def write(sequence: Sequence, target: Path, length: int = LENGTH) -> list[Image]:
+    """Write a sequence as a lossless clip (FFV1, 4:2:0); return its alphas."""
+    alphas = []
+    size = (sequence.width, sequence.height)
+    with Writer(target, codec="ffv1", pix_fmt="yuv420p", size=size, rate=RATE) as out:
+        for frame in frames(sequence, length):
+            out.picture(np.rint(np.clip(frame.picture, 0, 255)).astype(np.uint8))
+            alphas.append(frame.alpha)
+    return alphas
 
 
 def _moments(number: int, shutter: float) -> list[float]:

@@ -21,15 +21,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from samples import soft_truth  # noqa: E402  the root has to be on the path
-from samples.make import Writer  # noqa: E402
 from scripts import alpha_metrics  # noqa: E402
-from scripts.evaluate import Matte, Scores, matte_of  # noqa: E402
+from scripts.evaluate import Scores, matte_of  # noqa: E402
 
 COLUMNS = ("mad", "soft", "grad", "dtssd")
 TITLES = ("MAD", "soft MAD", "Grad", "dtSSD")
@@ -39,25 +36,13 @@ Table = dict[str, dict[str, Scores]]
 """Model → name of a sequence → scores."""
 
 
-def write_sequence(sequence: soft_truth.Sequence, folder: Path, length: int) -> list[Matte]:
-    """Write a sequence as a lossless clip (FFV1, 4:2:0) `NAME.mkv`; return its true mattes."""
-    mattes = []
-    size = (sequence.width, sequence.height)
-    target = folder / f"{sequence.name}.mkv"
-    with Writer(target, codec="ffv1", pix_fmt="yuv420p", size=size, rate=soft_truth.RATE) as out:
-        for frame in soft_truth.frames(sequence, length):
-            out.picture(np.rint(np.clip(frame.picture, 0, 255)).astype(np.uint8))
-            mattes.append(frame.alpha)
-    return mattes
-
-
 def evaluate(
     sequences: Sequence[soft_truth.Sequence], models: Sequence[str], folder: Path, length: int
 ) -> Table:
     """Return the scores of all models; clips and mattes are left in `folder`."""
     table: Table = {model: {} for model in models}
     for sequence in sequences:
-        true = write_sequence(sequence, folder, length)
+        true = soft_truth.write(sequence, folder / f"{sequence.name}.mkv", length)
         for model, scores in table.items():
             matte = folder / f"{sequence.name}.{model}.mkv"
             found = matte_of(folder / f"{sequence.name}.mkv", matte, model)
