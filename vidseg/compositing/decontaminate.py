@@ -7,8 +7,14 @@ from vidseg.frames.frame import Frame, Planes, as_plane
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Floats
 
-_REACH = 1 / 60
-"""Width of the neighbourhood whose colours are averaged, as a share of the longer side."""
+_NEAR, _FAR = 1 / 60, 1 / 15
+"""Widths of the neighbourhoods whose colours are averaged, as shares of the longer side."""
+
+_FAR_WEIGHT = 0.1
+"""How much the wider one counts: in the middle of flying hair it alone has any hair."""
+
+_SOLIDITY = 8
+"""Power of alpha that colours are weighted by: what is half opaque has half the other side's."""
 
 _MEANS_SIDE = 256
 """Longest side of the grid that colours are averaged on: means are smooth, so it may be coarse."""
@@ -18,9 +24,11 @@ def estimate_foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
     """Return the foreground's own colours in the edge band, without the old background's.
 
     For each plane of the frame, float32 [n, height, width] in whole code values, at the cells of
-    `alpha`. The colours on both sides of the edge are local means weighted by alpha and its
-    complement (the "blur fusion" of Forte, Approximate Fast Foreground Colour Estimation, 2021),
-    taken on a coarse grid.
+    `alpha`. The colours on both sides of the edge are local means, mostly of what is nearly opaque
+    and nearly clear, taken on a coarse grid; what a pixel differs from their mixture goes to the
+    foreground by its share (the "blur fusion" of Forte, Approximate Fast Foreground Colour
+    Estimation, 2021, whose means are weighted by alpha itself: so veils of the backdrop stay in
+    hair).
     """
     if not len(alpha.cells):
         return [alpha.opacity(index) for index in range(3)]  # nothing either
@@ -50,9 +58,10 @@ def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
     cells, factor, longest = alpha.cells, 1, max(alpha.plane.shape)
     while longest > _MEANS_SIDE * cells.height * factor:
         factor *= 2
-    window = max(3, round(-(-longest // (cells.height * factor)) * _REACH) | 1)
+    count = -(-longest // (cells.height * factor))
+    near, far = (max(3, round(count * share) | 1) for share in (_NEAR, _FAR))
     coarse = [alpha.at(index)[1].coarsened(factor) for index in range(3)]
-    here = coarse[0].bounding_slices(window // 2)
+    here = coarse[0].bounding_slices(far // 2)
     means = [
         some.means(some.crop(plane, here)) for some, plane in zip(coarse, frame.planes, strict=True)
     ]
@@ -60,8 +69,16 @@ def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
     part: Floats = coarse[0].means(coarse[0].crop(alpha.plane, here)) * np.float32(
         1 / frame.format.peak
     )
-    rows, columns = coarse[0].rows - here[0].start, coarse[0].columns - here[1].start
-    total, share = (np.asarray(cv2.blur(values, (window, window))) for values in (colour, part))
-    ahead = np.asarray(cv2.blur(colour * part[..., None], (window, window)))
-    near, ahead, share = total[rows, columns], ahead[rows, columns], share[rows, columns, None]
-    return ahead / np.maximum(share, 1e-3), (near - ahead) / np.maximum(1 - share, 1e-3)
+    places = coarse[0].rows - here[0].start, coarse[0].columns - here[1].start
+    sides = [_surrounding(colour, share**_SOLIDITY, near, far) for share in (part, 1 - part)]
+    ahead, behind = (side[places] for side in sides)
+    return ahead, behind
+
+
+def _surrounding(colour: Floats, weight: Floats, near: int, far: int) -> Floats:
+    """Return weighted means of colours [h, w, 3] around each point, in both neighbourhoods."""
+    weighted = np.dstack([colour * weight[..., None], weight])
+    total = cv2.blur(weighted, (near, near)) + np.float32(_FAR_WEIGHT) * cv2.blur(
+        weighted, (far, far)
+    )
+    return np.asarray(total[..., :3] / np.maximum(total[..., 3:], 1e-20), np.float32)
