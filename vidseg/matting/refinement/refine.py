@@ -17,6 +17,7 @@ from vidseg.matting.colour_model import refine_by_colour
 from vidseg.matting.grid import gridded, part
 from vidseg.matting.mask import Mask
 from vidseg.matting.refinement.components import SEEN, clean_components, without_specks
+from vidseg.matting.refinement.doubt import decided
 from vidseg.settings import MatteSettings
 
 _STEP_WIDTH = 0.7
@@ -85,7 +86,9 @@ def _cleaned_soft(mask: Mask, settings: MatteSettings) -> Mask:
     person = _shifted(mask.person, settings.threshold)
     faint = 0.5 - _SOFT_STEP_WIDTH / 2
     here = bounding_slices(np.asarray(cv2.inRange(person, faint, 2), np.uint8), _SURROUNDINGS)
-    return replace(part(mask, here), person=without_specks(person[here], max(person.shape)))
+    longest = max(person.shape)
+    clear = without_specks(decided(person[here], longest), longest)
+    return replace(part(mask, here), person=clear)
 
 
 def _inside(plane: Plane, window: Box) -> Plane:
