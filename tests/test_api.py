@@ -30,8 +30,9 @@ SIZE = (96, 64)
 PUBLIC = {
     "BackgroundError", "DeviceError", "DownloadError", "EncodeSettings", "Frame", "InputError",
     "MatteSettings", "ModelError", "OutputError", "RenderSettings", "Report", "ModelSettings",
-    "Segmenter", "SettingsError", "StalledError", "VideoInfo", "VidsegError", "__version__",
-    "alpha_of", "probe", "masks", "matte", "open_segmenter", "render", "rgb_of", "run",
+    "PeopleSettings", "Segmenter", "SettingsError", "StalledError", "VideoInfo", "VidsegError",
+    "__version__", "alpha_of", "probe", "masks", "matte", "open_segmenter", "render", "rgb_of",
+    "run",
 }  # fmt: skip
 """Names that others rely on: to take one away is to break their programs."""
 

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from vidseg.media.video_info import VideoInfo
     from vidseg.networks import Segmenter, open_segmenter
     from vidseg.reports.run_report import Report
-    from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
+    from vidseg.settings import (
+        EncodeSettings,
+        MatteSettings,
+        ModelSettings,
+        PeopleSettings,
+        RenderSettings,
+    )
 
 __version__ = "0.1.0"
 
@@ -41,6 +47,7 @@ __all__ = [
     "ModelError",
     "ModelSettings",
     "OutputError",
+    "PeopleSettings",
     "RenderSettings",
     "Report",
     "Segmenter",
@@ -66,7 +73,13 @@ _HOMES = {
     "media.video_info": ("VideoInfo",),
     "networks": ("Segmenter", "open_segmenter"),
     "reports.run_report": ("Report",),
-    "settings": ("EncodeSettings", "MatteSettings", "RenderSettings", "ModelSettings"),
+    "settings": (
+        "EncodeSettings",
+        "MatteSettings",
+        "RenderSettings",
+        "ModelSettings",
+        "PeopleSettings",
+    ),
 }
 """Module → names that it is asked for; whatever else is public is an error."""
 

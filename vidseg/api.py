@@ -24,6 +24,7 @@ from vidseg.networks import Segmenter, open_segmenter
 from vidseg.rendering import pipeline, split
 from vidseg.rendering.chain import decoded, followed
 from vidseg.rendering.clip_start import player_span
+from vidseg.rendering.people import survey_of, survey_of_picture
 from vidseg.rendering.run import Progress
 from vidseg.reports.run_report import Report
 from vidseg.settings import (
@@ -32,6 +33,7 @@ from vidseg.settings import (
     Fit,
     MatteSettings,
     ModelSettings,
+    PeopleSettings,
     RenderSettings,
 )
 from vidseg.system.threads import one_thread_each
@@ -42,6 +44,7 @@ Seconds: TypeAlias = Fraction | float
 AlphaPlane: TypeAlias = NDArray[np.float32]
 
 _MODEL, _MATTE, _ENCODE = ModelSettings(), MatteSettings(), EncodeSettings()
+_PEOPLE = PeopleSettings()
 
 
 def render(
@@ -55,6 +58,7 @@ def render(
     overwrite: bool = False,
     model: ModelSettings = _MODEL,
     matte: MatteSettings = _MATTE,
+    people: PeopleSettings = _PEOPLE,
     encode: EncodeSettings = _ENCODE,
     segmenter: Segmenter | None = None,
     progress: Progress | None = None,
@@ -64,7 +68,8 @@ def render(
     `background` is what ``vidseg render -b`` takes: a picture's or video's path, a colour,
     ``blur``, ``blur:20``, ``transparent``. `start` and `end` are seconds of the player's clock,
     half-open. An opened `segmenter` stands in for the one that `model` names and is left open.
-    `progress` is called with (frames done, frames expected or `None`). Raises a `VidsegError` for
+    `people` says who stays, ``PeopleSettings(keep=("main",))``. `progress` is called with (frames
+    done, frames expected or `None`). Raises a `VidsegError` for
     what can't be done; no file is left under the output's name then. Whatever else can be set:
     `run`.
     """
@@ -78,6 +83,7 @@ def render(
         overwrite=overwrite,
         model=model,
         matte=matte,
+        people=people,
         encode=encode,
     )
     return pipeline.render(settings, segmenter=segmenter, progress=progress)
@@ -93,6 +99,7 @@ def matte(
     overwrite: bool = False,
     model: ModelSettings = _MODEL,
     matte: MatteSettings = _MATTE,
+    people: PeopleSettings = _PEOPLE,
     encode: EncodeSettings = _ENCODE,
     segmenter: Segmenter | None = None,
     progress: Progress | None = None,
@@ -108,6 +115,7 @@ def matte(
         overwrite=overwrite,
         model=model,
         matte=matte,
+        people=people,
         encode=encode,
     )
     return pipeline.render(settings, segmenter=segmenter, progress=progress)
@@ -140,6 +148,7 @@ def masks(
     max_pixels: int = MOST_PIXELS,
     model: ModelSettings = _MODEL,
     matte: MatteSettings = _MATTE,
+    people: PeopleSettings = _PEOPLE,
     segmenter: Segmenter | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Generator[tuple[Frame, AlphaPlane], None, None]:
@@ -156,7 +165,7 @@ def masks(
     span_of = (_exact("start", start), _exact("end", end))
     info = probe(Path(source), _exact("frame_rate", frame_rate), max_pixels)
     span = player_span(info, *span_of)
-    return _masks(info, span, model, matte, segmenter, say)
+    return _masks(info, span, model, matte, people, segmenter, say)
 
 
 def _masks(
@@ -164,6 +173,7 @@ def _masks(
     span: Span,
     model: ModelSettings,
     matte: MatteSettings,
+    people: PeopleSettings,
     segmenter: Segmenter | None,
     say: Callable[[str], None],
 ) -> Generator[tuple[Frame, AlphaPlane], None, None]:
@@ -174,8 +184,9 @@ def _masks(
         stack.enter_context(one_thread_each())
         watch = Stopwatch()
         frames = decoded(stack, info, span, damage, watch)
-        people = source_of_masks(segmenter, model, matte, info.orientation)
-        for layer in refined(followed(stack, frames, people, watch), people):
+        survey = survey_of(info, span, model, people, segmenter, settle=True)
+        source = source_of_masks(segmenter, model, matte, info.orientation, survey)
+        for layer in refined(followed(stack, frames, source, watch), source):
             yield layer.frame, _unit(layer)
     short = missing_bytes(Path(info.path), info.container) if span.end is None else 0
     if note := loss_note(info, sorted(damage.losing()), damage.unread, short):
@@ -187,6 +198,7 @@ def alpha_of(
     *,
     model: ModelSettings = _MODEL,
     matte: MatteSettings = _MATTE,
+    people: PeopleSettings = _PEOPLE,
     segmenter: Segmenter | None = None,
 ) -> AlphaPlane:
     """Return the people's alpha in pictures that have nothing to do with each other.
@@ -206,18 +218,24 @@ def alpha_of(
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(model)))
         if len(shape) == 3:
-            return _alpha_of_one(pictures, model, matte, segmenter)
+            return _alpha_of_one(pictures, model, matte, people, segmenter)
         alphas = np.empty(shape[:3], np.float32)
         for alpha, picture in zip(alphas, pictures, strict=True):
-            alpha[:] = _alpha_of_one(picture, model, matte, segmenter)
+            alpha[:] = _alpha_of_one(picture, model, matte, people, segmenter)
     return alphas
 
 
 def _alpha_of_one(
-    picture: NDArray[np.uint8], model: ModelSettings, matte: MatteSettings, segmenter: Segmenter
+    picture: NDArray[np.uint8],
+    model: ModelSettings,
+    matte: MatteSettings,
+    people: PeopleSettings,
+    segmenter: Segmenter,
 ) -> AlphaPlane:
-    people = source_of_masks(segmenter, model, matte)
-    (layer,) = refined(people.follow([frame_of(picture)]), people)
+    frame, size = frame_of(picture), picture.shape[1::-1]
+    survey = survey_of_picture([frame], (size[0], size[1]), model, people, segmenter)
+    source = source_of_masks(segmenter, model, matte, survey=survey)
+    (layer,) = refined(source.follow([frame]), source)
     return _unit(layer)
 
 

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 from vidseg.body_parts import part_indices
 from vidseg.errors import BackgroundError, SettingsError
+from vidseg.people_words import Keep, Point, dropped_by, kept_by
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 Kind: TypeAlias = Literal["picture", "matte", "parts"]
@@ -152,6 +153,39 @@ class MatteSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleSettings:
+    """Which people stay in the picture; all others go with the background."""
+
+    keep: tuple[str, ...] = ("all",)
+    """``all``; ``main``, whom most is seen of; a number of such; a point and a time, ``X,Y@T``."""
+    drop: tuple[str, ...] = ()
+    """Points, with their times, on people who go in any case."""
+
+    def __post_init__(self) -> None:
+        for name in ("keep", "drop"):
+            given = getattr(self, name)
+            words = (given,) if isinstance(given, str | int) else given
+            object.__setattr__(self, name, tuple(str(word) for word in words))
+        object.__setattr__(self, "keep", self.keep or ("all",))
+        _ = self.kept, self.dropped  # which tell what is wrong with them
+
+    @property
+    def everybody(self) -> bool:
+        """Whether nobody is left out."""
+        return self.keep == ("all",) and not self.drop
+
+    @property
+    def kept(self) -> Keep:
+        """Whom `keep` means."""
+        return kept_by(self.keep)
+
+    @property
+    def dropped(self) -> tuple[Point, ...]:
+        """Where those are whom `drop` means."""
+        return dropped_by(self.drop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeSettings:
     """How the result is written."""
 
@@ -223,6 +257,7 @@ class RenderSettings:
     """Where a timeline for editors goes; with it, `output` holds the people with their alpha."""
     model: ModelSettings = field(default_factory=ModelSettings)
     matte: MatteSettings = field(default_factory=MatteSettings)
+    people: PeopleSettings = field(default_factory=PeopleSettings)
     encode: EncodeSettings = field(default_factory=EncodeSettings)
 
     def __post_init__(self) -> None:
@@ -245,6 +280,10 @@ class RenderSettings:
             raise SettingsError(f"--end must come after --start: start {start:g} s, end {end:g} s")
         if self.frame_rate is not None:
             _check_range("fps", float(self.frame_rate), 0.01, 1000)
+        if self.size_change == "split" and not self.people.everybody:
+            raise SettingsError(
+                "--keep and --drop follow people through one file; leave out --size-change split"
+            )
         if self.timeline is not None:
             self._check_timeline(self.timeline)
         _check_pixels(self.max_pixels)
@@ -333,6 +372,7 @@ class PreviewSettings:
     """Networks to put side by side, as `ModelSettings.name` names one; empty: `model` alone."""
     model: ModelSettings = field(default_factory=ModelSettings)
     matte: MatteSettings = field(default_factory=MatteSettings)
+    people: PeopleSettings = field(default_factory=PeopleSettings)
 
     def __post_init__(self) -> None:
         BackgroundSpec.parse(self.background)  # which tells what is wrong with it

@@ -15,6 +15,7 @@ from vidseg.cli.options import (
     encode_options,
     matte_options,
     model_options,
+    people_options,
     run_options,
     settings_of,
 )
@@ -57,6 +58,7 @@ Examples:
 )
 @model_options
 @matte_options
+@people_options
 @encode_options
 @run_options
 def batch(sources: tuple[str, ...], **options: Any) -> None:

@@ -1,6 +1,5 @@
 """Options that several commands share, and the settings made of them."""
 
-import re
 from collections.abc import Callable
 from dataclasses import Field, dataclass, fields
 from fractions import Fraction
@@ -11,7 +10,14 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 
 from vidseg.media.image_sequence import sequence_near
-from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
+from vidseg.people_words import seconds_of
+from vidseg.settings import (
+    EncodeSettings,
+    MatteSettings,
+    ModelSettings,
+    PeopleSettings,
+    RenderSettings,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,13 +36,12 @@ class Seconds(click.ParamType[Fraction]):
         """Return exact seconds."""
         if isinstance(value, Fraction):
             return value
-        match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", str(value).strip())
-        if match is None:
+        seconds = seconds_of(str(value))
+        if seconds is None:
             self.fail(
                 f"{value!r} is no time; write seconds (12.5) or [HH:]MM:SS (1:02:03.5)", param, ctx
             )
-        hours, minutes, seconds = match.groups()
-        return int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(seconds.rstrip(".") or 0)
+        return seconds
 
 
 class Rate(click.ParamType[Fraction]):
@@ -143,6 +148,22 @@ matte_options = grouped(
     option(MatteSettings, "feather", "Extra softness of the edge.", metavar="PIXELS"),
     option(MatteSettings, "grow", "Move the edge out, or in if negative.", metavar="PIXELS"),
 )
+people_options = grouped(
+    option(
+        PeopleSettings,
+        "keep",
+        "Whom to keep: all, main, a number of people, or X,Y[@TIME] (several times).",
+        multiple=True,
+        type=str,
+    ),
+    option(
+        PeopleSettings,
+        "drop",
+        "Leave out whoever is at X,Y[@TIME] (several times).",
+        multiple=True,
+        type=str,
+    ),
+)
 encode_options = grouped(
     option(EncodeSettings, "codec", "x264, x265, svt-av1, vp9, prores, dnxhd, ffv1, h264-nvenc, …"),
     option(EncodeSettings, "crf", "Quality, lower is better.  [default: 18 for x264]"),
@@ -203,7 +224,13 @@ addresses_option = click.option(
     help="Fetch what is named by http:// or https://, for this run only.",
 )
 render_options = grouped(
-    model_options, matte_options, encode_options, _range_option, addresses_option, run_options
+    model_options,
+    matte_options,
+    people_options,
+    encode_options,
+    _range_option,
+    addresses_option,
+    run_options,
 )
 size_change_option = option(
     RenderSettings,
@@ -258,12 +285,18 @@ def matte_of(options: dict[str, Any]) -> MatteSettings:
     return MatteSettings(**given(MatteSettings, options))
 
 
+def people_of(options: dict[str, Any]) -> PeopleSettings:
+    """Return what `people_options` say."""
+    return PeopleSettings(**given(PeopleSettings, options))
+
+
 def settings_of(options: dict[str, Any]) -> RenderSettings:
     """Return the settings that the options of `render`, `matte` or `batch` ask for."""
     parts = {
         "source": Path(options["source"]),
         "model": model_of(options),
         "matte": matte_of(options),
+        "people": people_of(options),
         "encode": EncodeSettings(**given(EncodeSettings, options)),
     }
     return RenderSettings(**{**given(RenderSettings, options), **parts})

@@ -28,6 +28,19 @@ class Orientation:
         flipped = picture[:, ::-1] if self.mirrored else picture
         return np.rot90(flipped, self.quarter_turns)
 
+    def coded_place(self, across: float, down: float) -> tuple[float, float]:
+        """Return where a place of the shown picture is in the coded one, both in [0, 1]."""
+        across = 1 - across if self.mirrored else across
+        for _ in range(self.quarter_turns % 4):
+            across, down = down, 1 - across
+        return across, down
+
+    def shown_place(self, across: float, down: float) -> tuple[float, float]:
+        """Return where a place of the coded picture is shown; undoes `coded_place`."""
+        for _ in range(self.quarter_turns % 4):
+            across, down = 1 - down, across
+        return (1 - across if self.mirrored else across), down
+
 
 @dataclass(frozen=True, slots=True)
 class Box:

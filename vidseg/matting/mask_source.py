@@ -13,6 +13,8 @@ from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Orientation
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.mask import Mask
+from vidseg.matting.people.keeping import only_kept
+from vidseg.matting.people.survey import Survey
 from vidseg.matting.refinement.refine import refine
 from vidseg.matting.smoothing import smooth_masks
 from vidseg.matting.tracking.tracker import Tracker
@@ -60,19 +62,20 @@ def source_of_masks(
     model: ModelSettings,
     matte: MatteSettings,
     orientation: Orientation | None = None,
+    survey: Survey | None = None,
 ) -> MaskSource:
     """Return what finds the people of one clip or picture as the settings ask; see `TrackedSource`.
 
     Every render, preview and call of the library gets it here.
     """
-    return TrackedSource(segmenter, model, matte, orientation)
+    return TrackedSource(segmenter, model, matte, orientation, survey)
 
 
 class TrackedSource:
     """People tracked with a network; their masks smoothed over time, and refined by the picture.
 
-    `orientation`: how the coded frames are shown. Raises `ModelError` where body parts are asked
-    for that the network doesn't know.
+    `orientation`: how the coded frames are shown. `survey`: who is kept, `None`: all. Raises
+    `ModelError` where body parts are asked for that the network doesn't know.
     """
 
     def __init__(
@@ -81,15 +84,20 @@ class TrackedSource:
         model: ModelSettings,
         matte: MatteSettings,
         orientation: Orientation | None = None,
+        survey: Survey | None = None,
     ) -> None:
         self._tracker = Tracker(segmenter, model, orientation or Orientation())
         self._matte, self._soft = matte, segmenter.traits.soft
+        self._survey = survey
 
     def follow(
         self, frames: Iterable[Frame], begin: Fraction | None = None
     ) -> Iterator[tuple[Frame, Mask]]:
         """Yield every frame with its smoothed mask; see `MaskSource.follow`."""
-        return smooth_masks(self._tracker.follow(frames, begin), self._matte.smooth)
+        pairs = self._tracker.follow(frames, begin)
+        if self._survey is not None:
+            pairs = only_kept(pairs, self._survey)
+        return smooth_masks(pairs, self._matte.smooth)
 
     def refine(self, frame: Frame, mask: Mask) -> Alpha:
         """Return the alpha of a frame; see `vidseg.matting.refinement.refine.refine`."""

@@ -21,6 +21,7 @@ from vidseg.media.video_info import VideoInfo
 from vidseg.networks import open_segmenter
 from vidseg.networks.base import Segmenter
 from vidseg.rendering.clip_start import Opening, opened
+from vidseg.rendering.people import survey_of
 from vidseg.rendering.run import Run, Say
 from vidseg.rendering.sinks import Sink
 from vidseg.settings import RenderSettings
@@ -85,7 +86,11 @@ def open_chain(
     assert segmenter is not None, "given, or opened"
     written = " and ".join(f"{sink.codec} {sink.pix_fmt}" for sink in sinks)
     run.say(f"{info.path}: {segmenter.name} on {segmenter.device}, {written}")
-    people = source_of_masks(segmenter, settings.model, settings.matte, opening.info.orientation)
+    if run.survey is None:
+        given = (settings.model, settings.people, segmenter)
+        run.survey = survey_of(opening.info, span, *given, say=run.say)
+    orientation = opening.info.orientation
+    people = source_of_masks(segmenter, settings.model, settings.matte, orientation, run.survey)
     pairs = followed(stack, frames, people, run.watch, begin)
     return Chain(pairs, people, painter, surfaces, segmenter, opening)
 

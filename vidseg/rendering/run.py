@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from vidseg.matting.people.survey import Survey
 from vidseg.media.damage import Damage
 from vidseg.media.decode import Span
 from vidseg.media.picture_changes import PictureChanges
@@ -29,7 +30,8 @@ class Run:
     """A render under way.
 
     `watch`: seconds that stages were busy; `damage`: what could not be read; `changes`: what was
-    done to pictures where they change; `begun`: when the run began, as `time.perf_counter` tells.
+    done to pictures where they change; `survey`: who is kept, `None`: all; `begun`: when the run
+    began, as `time.perf_counter` tells.
     """
 
     settings: RenderSettings
@@ -38,6 +40,7 @@ class Run:
     watch: Stopwatch = field(default_factory=Stopwatch)
     damage: Damage = field(default_factory=Damage)
     changes: PictureChanges = field(default_factory=PictureChanges)
+    survey: Survey | None = None
     begun: float = field(default_factory=time.perf_counter)
 
     @property

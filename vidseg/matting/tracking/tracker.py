@@ -72,14 +72,15 @@ class Tracker:
         self._builder = MaskBuilder(traits.logit_gain, settings, soft=traits.soft)
 
     def follow(
-        self, frames: Iterable[Frame], begin: Fraction | None = None
+        self, frames: Iterable[Frame], begin: Fraction | None = None, *, most: int = _LONGEST_SPAN
     ) -> Iterator[tuple[Frame, Mask]]:
         """Yield every frame with its mask, in order; frames are passed on as they came.
 
         Frames before `begin`, a restart of `vidseg.matting.restarts`, are left out; they only tell
-        where shots end. At most 18 frames are held.
+        where shots end. At most 18 frames are held. Spans have at most `most` frames: 1 for frames
+        so far apart that somebody may come and go between two of them.
         """
-        pace = _Pace(self._inference.batch_size)
+        pace = _Pace(self._inference.batch_size, most)
         before: _SpanEnd | None = None
         for span in frame_spans(frames, pace.length):
             if begin is not None and span.frames[0].time < begin:
@@ -91,9 +92,8 @@ class Tracker:
                 count, propagated = count + 1, propagated + mask.propagated
                 yield frame, mask
             pace.calm = before.large and 0 < propagated == count - (2 if span.fresh else 1)
-            pace.busy = (
-                self._recurrent and not before.calmer and propagated <= _FEW_PROPAGATED * count
-            )
+            few = count > 1 and propagated <= _FEW_PROPAGATED * count
+            pace.busy = self._recurrent and few and not before.calmer
 
     def _span(
         self, span: FrameSpan, before: "_SpanEnd | None", *, in_order: bool
@@ -210,10 +210,12 @@ class Tracker:
 class _Pace:
     """How spans are taken, after how the last one was.
 
-    `batch`: frames that the network likes; `calm`: all masks were propagated; `busy`: hardly any.
+    `batch`: frames that the network likes; `most`: of any span; `calm`: all masks were propagated;
+    `busy`: hardly any.
     """
 
     batch: int
+    most: int
     calm: bool = False
     busy: bool = False
 
@@ -221,7 +223,7 @@ class _Pace:
         """Return the most frames of a span that begins with `first`; `fresh`: see `FrameSpan`."""
         affordable = _MOST_HELD // (first.width * first.height)
         longer = min(_CALM_SPAN, affordable) if self.calm and not fresh else 0
-        return min(max(_SPAN, longer, self.batch), _LONGEST_SPAN)
+        return min(max(_SPAN, longer, self.batch), self.most)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,179 @@
+"""Whom to keep, from file to file: renders, mattes, photos, the library; and what is refused."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import vidseg
+from tests.helpers.clips import Rgb, read_frames, write_clip
+from tests.helpers.command_line import one_line
+from tests.helpers.command_line import vidseg as command
+from tests.helpers.crowds import GRASS, OLIVE, SIZE, Actor, picture, standing, walking
+from tests.helpers.renders import rendered
+from vidseg.errors import SettingsError
+from vidseg.networks.fake import FakeSegmenter
+from vidseg.settings import EncodeSettings, MatteSettings, PeopleSettings
+
+RATE = 25
+SPEAKER, PASSER = Actor(GRASS, standing(110)), Actor(OLIVE, walking(200, 20), 90)
+ACTORS = (SPEAKER, PASSER)
+MAIN = PeopleSettings(keep=("main",))
+LOSSLESS = EncodeSettings(codec="ffv1")
+CRISP = MatteSettings(smooth=0, decontaminate=False)
+
+
+def clip(path: Path, seconds: float = 2, actors: Sequence[Actor] = ACTORS, **more: Any) -> Path:
+    """Write a made sequence."""
+
+    def shown(number: int) -> Rgb:
+        return picture(actors, number / RATE)
+
+    frames = round(seconds * RATE)
+    width, height = SIZE
+    return write_clip(
+        path, width=width, height=height, rate=RATE, frames=frames, picture=shown, **more
+    )
+
+
+def shares(mattes: Sequence[NDArray[Any]], actor: Actor, rate: int = RATE) -> list[float]:
+    """Return how much of an actor each matte [h, w], 0 to 255, shows."""
+    return [float((matte[actor.mask(i / rate)] > 127).mean()) for i, matte in enumerate(mattes)]
+
+
+def mattes_of(source: Path, target: Path, people: PeopleSettings, **more: Any) -> list[Rgb]:
+    """Return the mattes of a clip in which some are kept."""
+    rendered(source, target, "black", kind="matte", people=people, encode=LOSSLESS, **more)
+    return [frame.rgb[..., 0] for frame in read_frames(target)]
+
+
+@pytest.mark.parametrize(
+    ("people", "speaker", "passer"),
+    [
+        (MAIN, True, False),
+        (PeopleSettings(keep=("2",)), True, True),
+        (PeopleSettings(keep=("200,110",)), False, True),
+        (PeopleSettings(keep=("220,110@1",)), False, True),
+        (PeopleSettings(drop=("110,110@0:01",)), False, True),
+        (PeopleSettings(keep=("main", "200,110")), True, True),
+        (PeopleSettings(keep=("all",), drop=("200,110",)), True, False),
+    ],
+)
+def test_a_matte_has_who_is_kept(
+    tmp_path: Path, people: PeopleSettings, speaker: bool, passer: bool
+) -> None:
+    mattes = mattes_of(clip(tmp_path / "in.mp4"), tmp_path / "out.mkv", people)
+    for actor, kept in ((SPEAKER, speaker), (PASSER, passer)):
+        found = shares(mattes, actor)
+        assert min(found) > 0.97 if kept else max(found) < 0.01
+
+
+def test_with_everybody_the_network_sees_no_more(tmp_path: Path) -> None:
+    """Nothing is looked at beforehand where nobody is left out."""
+    source, network = clip(tmp_path / "in.mp4", 1), FakeSegmenter()
+    seen = []
+    for people in (PeopleSettings(), PeopleSettings(keep=("all",)), MAIN):
+        network.frames = 0
+        for _ in vidseg.masks(source, people=people, segmenter=network):
+            pass
+        seen.append(network.frames)
+    assert seen[0] == seen[1] < seen[2]
+
+
+def test_a_point_is_in_pixels_of_the_picture_as_shown(tmp_path: Path) -> None:
+    """Of a phone's clip that is turned, with oblong pixels: as `vidseg probe` tells its size."""
+    source = clip(tmp_path / "in.mp4", 1, rotation=-90, sample_aspect_ratio=Fraction(2))
+    info = vidseg.probe(source)
+    assert info.shown_size == (180, 640)
+    across, down = info.orientation.shown_place(200 / 320, 110 / 180)
+    point = f"{across * 180:.0f},{down * 640:.0f}"
+    people = PeopleSettings(keep=(point,))
+    mattes = [alpha for _, alpha in vidseg.masks(source, people=people, segmenter=FakeSegmenter())]
+    found = [255 * matte for matte in mattes]
+    assert min(shares(found, PASSER)) > 0.97
+    assert max(shares(found, SPEAKER)) < 0.01
+
+
+def test_times_are_those_of_the_player_from_start_on(tmp_path: Path) -> None:
+    """Without a time a point means the beginning of what is rendered."""
+    source = clip(tmp_path / "in.mkv", 3)
+    start = Fraction(3, 2)
+    for word in ("230,110", "240,110@2"):
+        people = PeopleSettings(keep=(word,))
+        mattes = mattes_of(source, tmp_path / "out.mkv", people, start=start, overwrite=True)
+        shown = [PASSER.mask(1.5 + i / RATE) for i in range(len(mattes))]
+        assert min(m[s].mean() for m, s in zip(mattes, shown, strict=True)) > 240
+        assert max(m[SPEAKER.mask(0)].mean() for m in mattes) < 3
+
+
+def test_a_photo_has_who_is_kept(tmp_path: Path) -> None:
+    Image.fromarray(picture(ACTORS, 0)).save(tmp_path / "in.png")
+    for name, people in (("main", MAIN), ("point", PeopleSettings(keep=("200,110",)))):
+        target = tmp_path / f"{name}.png"
+        plain = EncodeSettings()
+        rendered(tmp_path / "in.png", target, "black", kind="matte", people=people, encode=plain)
+        matte = np.asarray(Image.open(target).convert("L"))
+        kept, gone = (SPEAKER, PASSER) if name == "main" else (PASSER, SPEAKER)
+        assert shares([matte], kept)[0] > 0.97
+        assert shares([matte], gone)[0] < 0.01
+
+
+def test_the_library_keeps_people_too(tmp_path: Path) -> None:
+    network = FakeSegmenter()
+    alpha = vidseg.alpha_of(picture(ACTORS, 0), people=MAIN, segmenter=network)
+    assert shares([255 * alpha], SPEAKER)[0] > 0.97
+    assert shares([255 * alpha], PASSER)[0] < 0.01
+    source = clip(tmp_path / "in.mp4", 1)
+    vidseg.render(source, tmp_path / "out.mkv", "black", people=MAIN, segmenter=network)
+    frame = read_frames(tmp_path / "out.mkv")[-1].rgb
+    assert frame[PASSER.mask(24 / RATE)].mean() < 10
+    assert frame[SPEAKER.mask(24 / RATE)].mean() > 60
+
+
+def test_parts_are_of_those_who_are_kept(tmp_path: Path) -> None:
+    """People are told apart as wholes, whichever of their parts are wanted."""
+    people = PeopleSettings(keep=("200,130",))
+    model = vidseg.ModelSettings(parts=("face",))
+    source = clip(tmp_path / "in.mp4", 1)
+    mattes = mattes_of(source, tmp_path / "out.mkv", people, model=model, matte=CRISP)
+    assert max(shares(mattes, SPEAKER)) < 0.01
+    assert min(shares(mattes, PASSER)) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        (PeopleSettings(keep=("10,10",)), "keep 10,10: nobody is there; `vidseg preview` shows"),
+        (PeopleSettings(drop=("300,20@0.5",)), "drop 300,20@0.5: nobody is there"),
+        (PeopleSettings(keep=("320,20",)), "keep 320,20: the picture is 320x180, counted from 0,0"),
+        (PeopleSettings(keep=("110,110@2:00",)), "keep 110,110@2:00: that is after the end"),
+    ],
+)
+def test_what_names_nobody_is_refused(tmp_path: Path, people: PeopleSettings, message: str) -> None:
+    source = clip(tmp_path / "in.mp4", 1)
+    with pytest.raises(SettingsError) as caught:
+        rendered(source, tmp_path / "out.mp4", people=people)
+    assert message in caught.value.args[0]
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_time_outside_of_the_cut_is_refused(tmp_path: Path) -> None:
+    people = PeopleSettings(keep=("110,110@0.2",))
+    with pytest.raises(SettingsError, match="not between --start and --end"):
+        rendered(clip(tmp_path / "in.mp4"), tmp_path / "out.mp4", people=people, start=Fraction(1))
+
+
+def test_the_command_line_keeps_people(tmp_path: Path) -> None:
+    source, target = clip(tmp_path / "in.mp4", 1), tmp_path / "out.mkv"
+    given = ("matte", source, "-o", target, "--codec", "ffv1")
+    done = command(*given, "--keep", "200,110@0:00.1", "--keep", "main", "--drop", "110,110")
+    assert done.returncode == 0, done.stderr
+    mattes = [frame.rgb[..., 0] for frame in read_frames(target)]
+    assert max(shares(mattes, SPEAKER)) < 0.01
+    line = one_line(command(*given, "--overwrite", "-q", "--keep", "nobody"))
+    assert "--keep 'nobody': write all, main, a number of people, or a point" in line

@@ -1,0 +1,61 @@
+"""Track: somebody who is followed without a gap, and what is known of that one. Pure values."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from vidseg.matting.people.colours import BINS, Counts
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """Somebody, followed without a gap.
+
+    `number` from 1 on; `shot`: the number of the shot; `first` and `last`: times of snapshots;
+    `parent`: whose body it came off, 0 for none; `opens`: it was there when the shot began;
+    `snapshots`: how many show it, `apart` of them alone in its body; `seen_s`: for how long it was
+    seen; `seconds`: the same, each times its share of the picture; `largest`: the most of these
+    shares, at `best`, with `place`, (column, row) of a point on it then; `colours`: counted while
+    it was alone, `mixed` at all times; `named`: its place was named, so that it is no piece;
+    `either`: tracks one of which it goes on with, as colours could not tell them apart where one
+    hid the other.
+    """
+
+    number: int
+    shot: int
+    first: Fraction
+    last: Fraction
+    parent: int = 0
+    opens: bool = False
+    snapshots: int = 0
+    apart: int = 0
+    seen_s: float = 0.0
+    seconds: float = 0.0
+    largest: float = 0.0
+    place: tuple[int, int] = (0, 0)
+    best: Fraction = Fraction(0)
+    colours: Counts = field(default_factory=lambda: np.zeros(BINS, np.float32))
+    mixed: Counts = field(default_factory=lambda: np.zeros(BINS, np.float32))
+    named: bool = False
+    either: tuple[int, ...] = ()
+
+    @property
+    def looks(self) -> Counts:
+        """The colours by which it is known again."""
+        return self.colours if self.colours.any() else self.mixed
+
+    def see(self, share: float, lasts: float) -> None:
+        """Note that it takes up a share of the picture for some seconds."""
+        self.seen_s += lasts
+        self.seconds += share * lasts
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """Two tracks that touch at a time; `likeness`: how alike their colours are."""
+
+    time: Fraction
+    one: int
+    other: int
+    likeness: float
