@@ -395,6 +395,8 @@ class PreviewSettings:
             raise SettingsError(f"--models: {twice[0]} is named twice; name each network once")
         if self.model.name != DEFAULT_MODEL:
             raise SettingsError("--models names all networks; leave --model out")
+        if not self.people.everybody:
+            raise SettingsError("--models shows everybody; leave out --keep and --drop")
 
     @property
     def networks(self) -> tuple[ModelSettings, ...]:

@@ -1,5 +1,6 @@
 """Whom to keep, from file to file: renders, mattes, photos, the library; and what is refused."""
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +19,8 @@ from tests.helpers.crowds import GRASS, OLIVE, SIZE, Actor, picture, standing, w
 from tests.helpers.renders import rendered
 from vidseg.errors import SettingsError
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.settings import EncodeSettings, MatteSettings, PeopleSettings
+from vidseg.rendering.preview import preview
+from vidseg.settings import EncodeSettings, MatteSettings, PeopleSettings, PreviewSettings
 
 RATE = 25
 SPEAKER, PASSER = Actor(GRASS, standing(110)), Actor(OLIVE, walking(200, 20), 90)
@@ -177,3 +179,77 @@ def test_the_command_line_keeps_people(tmp_path: Path) -> None:
     assert max(shares(mattes, SPEAKER)) < 0.01
     line = one_line(command(*given, "--overwrite", "-q", "--keep", "nobody"))
     assert "--keep 'nobody': write all, main, a number of people, or a point" in line
+
+
+def test_the_preview_numbers_people_and_prints_points(tmp_path: Path) -> None:
+    """What it prints can be typed: `--keep` keeps whom it stands for."""
+    source, said = clip(tmp_path / "in.mp4"), []
+    settings = PreviewSettings(source=source, output=tmp_path / "sheet.png", rows=2, matte=CRISP)
+    preview(settings, segmenter=FakeSegmenter(), say=said.append)
+    assert len(said) == 2
+    for line, actor, other in zip(said, ACTORS, reversed(ACTORS), strict=True):
+        found = re.fullmatch(
+            r"person \d: (\S+), \d+\.\d% of the picture, seen from 00:00:00.000 to 00:00:01.\d+",
+            line,
+        )
+        assert found is not None, line
+        people = PeopleSettings(keep=(found[1],))
+        mattes = mattes_of(source, tmp_path / "out.mkv", people, overwrite=True)
+        assert min(shares(mattes, actor)) > 0.97
+        assert max(shares(mattes, other)) < 0.01
+
+
+def test_the_preview_shows_who_is_kept(tmp_path: Path) -> None:
+    source, said = clip(tmp_path / "in.mp4"), []
+    target = tmp_path / "sheet.png"
+    width = {}
+    for people in (PeopleSettings(), MAIN):
+        settings = PreviewSettings(
+            source=source, output=target, people=people, rows=2, overwrite=True
+        )
+        said.clear()
+        preview(settings, segmenter=FakeSegmenter(), say=said.append)
+        with Image.open(target) as sheet:
+            width[people] = sheet.width
+    assert len(set(width.values())) == 1
+    assert "looking who is there" in said[0]
+    assert said[1].startswith("person 1: ")
+    assert said[1].endswith("1.760")
+    assert said[2].endswith(", left out")
+
+
+def test_a_preview_of_one_person_prints_nothing(tmp_path: Path) -> None:
+    source, said = clip(tmp_path / "in.mp4", 1, [SPEAKER]), []
+    settings = PreviewSettings(source=source, output=tmp_path / "sheet.png", rows=2)
+    preview(settings, segmenter=FakeSegmenter(), say=said.append)
+    assert said == []
+
+
+def test_the_preview_of_a_photo_prints_points_without_a_time(tmp_path: Path) -> None:
+    Image.fromarray(picture(ACTORS, 0)).save(tmp_path / "in.png")
+    said: list[str] = []
+    settings = PreviewSettings(source=tmp_path / "in.png", output=tmp_path / "sheet.png")
+    preview(settings, segmenter=FakeSegmenter(), say=said.append)
+    assert [
+        bool(re.fullmatch(r"person \d: \d+,\d+, \S+% of the picture", line)) for line in said
+    ] == [
+        True,
+        True,
+    ]
+
+
+def test_people_of_a_long_clip_are_those_of_its_moments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for minutes to see a sheet."""
+    monkeypatch.setattr("vidseg.rendering.preview._SHORT_S", 1)
+    source, said, network = clip(tmp_path / "in.mp4"), [], FakeSegmenter()
+    settings = PreviewSettings(source=source, output=tmp_path / "sheet.png", rows=2, matte=CRISP)
+    preview(settings, segmenter=network, say=said.append)
+    assert len(said) == 2
+    assert said[0].startswith("person 1: 1")
+
+
+def test_networks_side_by_side_show_everybody() -> None:
+    with pytest.raises(SettingsError, match="--models shows everybody"):
+        PreviewSettings(source=Path("a"), output=Path("b"), models=("selfie", "rvm"), people=MAIN)

@@ -18,7 +18,8 @@ from vidseg.media.decode import decode
 from vidseg.media.probe import probe_video
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering.preview import moments, preview
-from vidseg.reports.contact_sheet import SheetRow, clock
+from vidseg.reports.clock import clock
+from vidseg.reports.contact_sheet import SheetRow
 from vidseg.settings import MatteSettings, PreviewSettings
 
 CRISP = MatteSettings(smooth=0, decontaminate=False)

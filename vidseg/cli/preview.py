@@ -22,6 +22,8 @@ from vidseg.cli.options import (
     option,
     output_option,
     overwrite_option,
+    people_of,
+    people_options,
     quiet_option,
     source_argument,
     verbose_option,
@@ -69,6 +71,7 @@ Examples:
   vidseg preview talk.mp4 -o sheet.png -b beach.jpg --rows 8
   vidseg preview talk.mp4 -o sheet.png -b blur --at 0.5,12,1:02.5
   vidseg preview photo.jpg -o sheet.png
+  vidseg preview talk.mp4 -o sheet.png --keep 412,305@2.5
   vidseg preview talk.mp4 -o networks.png --models bodypix-050-s16,selfie,rvm
 """
 )
@@ -90,6 +93,7 @@ Examples:
 )
 @model_options
 @matte_options
+@people_options
 @fps_option
 @max_pixels_option
 @addresses_option
@@ -107,7 +111,8 @@ def preview(**options: Any) -> None:
     begun = time.monotonic()
     names = [options["source"], options["background"]]
     with fetched(names, allowed=options["allow_urls"], say=say) as (source, background):
-        done = draw(_settings({**options, "source": Path(source), "background": background}))
+        settings = _settings({**options, "source": Path(source), "background": background})
+        done = draw(settings, say=say)
     say(f"{done}, {time.monotonic() - begun:.1f} s")
 
 
@@ -115,5 +120,9 @@ def _settings(options: dict[str, Any]) -> PreviewSettings:
     source = click.get_current_context().get_parameter_source("name")
     if options["models"] and source is not ParameterSource.DEFAULT:
         raise SettingsError("--models names all networks; leave --model out")
-    parts = {"model": model_of(options), "matte": matte_of(options)}
+    parts = {
+        "model": model_of(options),
+        "matte": matte_of(options),
+        "people": people_of(options),
+    }
     return PreviewSettings(**{**given(PreviewSettings, options), **parts})

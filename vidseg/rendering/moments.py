@@ -19,6 +19,7 @@ from vidseg.compositing.painters import ScenePainter, open_scene
 from vidseg.errors import InputError, SettingsError
 from vidseg.frames.frame import Frame, as_plane
 from vidseg.matting.mask_source import Layer, source_of_masks
+from vidseg.matting.people.survey import Survey
 from vidseg.media.damage import Damage
 from vidseg.media.decode import Span
 from vidseg.media.source import frames_of, is_photo
@@ -110,11 +111,16 @@ def _decoded_end(info: VideoInfo) -> Fraction:
 
 
 def layer_at(
-    settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, time: Fraction
+    settings: PreviewSettings,
+    info: VideoInfo,
+    segmenter: Segmenter,
+    time: Fraction,
+    survey: Survey | None = None,
 ) -> tuple[Layer, float]:
     """Return what is shown at `time` of the player's clock, its mask smoothed by its neighbours.
 
-    With it comes how many seconds a frame took to find people in, and to refine their edge.
+    `survey`: who is kept, `None`: all. With it comes how many seconds a frame took to find people
+    in, and to refine their edge.
     """
     time += info.container_start
     half = Fraction(settings.matte.smooth) / 2
@@ -122,7 +128,8 @@ def layer_at(
     if not frames or frames[0].time > time:
         frames = _around(info, _shown_at(info, time), half)
     number = max((i for i, frame in enumerate(frames) if frame.time <= time), default=0)
-    people = source_of_masks(segmenter, settings.model, settings.matte, info.orientation)
+    given = (settings.model, settings.matte, info.orientation)
+    people = source_of_masks(segmenter, *given, survey)
     since = perf_counter()
     left = iter(frames)
     frame, mask = next(itertools.islice(people.follow(left), number, None))

@@ -1,5 +1,6 @@
 """Who is kept in a render: the settings in a frame's own terms, and the first look at a clip."""
 
+import math
 from collections.abc import Iterable
 from contextlib import closing
 from fractions import Fraction
@@ -8,17 +9,24 @@ from vidseg.errors import SettingsError
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Orientation
 from vidseg.matting.people.choice import Choice, Place
-from vidseg.matting.people.survey import Survey
-from vidseg.matting.people.surveyor import surveyed
+from vidseg.matting.people.survey import Person, Survey
+from vidseg.matting.people.surveyor import PER_SECOND, surveyed
 from vidseg.media.damage import Damage
 from vidseg.media.decode import Span
-from vidseg.media.source import frames_of
+from vidseg.media.source import frames_of, is_photo
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks.base import Segmenter
 from vidseg.people_words import Point
 from vidseg.rendering.run import Say
+from vidseg.reports.clock import clock
 from vidseg.settings import ModelSettings, PeopleSettings
 from vidseg.system.threads import prefetch
+
+_MOST_LISTED = 20
+"""People of whom a line is told: in an audience, those of whom most is seen."""
+
+_LEAST_LISTED = 0.05
+"""Share of what is seen of the first person, below which nobody is told of who is left out."""
 
 
 def survey_of(
@@ -33,17 +41,28 @@ def survey_of(
 ) -> Survey | None:
     """Return who is seen in a clip, and who of them is kept; `None` where everybody is.
 
-    All of `span` is decoded for that, and looked at four times a second. `settle`: see
-    `vidseg.media.decode.decode`. Raises `SettingsError` where nobody is at a point.
+    `settle`: see `vidseg.media.decode.decode`. Raises `SettingsError` where nobody is at a point.
     """
     if people.everybody:
         return None
     choice = choice_of(people, info, span)
     say(f"{info.path}: looking who is there, before all else")
-    with closing(
-        prefetch(frames_of(info, span, Damage(), settle=settle), 1, name="decode")
-    ) as all_:
-        return surveyed(all_, segmenter, model, info.orientation, choice)
+    return looked_through(info, span, model, choice, segmenter, settle=settle)
+
+
+def looked_through(
+    info: VideoInfo,
+    span: Span,
+    model: ModelSettings,
+    choice: Choice,
+    segmenter: Segmenter,
+    *,
+    settle: bool = False,
+) -> Survey:
+    """Return who is seen in a clip, all of which is decoded, and looked at four times a second."""
+    decoded = frames_of(info, span, Damage(), settle=settle)
+    with closing(prefetch(decoded, 1, name="decode")) as frames:
+        return surveyed(frames, segmenter, model, info.orientation, choice)
 
 
 def survey_of_picture(
@@ -97,6 +116,44 @@ def _place(
     across, down = orientation.coded_place(point.x / width, point.y / height)
     time = None if point.time is None else point.time + offset
     return Place(across, down, time, kept, point.text)
+
+
+def lines_of(survey: Survey, info: VideoInfo) -> list[str]:
+    """Return a line for each person of a clip: the point to type, how large, and when seen."""
+    least = _LEAST_LISTED * max(map(_seconds, survey.people), default=0)
+    several = [one for one in survey.people if one.kept or _seconds(one) >= least][:_MOST_LISTED]
+    lines = [_line(person, info) for person in several]
+    if left := len(survey.people) - len(several):
+        lines.append(f"and {left} more, of whom less is seen")
+    return lines
+
+
+def _seconds(person: Person) -> float:
+    """Return about how long somebody is seen, times the share of the picture."""
+    return person.share * max(float(person.last - person.first), 1 / PER_SECOND)
+
+
+def _line(person: Person, info: VideoInfo) -> str:
+    kept = "" if person.kept else ", left out"
+    unsure = f" ({person.unsure})" if person.unsure else ""
+    words = [
+        f"person {person.number}: {point_on(person, info)}",
+        f"{person.share:.1%} of the picture",
+    ]
+    if not is_photo(info):
+        first, last = (clock(time - info.container_start) for time in (person.first, person.last))
+        words.append(f"seen from {first} to {last}")
+    return ", ".join(words) + kept + unsure
+
+
+def point_on(person: Person, info: VideoInfo) -> str:
+    """Return ``X,Y@TIME`` of a point on somebody, as ``--keep`` takes it; of a photo ``X,Y``."""
+    places = info.orientation.shown_place(*person.place)
+    x, y = (int(place * side) for place, side in zip(places, info.shown_size, strict=True))
+    if is_photo(info):
+        return f"{x},{y}"
+    milliseconds = math.ceil((person.time - info.container_start) * 1000)
+    return f"{x},{y}@{max(milliseconds, 0) / 1000:.3f}"
 
 
 def _option(kept: bool) -> str:

@@ -1,11 +1,20 @@
 """Preview: a contact sheet, a picture or a page, of a few moments: the clip, mask and result."""
 
 from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
 from vidseg.errors import OutputError
+from vidseg.matting.mask_source import Layer
+from vidseg.matting.people.choice import Choice
+from vidseg.matting.people.snapshot import Snapshot
+from vidseg.matting.people.survey import Survey
+from vidseg.matting.people.surveyor import Surveyor
 from vidseg.media.damage import Damage, loss_behind
+from vidseg.media.decode import Span
 from vidseg.media.ffmpeg import av_errors, check_target
 from vidseg.media.source import is_photo, probe
 from vidseg.media.video_info import VideoInfo
@@ -14,8 +23,12 @@ from vidseg.networks.base import Segmenter
 from vidseg.rendering import file_checks
 from vidseg.rendering.comparison import compared
 from vidseg.rendering.moments import Moments, at_moments, layer_at, over_background
-from vidseg.reports.contact_sheet import SheetRow, clock, draw_contact_sheet
+from vidseg.rendering.people import lines_of, looked_through, survey_of
+from vidseg.rendering.run import Say, silent
+from vidseg.reports.clock import clock
+from vidseg.reports.contact_sheet import SheetRow, draw_contact_sheet
 from vidseg.reports.mask_metrics import PAGES
+from vidseg.reports.people_marks import marked
 from vidseg.reports.sheet_page import sheet_page
 from vidseg.reports.thumbnails import alpha_of, fitted_size, picture_of
 from vidseg.settings import BackgroundSpec, PreviewSettings
@@ -25,13 +38,19 @@ from vidseg.system.text import printable
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """File extension → Pillow's name of the format."""
 
+_SHORT_S = 30
+"""Length of a clip that is looked through for people as well, which then takes seconds."""
 
-def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) -> str:
+
+def preview(
+    settings: PreviewSettings, *, segmenter: Segmenter | None = None, say: Say = silent
+) -> str:
     """Write the contact sheet that `settings` ask for and return a line about it.
 
-    Only a short window of the source around each moment is decoded and segmented. `segmenter`
-    stands in for the one that `settings.model` names, and is left open; `settings.models` are
-    opened in any case. Raises a `VidsegError` for what can't be done.
+    Only a short window of the source around each moment is decoded and segmented, unless some
+    people are to be left out. `segmenter` stands in for the one that `settings.model` names, and is
+    left open; `settings.models` are opened in any case. `say` gets a line for each person, where
+    there are several. Raises a `VidsegError` for what can't be done.
     """
     output = settings.output
     endings = (*FORMATS, *PAGES)
@@ -42,7 +61,7 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     file_checks.check(settings)
     check_target(output, overwrite=settings.overwrite)
     info = probe(settings.source, settings.frame_rate, settings.max_pixels)
-    made = compared(settings, info) if settings.models else _masks(settings, info, segmenter)
+    made = compared(settings, info) if settings.models else _masks(settings, info, segmenter, say)
     described = f"{_described(info)} · {made.by}"
     _save(output, settings.source.name, described, made)
     _, note = loss_behind(made.damage, settings.behind.path)
@@ -50,13 +69,23 @@ def preview(settings: PreviewSettings, *, segmenter: Segmenter | None = None) ->
     return f"{output}: {len({row.time for row in made.rows})} moments, {made.by}{beside}"
 
 
-def _masks(settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter | None) -> Moments:
+def _masks(
+    settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter | None, say: Say
+) -> Moments:
     with ExitStack() as stack:
         if segmenter is None:
             segmenter = stack.enter_context(closing(open_segmenter(settings.model)))
         damage = Damage()
-        rows = moments(settings, info, segmenter, damage)
+        survey = survey_of(info, Span(), settings.model, settings.people, segmenter, say=say)
+        seen = _seen(settings, info, segmenter, survey, damage)
+        found = survey or _met(settings, info, segmenter, seen)
+    rows = [each.row for each in seen]
     columns = ["Original", "Mask", f"Result · {_name_of(settings.behind)}"]
+    if len(found.people) > 1 or survey is not None:
+        rows = [_marked(each, found, info) for each in seen]
+        columns.append("People")
+        for line in lines_of(found, info):
+            say(line)
     return Moments(columns, rows, f"{segmenter.name} on {segmenter.device}", damage)
 
 
@@ -67,18 +96,64 @@ def moments(
 
     `damage` is told what of the background can't be read.
     """
-    told = damage or Damage()
-    return at_moments(settings, info, lambda time: _row(settings, info, segmenter, time, told))
+    seen = _seen(settings, info, segmenter, None, damage or Damage())
+    return [each.row for each in seen]
 
 
-def _row(
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A moment's row, and its frame, small, with its mask."""
+
+    row: SheetRow
+    snapshot: Snapshot
+
+    @property
+    def time(self) -> Fraction:
+        """When it is shown, in seconds of the player's clock."""
+        return self.row.time
+
+
+def _seen(
     settings: PreviewSettings,
     info: VideoInfo,
     segmenter: Segmenter,
-    time: Fraction,
+    survey: Survey | None,
     damage: Damage,
-) -> SheetRow:
-    layer, _ = layer_at(settings, info, segmenter, time)
+) -> list[_Seen]:
+    def look(time: Fraction) -> _Seen:
+        layer, _ = layer_at(settings, info, segmenter, time, survey)
+        snapshot = Snapshot.of(layer.frame, layer.mask, begins_shot=True)
+        return _Seen(_row(settings, info, layer, damage), snapshot)
+
+    return at_moments(settings, info, look)
+
+
+def _met(
+    settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, seen: list[_Seen]
+) -> Survey:
+    """Return who is seen in a clip.
+
+    In a long one who is seen in the moments, known again from one to the other by colours alone.
+    """
+    if info.duration is not None and info.duration <= _SHORT_S:
+        return looked_through(info, Span(), settings.model, Choice(), segmenter)
+    surveyor = Surveyor(Choice())
+    for each in seen:
+        surveyor.look(each.snapshot)
+    return surveyor.survey(seen[-1].snapshot.time)
+
+
+def _marked(seen: _Seen, survey: Survey, info: VideoInfo) -> SheetRow:
+    """Return the row of a moment with a picture more, in which people have their numbers."""
+    row, time = seen.row, seen.snapshot.time
+    labels = survey.labels(survey.at(time)) if survey.looks else None
+    if labels is None:
+        return replace(row, pictures=(*row.pictures, row.pictures[0]))
+    upright = np.asarray(info.orientation.upright(labels), np.int32)
+    return replace(row, pictures=(*row.pictures, marked(row.pictures[0], upright, survey.kept)))
+
+
+def _row(settings: PreviewSettings, info: VideoInfo, layer: Layer, damage: Damage) -> SheetRow:
     frame, alpha = layer.frame, layer.alpha.plane
     size = fitted_size(info, settings.width, settings.width)
     shown = frame.time - info.container_start

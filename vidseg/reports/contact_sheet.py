@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vidseg.reports.clock import clock
+
 _PAPER, _INK, _FAINT, _LINE = (20, 22, 27), (236, 238, 242), (150, 156, 168), (48, 52, 61)
 _MARGIN, _GAP, _RADIUS = 28, 12, 6
 _TITLE, _TEXT, _SMALL = 24.0, 16.0, 13.0
@@ -31,15 +33,6 @@ class SheetRow:
     def heading(self) -> str:
         """The label's first line."""
         return self.label or clock(self.time)
-
-
-def clock(time: Fraction) -> str:
-    """Return seconds as ``HH:MM:SS.mmm``."""
-    milliseconds = round(abs(time) * 1000)
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    sign = "-" if time < 0 and milliseconds else ""
-    return f"{sign}{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
 def draw_contact_sheet(

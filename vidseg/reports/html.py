@@ -9,7 +9,7 @@ from typing import Any
 
 from vidseg.errors import OutputError
 from vidseg.media.ffmpeg import av_errors, check_target
-from vidseg.reports.contact_sheet import clock
+from vidseg.reports.clock import clock
 from vidseg.reports.mask_metrics import PAGES
 from vidseg.reports.metrics import Moment
 from vidseg.reports.run_report import Report

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from vidseg.reports.contact_sheet import SheetRow, clock
+from vidseg.reports.clock import clock
+from vidseg.reports.contact_sheet import SheetRow
 from vidseg.reports.template import data_uri, filled, shown
 from vidseg.reports.thumbnails import jpeg
 
