@@ -253,3 +253,45 @@ def test_people_of_a_long_clip_are_those_of_its_moments(
 def test_networks_side_by_side_show_everybody() -> None:
     with pytest.raises(SettingsError, match="--models shows everybody"):
         PreviewSettings(source=Path("a"), output=Path("b"), models=("selfie", "rvm"), people=MAIN)
+
+
+def test_the_report_tells_who_was_kept(tmp_path: Path) -> None:
+    source, page = clip(tmp_path / "in.mp4"), tmp_path / "report.html"
+    report = rendered(source, tmp_path / "out.mp4", people=MAIN, report=page)
+    first, other = report.people["seen"]  # type: ignore[misc]
+    assert (first["number"], first["kept"], other["kept"]) == (1, True, False)
+    assert (first["from_s"], first["to_s"]) == (0.0, 1.76)
+    assert first["share_percent"] == pytest.approx(100 * SPEAKER.mask(0).mean(), rel=0.1)
+    assert report.people["unsure"] == []
+    assert report.notes == []
+    assert '<h2 id="h-people">People</h2>' in page.read_text("utf-8")
+    assert f"<td>{first['point']}</td>" in page.read_text("utf-8")
+
+
+def test_what_is_not_sure_is_told_in_one_line(tmp_path: Path) -> None:
+    """Two of one colour, one of whom hides the other."""
+    twins = [Actor(GRASS, walking(-30, 80), 90), Actor(GRASS, standing(160))]
+    source = clip(tmp_path / "in.mp4", 5, twins)
+    report = rendered(source, tmp_path / "out.mp4", people=MAIN, report=tmp_path / "report.html")
+    (note,) = report.notes
+    assert re.fullmatch(
+        r"who is kept is not sure from \d\d:\d\d:0[12]\.\d+ on: .*, and \d more "
+        r"\(--report tells all\)",
+        note,
+    )
+    assert len(report.people["unsure"]) > 1  # type: ignore[arg-type]
+    assert "Not sure:" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_a_picture_without_anybody_is_told(tmp_path: Path) -> None:
+    people = PeopleSettings(keep=("main",), drop=("110,110",))
+    source = clip(tmp_path / "in.mp4", 1, [SPEAKER])
+    report = rendered(source, tmp_path / "out.mp4", people=people)
+    assert report.notes == ["nobody who was seen is kept: all is background"]
+
+
+def test_with_everybody_the_report_is_silent_on_people(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    report = rendered(clip(tmp_path / "in.mp4", 1), tmp_path / "out.mp4", report=page)
+    assert report.people == {}
+    assert "h-people" not in page.read_text("utf-8")

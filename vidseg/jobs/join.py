@@ -9,6 +9,7 @@ from itertools import chain
 from vidseg.compositing.painters import open_painter
 from vidseg.errors import OutputError
 from vidseg.jobs.job import Job
+from vidseg.jobs.people import people_of
 from vidseg.jobs.segment_metrics import read_figures
 from vidseg.jobs.segment_sink import add_up
 from vidseg.jobs.segment_store import SegmentRecord
@@ -29,7 +30,7 @@ from vidseg.system.timing import Stopwatch
 def join(job: Job, watch: Stopwatch, begun: float, say: Say) -> Report:
     """Write the outputs from the segments, and report on them."""
     settings, info = job.settings, job.info
-    run = Run(settings, info, say, watch, begun=begun)
+    run = Run(settings, info, say, watch, survey=people_of(job), begun=begun)
     since = time.perf_counter()
     with ExitStack() as stack:
         with deferred_signals():

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from vidseg.jobs.identity import identity
 from vidseg.jobs.job import Job, Stretch, open_job
 from vidseg.jobs.join import join
+from vidseg.jobs.people import look_for_people
 from vidseg.jobs.segment_store import SegmentRecord, missing
 from vidseg.jobs.stretch import render_stretch
 from vidseg.media.ffmpeg import check_target
@@ -60,8 +61,12 @@ def render(
             job.store.remove()
             return Report(**noted)
         stretches, tally = _left(job, who, progress, say)
-        if stretches:
-            (renderer or _Local(segmenter, watch, say))(job, stretches, tally.add)
+        if stretches and renderer is None:
+            renderer = _Local(segmenter, watch, say)
+        else:
+            look_for_people(job, segmenter, say)
+        if stretches and renderer is not None:
+            renderer(job, stretches, tally.add)
         report = join(job, watch, begun, say)
         job.store.finish(who, outputs, asdict(report))
         job.store.remove()
@@ -138,5 +143,9 @@ class _Local:
             if segmenter is None:
                 segmenter = open_segmenter(job.settings.model, say=self._say)
                 stack.callback(segmenter.close)
+            since = time.perf_counter()
+            look_for_people(job, segmenter, self._say)
+            if not job.settings.people.everybody:
+                self._watch.add("people", since)
             for stretch in stretches:
                 render_stretch(job, stretch, segmenter, add, watch=self._watch, say=self._say)

@@ -19,6 +19,7 @@ _MANIFEST = "manifest.json"
 _JOINING = "joining.json"
 _DONE = "done.json"
 _LOCK = "lock"
+_SURVEY = "people.json"
 _MOST_TRIES = 100
 
 
@@ -133,7 +134,7 @@ class Store:
         if before == now:
             return None
         had = list(self.folder.glob("*.part"))
-        for path in had:
+        for path in (*had, self.survey):
             path.unlink(missing_ok=True)
         self._write(_MANIFEST, now)
         return _difference(before, now) if had else None
@@ -190,6 +191,11 @@ class Store:
             written_whole(path, ending=".new") as temporary,
         ):
             temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", "utf-8")
+
+    @property
+    def survey(self) -> Path:
+        """The name of the file that tells who is kept."""
+        return self.folder / _SURVEY
 
     def path(self, segment: int, target: int) -> Path:
         """Return the name of a segment's file for the render's `target`-th output."""

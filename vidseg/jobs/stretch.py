@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 
 from vidseg.frames.frame import Frame
 from vidseg.jobs.job import Job, Stretch
+from vidseg.jobs.people import people_of
 from vidseg.jobs.segment_metrics import SegmentFigures
 from vidseg.jobs.segment_sink import SegmentSink
 from vidseg.matting.mask import Mask
@@ -27,7 +28,7 @@ def render_stretch(
 ) -> None:
     """Render the segments of a stretch in one go; those before a failure are kept."""
     settings, info, (first, stop) = job.settings, job.info, stretch
-    run = Run(settings, info, say, watch or Stopwatch())
+    run = Run(settings, info, say, watch or Stopwatch(), survey=people_of(job))
     begin = None if first == job.first else restart_before(first, settings.matte.smooth)
     with ExitStack() as stack:
         sinks = [

@@ -16,6 +16,7 @@ from vidseg.media.mux import KeptRange
 from vidseg.media.ogg_pages import missing_pages
 from vidseg.media.video_info import StreamInfo, VideoInfo
 from vidseg.rendering.clip_start import Opening, missing_s
+from vidseg.rendering.people import account_of, note_on
 from vidseg.rendering.run import Run
 from vidseg.rendering.sinks import Sink
 from vidseg.reports.run_report import Report
@@ -112,6 +113,9 @@ def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange
     report.streams = [
         {**_plain(s), "fate": others.by_index.get(s.index, "rendered")} for s in info.streams
     ]
+    if run.survey is not None:
+        report.people = account_of(run.survey, info)
+        report.notes += filter(None, [note_on(run.survey, info)])
     report.notes += run.changes.notes(info)
     report.notes += [worded(note) for each in sinks for note in each.notes]
     if damage.late_streams:

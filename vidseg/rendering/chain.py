@@ -3,6 +3,7 @@
 Renders, segments of renders and the library share it.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -86,9 +87,11 @@ def open_chain(
     assert segmenter is not None, "given, or opened"
     written = " and ".join(f"{sink.codec} {sink.pix_fmt}" for sink in sinks)
     run.say(f"{info.path}: {segmenter.name} on {segmenter.device}, {written}")
-    if run.survey is None:
+    if run.survey is None and not settings.people.everybody:
+        since = time.perf_counter()
         given = (settings.model, settings.people, segmenter)
         run.survey = survey_of(opening.info, span, *given, say=run.say)
+        run.watch.add("people", since)
     orientation = opening.info.orientation
     people = source_of_masks(segmenter, settings.model, settings.matte, orientation, run.survey)
     pairs = followed(stack, frames, people, run.watch, begin)

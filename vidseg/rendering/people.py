@@ -128,6 +128,46 @@ def lines_of(survey: Survey, info: VideoInfo) -> list[str]:
     return lines
 
 
+def account_of(survey: Survey, info: VideoInfo) -> dict[str, object]:
+    """Return who was seen and kept, and what was not sure, for a report; see docs/report.md."""
+    return {
+        "seen": [_told(person, info) for person in survey.people],
+        "unsure": [
+            {**_between(doubt.first, doubt.last, info), "what": doubt.what}
+            for doubt in survey.doubts
+        ],
+    }
+
+
+def _told(person: Person, info: VideoInfo) -> dict[str, object]:
+    return {
+        "number": person.number,
+        "kept": person.kept,
+        "share_percent": round(100 * person.share, 3),
+        **_between(person.first, person.last, info),
+        "point": point_on(person, info),
+        "unsure": person.unsure,
+    }
+
+
+def _between(first: Fraction, last: Fraction, info: VideoInfo) -> dict[str, float]:
+    offset = info.container_start
+    return {"from_s": round(float(first - offset), 3), "to_s": round(float(last - offset), 3)}
+
+
+def note_on(survey: Survey, info: VideoInfo) -> str | None:
+    """Return a sentence on what could not be told apart, `None` where all was clear."""
+    if survey.people and not survey.kept:
+        return "nobody who was seen is kept: all is background"
+    if not survey.doubts:
+        return None
+    first = survey.doubts[0]
+    more = len(survey.doubts) - 1
+    others = f", and {more} more (--report tells all)" if more else ""
+    at = clock(first.first - info.container_start)
+    return f"who is kept is not sure from {at} on: {first.what}{others}"
+
+
 def _seconds(person: Person) -> float:
     """Return about how long somebody is seen, times the share of the picture."""
     return person.share * max(float(person.last - person.first), 1 / PER_SECOND)

@@ -18,6 +18,7 @@ from vidseg.settings import RenderSettings
 from vidseg.system.files import write_text
 
 _STAGES = {
+    "people": "Looking who is there",
     "decode": "Decoding",
     "segment": "Finding people",
     "paint": "Masks and background",
@@ -84,6 +85,7 @@ def page(report: Report, moments: Sequence[Moment] = ()) -> str:
         "state": _state(report),
         "plot": _plot(report),
         "moments": _moments(moments),
+        "people": _people(report),
         "streams": _streams(report),
         "timings": _timings(report),
         "meaning": _meaning(report),
@@ -213,6 +215,32 @@ def _card(number: int, moment: Moment) -> str:
         f'<span class="small faint">{_number(figures.coverage, "%")} people</span></div>'
         f'<div class="pictures">{images}</div></li>'
     )
+
+
+def _people(report: Report) -> str:
+    seen: Any = report.people.get("seen")
+    if not seen:
+        return ""
+    rows = "".join(
+        f"<tr><td>{one['number']}</td><td>{'kept' if one['kept'] else 'left out'}</td>"
+        f"<td>{shown(one['point'])}</td><td>{one['share_percent']:.1f} %</td>"
+        f"<td>{_moment(one['from_s'])} to {_moment(one['to_s'])}</td></tr>"
+        for one in seen
+    )
+    unsure: Any = report.people["unsure"]
+    doubts = _list(
+        f"{_moment(one['from_s'])} to {_moment(one['to_s'])}: {one['what']}" for one in unsure
+    )
+    head = "<thead><tr><th>No.</th><th></th><th>Point</th><th>Share</th><th>Seen</th></tr></thead>"
+    return (
+        '<section aria-labelledby="h-people"><h2 id="h-people">People</h2><div class="scroll">'
+        f'<table class="stack">{head}<tbody>{rows}</tbody></table></div>'
+        f"{'<p>Not sure:</p>' + doubts if unsure else ''}</section>"
+    )
+
+
+def _moment(seconds: float) -> str:
+    return clock(Fraction(seconds))
 
 
 def _streams(report: Report) -> str:

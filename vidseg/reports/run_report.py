@@ -36,6 +36,8 @@ class Report:
     stage_s: dict[str, float] = field(default_factory=dict)
     wall_s: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
+    people: dict[str, object] = field(default_factory=dict)
+    """Who was seen and kept, and what was not sure; empty where everybody is kept."""
     quality: dict[str, object] = field(default_factory=dict)
     """Figures on what is written, see `vidseg.reports.mask_metrics`; empty if none were taken."""
 

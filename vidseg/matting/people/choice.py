@@ -69,11 +69,13 @@ class Choice:
         named = {id(one) for one in at.values()}
         unsure = [""] * len(people)
         for i, one in enumerate(people):
-            others = {sure[id(other)] for other in one.perhaps}
-            if id(one) in named or not others or others == {kept[i]}:
+            if id(one) in named:
                 continue
-            unsure[i] = "may be another, whom colours don't tell from this one; kept"
-            kept[i] = True
+            for other in one.perhaps:
+                rescued, spared = not kept[i] and sure[id(other)], id(other) in refused
+                if rescued or (spared and kept[i]):
+                    unsure[i] = f"may be person {people.index(other) + 1}, who looks the same; kept"
+                    kept[i] = True
         last = self.largest
         if 0 < last < len(ranked) and ranked[last].seconds > _NEARLY * ranked[last - 1].seconds:
             index = people.index(ranked[last - 1])

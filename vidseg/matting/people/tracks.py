@@ -30,8 +30,8 @@ _YOUNG = 4
 APART = 3
 """Snapshots that a part has to stay off its body to be somebody."""
 
-_REMEMBERED = 240
-"""Snapshots that people are followed back over: a minute, in 30 MB."""
+_REMEMBERED = 120
+"""Snapshots that people are followed back over: half a minute, in 45 MB."""
 
 _USUAL_S, _LONGEST_S = 0.25, 1
 """Seconds that a shot's first snapshot counts for, and that any does at most."""
