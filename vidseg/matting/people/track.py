@@ -7,6 +7,12 @@ import numpy as np
 
 from vidseg.matting.people.colours import BINS, Counts
 
+LEAST_SEEN = 0.002
+"""Share of the picture of somebody too small to be known again by colours."""
+
+NOTHING: Counts = np.zeros(BINS, np.float32)
+"""Colours of somebody who can't be known again."""
+
 
 @dataclass(slots=True, eq=False)
 class Track:
@@ -44,6 +50,11 @@ class Track:
     def looks(self) -> Counts:
         """The colours by which it is known again."""
         return self.colours if self.colours.any() else self.mixed
+
+    def close(self) -> None:
+        """Let go of the memory of what is not needed any more: thousands are seen in a crowd."""
+        if self.colours is not self.mixed:
+            self.colours = self.mixed = self.looks if self.largest >= LEAST_SEEN else NOTHING
 
     def see(self, share: float, lasts: float) -> None:
         """Note that it takes up a share of the picture for some seconds."""

@@ -39,7 +39,7 @@ _USUAL_S, _LONGEST_S = 0.25, 1
 _HIDDEN = 0.8
 """Share of two people that is still seen, below which one of them has hidden much of the other."""
 
-ALIKE = 0.85
+ALIKE = 0.9
 """Likeness of colours from which those of two people don't tell them apart."""
 
 
@@ -109,6 +109,8 @@ class Tracks:
         """Yield what is left of the shot."""
         while self._kept:
             yield self._let_go()
+        for track in self.tracks.values():
+            track.close()
 
     def who(self, number: int) -> int:
         """Return the track that another one turned out to be a piece of; itself if of none."""
