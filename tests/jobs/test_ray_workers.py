@@ -6,15 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from tests.helpers.batches import run_unchanged
 from tests.helpers.clips import Audio, Coded, audio_packets, read_planes, write_clip
+from tests.helpers.crowds import GRASS, OLIVE, SIZE, Actor, picture, standing, walking
 from tests.helpers.sharing import alone
 from tests.helpers.workers import open_deadly, open_fake, open_known, open_mortal, open_telling
 from vidseg.errors import DeviceError, OutputError, SettingsError
@@ -26,7 +28,14 @@ from vidseg.matting.restarts import SEGMENT_S
 from vidseg.media.ffmpeg import library_versions
 from vidseg.networks import open_segmenter
 from vidseg.networks.fake import FakeSegmenter
-from vidseg.settings import EncodeSettings, MatteSettings, ModelSettings, RenderSettings
+from vidseg.rendering import pipeline
+from vidseg.settings import (
+    EncodeSettings,
+    MatteSettings,
+    ModelSettings,
+    PeopleSettings,
+    RenderSettings,
+)
 
 RATE = 3
 ray_is_there = [
@@ -132,6 +141,32 @@ class TestOnACluster:
         assert report.model == "fake"
         assert same(read_planes(given.output), read_planes(tmp_path / "local.mkv"))
         assert audio_packets(given.output) == audio_packets(tmp_path / "local.mkv")
+
+    def test_all_workers_keep_the_same_people(self, cluster: Any, tmp_path: Path) -> None:
+        """Who is kept is settled before the clip is divided, by what all of it shows."""
+        actors = [
+            Actor(GRASS, standing(160)),
+            Actor(OLIVE, walking(-20, 20, since=5, until=25), 90),
+        ]
+        source = write_clip(
+            tmp_path / "in.mp4",
+            width=SIZE[0],
+            height=SIZE[1],
+            frames=35 * RATE,
+            rate=RATE,
+            picture=lambda number: picture(actors, number / RATE),
+        )
+        people = PeopleSettings(keep=("main",))
+        plain = replace(lossless(source, tmp_path / "plain.mkv"), people=people)
+        pipeline.render(plain, segmenter=FakeSegmenter())
+        given = replace(lossless(source, tmp_path / "out.mkv"), people=people)
+        with closing(
+            RayWorkers(cluster.address, given.model, 2, opener=open_fake, cores=1)
+        ) as workers:
+            report = resume.render(given, segmenter=FakeSegmenter(), renderer=workers.render)
+        assert same(read_planes(given.output), read_planes(plain.output))
+        seen = cast(list[dict[str, Any]], report.people["seen"])
+        assert [one["kept"] for one in seen] == [True, False]
 
     def test_clips_are_rendered_though_one_kills_its_worker_and_one_is_broken(
         self, cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -19,8 +19,15 @@ from tests.helpers.crowds import GRASS, OLIVE, SIZE, Actor, picture, standing, w
 from tests.helpers.renders import rendered
 from vidseg.errors import SettingsError
 from vidseg.networks.fake import FakeSegmenter
+from vidseg.rendering import pipeline
 from vidseg.rendering.preview import preview
-from vidseg.settings import EncodeSettings, MatteSettings, PeopleSettings, PreviewSettings
+from vidseg.settings import (
+    EncodeSettings,
+    MatteSettings,
+    PeopleSettings,
+    PreviewSettings,
+    RenderSettings,
+)
 
 RATE = 25
 SPEAKER, PASSER = Actor(GRASS, standing(110)), Actor(OLIVE, walking(200, 20), 90)
@@ -295,3 +302,17 @@ def test_with_everybody_the_report_is_silent_on_people(tmp_path: Path) -> None:
     report = rendered(clip(tmp_path / "in.mp4", 1), tmp_path / "out.mp4", report=page)
     assert report.people == {}
     assert "h-people" not in page.read_text("utf-8")
+
+
+def test_a_long_look_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidseg.rendering.people._TOLD_S", 1)
+    said: list[str] = []
+    settings = RenderSettings(
+        source=clip(tmp_path / "in.mp4", 2.5), output=tmp_path / "out.mp4", people=MAIN
+    )
+    pipeline.render(settings, segmenter=FakeSegmenter(), say=said.append)
+    assert [line.rpartition(": ")[2] for line in said if ": look" in line] == [
+        "looking who is there, before all else",
+        "looked through 00:00:01.000",
+        "looked through 00:00:02.000",
+    ]

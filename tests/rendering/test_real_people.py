@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.helpers.folder import where_media_is
 from vidseg.frames.geometry import Box
 from vidseg.rendering.pipeline import render
-from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
+from vidseg.settings import EncodeSettings, ModelSettings, PeopleSettings, RenderSettings
 
 pytestmark = [pytest.mark.weights, pytest.mark.usefixtures("quick_conversions")]
 
@@ -137,3 +137,72 @@ def test_hands_of_a_signer_are_found_where_they_are(media_file: MediaFile, tmp_p
     assert folded.left < columns.mean() < folded.right
     assert folded.top < rows.mean() < folded.bottom
     assert 0.005 < np.mean(hands > 127) < 0.08
+
+
+def kept(source: Path, target: Path, **people: tuple[str, ...]) -> list[NDArray[np.uint8]]:
+    """Return the matte of every frame of a clip, or of pictures at 24 a second, of some people."""
+    settings = RenderSettings(
+        source=source,
+        output=target,
+        kind="matte",
+        overwrite=True,
+        frame_rate=Fraction(24) if "%" in source.name else None,
+        encode=EncodeSettings(codec="ffv1", audio="none"),
+        people=PeopleSettings(**people),
+    )
+    render(settings)
+    with av.open(str(target)) as out:
+        return [frame.to_ndarray(format="gray") for frame in out.decode(video=0)]
+
+
+def test_passers_by_are_left_out(media_file: MediaFile, tmp_path: Path) -> None:
+    """A man walks up in front of three others, two of whom are seen apart from him."""
+    source = media_file("people_sample1.mp4")
+    everybody = kept(source, tmp_path / "all.mkv")
+    main = kept(source, tmp_path / "main.mkv", keep=("main",))
+    for matte in main:
+        assert np.mean(matte[:, :300] > 127) < 0.01, "a woman at the left"
+    for one, other in zip(everybody[:36], main, strict=False):
+        assert np.mean(one[:, 1000:] > 127) > 0.2
+        assert np.mean(other[:, 1000:] > 127) < 0.01, "a policeman at the right"
+    for one, other in zip(everybody, main, strict=True):
+        him = one[:, 480:720] > 127
+        assert np.count_nonzero(other[:, 480:720] > 127) > 0.97 * np.count_nonzero(him)
+
+
+def test_children_one_behind_the_other_are_divided_by_points(
+    media_file: MediaFile, tmp_path: Path
+) -> None:
+    """To the network they are one from the beginning to the end."""
+    source = media_file("people_bedroom.mp4")
+    girl, boy = ("385,250",), ("290,270",)
+    everybody = kept(source, tmp_path / "all.mkv")
+    hers = kept(source, tmp_path / "girl.mkv", keep=girl, drop=boy)
+    his = kept(source, tmp_path / "boy.mkv", keep=boy, drop=girl)
+    kneeling, jumping = np.s_[150:400, 180:310], np.s_[120:320, 360:450]
+    for at in range(6):  # before he is hidden
+        there, she, he = (mattes[at] > 127 for mattes in (everybody, hers, his))
+        for place, those, others in ((kneeling, he, she), (jumping, she, he)):
+            total = np.count_nonzero(there[place])
+            assert np.count_nonzero(those[place]) > 0.8 * total
+            assert np.count_nonzero(others[place]) < 0.2 * total
+    whole = [np.count_nonzero(matte > 127) for matte in hers]
+    assert min(whole) > 0.6 * max(whole), "she is seen all through"
+
+
+def test_a_player_is_kept_as_well_as_with_all_others(test_data: Path, tmp_path: Path) -> None:
+    """Against masks made by hand."""
+    folder = test_data / "gt" / "davis" / "hockey"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    frames = folder / "frames" / "%05d.jpg"
+    truth = [
+        cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted((folder / "masks").iterdir())
+    ]
+    scores = []
+    for name, people in (("all", ("all",)), ("main", ("main",))):
+        mattes = kept(frames, tmp_path / f"{name}.mkv", keep=people)
+        pairs = [(m > 127, t > 0) for m, t in zip(mattes, truth, strict=True) if t is not None]
+        both = sum(np.count_nonzero(m & t) for m, t in pairs)
+        scores.append(both / sum(np.count_nonzero(m | t) for m, t in pairs))
+    assert scores[1] > scores[0] - 0.02

@@ -1,7 +1,7 @@
 """Who is kept in a render: the settings in a frame's own terms, and the first look at a clip."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from fractions import Fraction
 
@@ -25,6 +25,9 @@ from vidseg.system.threads import prefetch
 _MOST_LISTED = 20
 """People of whom a line is told: in an audience, those of whom most is seen."""
 
+_TOLD_S = 300
+"""Seconds of a clip after each of which it is told how far one has looked."""
+
 _LEAST_LISTED = 0.05
 """Share of what is seen of the first person, below which nobody is told of who is left out."""
 
@@ -47,7 +50,7 @@ def survey_of(
         return None
     choice = choice_of(people, info, span)
     say(f"{info.path}: looking who is there, before all else")
-    return looked_through(info, span, model, choice, segmenter, settle=settle)
+    return looked_through(info, span, model, choice, segmenter, settle=settle, say=say)
 
 
 def looked_through(
@@ -58,11 +61,23 @@ def looked_through(
     segmenter: Segmenter,
     *,
     settle: bool = False,
+    say: Say = lambda _: None,
 ) -> Survey:
     """Return who is seen in a clip, all of which is decoded, and looked at four times a second."""
-    decoded = frames_of(info, span, Damage(), settle=settle)
+    decoded = _told(info, frames_of(info, span, Damage(), settle=settle), say)
     with closing(prefetch(decoded, 1, name="decode")) as frames:
         return surveyed(frames, segmenter, model, info.orientation, choice)
+
+
+def _told(info: VideoInfo, frames: Iterator[Frame], say: Say) -> Iterator[Frame]:
+    """Yield frames, and tell now and then how far one has looked."""
+    told = Fraction(0)
+    for frame in frames:
+        time = frame.time - info.container_start
+        if time >= told + _TOLD_S:
+            told = Fraction(time // _TOLD_S * _TOLD_S)
+            say(f"{info.path}: looked through {clock(told)}")
+        yield frame
 
 
 def survey_of_picture(
@@ -131,7 +146,7 @@ def lines_of(survey: Survey, info: VideoInfo) -> list[str]:
 def account_of(survey: Survey, info: VideoInfo) -> dict[str, object]:
     """Return who was seen and kept, and what was not sure, for a report; see docs/report.md."""
     return {
-        "seen": [_told(person, info) for person in survey.people],
+        "seen": [_person(person, info) for person in survey.people],
         "unsure": [
             {**_between(doubt.first, doubt.last, info), "what": doubt.what}
             for doubt in survey.doubts
@@ -139,7 +154,7 @@ def account_of(survey: Survey, info: VideoInfo) -> dict[str, object]:
     }
 
 
-def _told(person: Person, info: VideoInfo) -> dict[str, object]:
+def _person(person: Person, info: VideoInfo) -> dict[str, object]:
     return {
         "number": person.number,
         "kept": person.kept,

@@ -140,7 +140,7 @@ def _met(
     surveyor = Surveyor(Choice())
     for each in seen:
         surveyor.look(each.snapshot)
-    return surveyor.survey(seen[-1].snapshot.time)
+    return surveyor.survey()
 
 
 def _marked(seen: _Seen, survey: Survey, info: VideoInfo) -> SheetRow:

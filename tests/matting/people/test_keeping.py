@@ -294,3 +294,19 @@ def test_after_a_cut_twins_are_both_kept_and_it_is_said() -> None:
         assert masks[4 * RATE][twin.mask(4)].mean() > 0.97
     assert {doubt.first for doubt in found.doubts} == {3}
     assert all("may be person" in doubt.what for doubt in found.doubts)
+
+
+def test_an_arm_that_seems_to_be_off_for_a_while_is_kept() -> None:
+    """Its sleeve has the colour of the wall; it moves, but never goes away from its body."""
+
+    def shown(time: float) -> NDArray[np.uint8]:
+        rgb = picture([SPEAKER], time)
+        rgb[80:105, 182:215] = SEA
+        if 1 < time < 4:
+            rgb[80:105, 182:192] = BACKGROUND_RGB
+        return rgb
+
+    frames = frames_of(shown, 6)
+    found = survey(frames, MAIN)
+    masks = alphas(frames, found)
+    assert min(mask[84:100, 196:210].mean() for mask in masks) > 0.97

@@ -47,3 +47,11 @@ def middle_of(where: NDArray[np.bool_]) -> tuple[int, int]:
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     row, column = divmod(int(depth.argmax()), where.shape[1])
     return column, row
+
+
+def gap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Return how many points lie between two areas [h, w]; 0 where either is empty."""
+    if not one.any() or not other.any():
+        return 0.0
+    far = cv2.distanceTransform((~other).view(np.uint8), cv2.DIST_L2, 5)
+    return float(far[one].min())

@@ -19,7 +19,7 @@ from vidseg.matting.people.choice import Choice, Place
 from vidseg.matting.people.identity import Identity, identified
 from vidseg.matting.people.snapshot import Snapshot
 from vidseg.matting.people.survey import Doubt, Look, Person, Survey
-from vidseg.matting.people.tracks import ALIKE, APART, Tracks
+from vidseg.matting.people.tracks import ALIKE, APART, YOUNG_PIECE, Tracks
 from vidseg.matting.tracking.shots import detect_cuts
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.base import Segmenter
@@ -70,7 +70,7 @@ class _Sampling:
     def __init__(self, times: Sequence[Fraction]) -> None:
         self._times = times
         self.cuts: deque[bool] = deque()
-        self.end = Fraction(0)
+        self.end: Fraction | None = None
 
     def of(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Yield the frames to look at, among all frames of a clip."""
@@ -113,7 +113,7 @@ class Surveyor:
         self._follow(snapshot.time)
         self._ahead = snapshot
 
-    def survey(self, end: Fraction) -> Survey:
+    def survey(self, end: Fraction | None = None) -> Survey:
         """Return who was seen, and who of them is kept; the last frame is shown until `end`."""
         self._follow(None)
         for snapshot, labels in self._tracks.finish():
@@ -171,9 +171,13 @@ class Surveyor:
         """Return who was seen, pieces of people left out."""
         tracks = self._tracks
         for track in tracks.tracks.values():
-            brief = track.parent and track.snapshots < APART and not track.named
-            if brief and track.number not in tracks.alias:
-                tracks.alias[track.number] = track.parent
+            if track.number in tracks.alias or not track.parent or track.named:
+                continue
+            parent = tracks.who(track.parent)
+            share = track.largest / max(tracks.tracks[parent].largest, track.largest)
+            limb = share < YOUNG_PIECE and tracks.is_limb(track, parent)
+            if parent != track.number and (track.snapshots < APART or limb):
+                tracks.alias[track.number] = parent
         people = identified(
             track for track in tracks.tracks.values() if track.number not in tracks.alias
         )
@@ -184,13 +188,13 @@ class Surveyor:
         return people
 
     def _named(
-        self, people: Sequence[Identity], numbers: Mapping[int, int], end: Fraction
+        self, people: Sequence[Identity], numbers: Mapping[int, int], end: Fraction | None
     ) -> dict[Place, Identity]:
         """Return who is at each place. Raises `SettingsError` where nobody is."""
         found = {}
         for place in self._choice.places:
             option = "--keep" if place.kept else "--drop"
-            if place.time is not None and place.time >= end and end > 0:
+            if place.time is not None and end is not None and place.time >= end:
                 raise SettingsError(
                     f"{option} {place.text}: that is after the end; name an earlier time"
                 )

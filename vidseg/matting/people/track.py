@@ -23,9 +23,9 @@ class Track:
     `snapshots`: how many show it, `apart` of them alone in its body; `seen_s`: for how long it was
     seen; `seconds`: the same, each times its share of the picture; `largest`: the most of these
     shares, at `best`, with `place`, (column, row) of a point on it then; `colours`: counted while
-    it was alone, `mixed` at all times; `named`: its place was named, so that it is no piece;
-    `either`: tracks one of which it goes on with, as colours could not tell them apart where one
-    hid the other.
+    it was alone, `mixed` at all times; `away`: points between it and whom it came off, at most;
+    `named`: its place was named, so that it is no piece; `either`: tracks one of which it goes on
+    with, as colours could not tell them apart where one hid the other.
     """
 
     number: int
@@ -43,6 +43,7 @@ class Track:
     best: Fraction = Fraction(0)
     colours: Counts = field(default_factory=lambda: np.zeros(BINS, np.float32))
     mixed: Counts = field(default_factory=lambda: np.zeros(BINS, np.float32))
+    away: float = 0.0
     named: bool = False
     either: tuple[int, ...] = ()
 

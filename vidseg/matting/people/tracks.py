@@ -14,15 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.matting.people.assignment import claims
-from vidseg.matting.people.bodies import LEAST, Labels, bodies_of, middle_of, people_in
+from vidseg.matting.people.bodies import LEAST, Labels, bodies_of, gap, middle_of, people_in
 from vidseg.matting.people.colours import Counts, bins_of, counted, likeness, mixed
 from vidseg.matting.people.division import colours_of, divided, parted
 from vidseg.matting.people.motion import Motion
 from vidseg.matting.people.snapshot import Snapshot
 from vidseg.matting.people.track import Touch, Track
 
-_PIECE, _YOUNG_PIECE = 0.08, 0.3
+_PIECE, YOUNG_PIECE = 0.08, 0.3
 """Share of a body below which what joins it is a piece of it: always, and while it is young."""
+
+_BESIDE = 12
+"""Points by which an arm may seem to be off its body: a twentieth of the picture."""
 
 _YOUNG = 4
 """Snapshots that somebody has to be seen apart in, to be somebody where bodies touch."""
@@ -247,11 +250,16 @@ class Tracks:
         for who in order[1:]:
             track, share = self.tracks[who], self._size(who) / max(self._size(largest), 1e-9)
             young = track.apart < _YOUNG and not track.opens
-            if not track.named and share < (_YOUNG_PIECE if young else _PIECE):
+            limb = self.is_limb(track, largest)
+            if not track.named and share < (YOUNG_PIECE if young or limb else _PIECE):
                 self.alias[who] = largest
             else:
                 people.append(who)
         return people
+
+    def is_limb(self, track: Track, of: int) -> bool:
+        """Whether a track came off another, and never went away from it."""
+        return bool(track.parent) and self.who(track.parent) == of and track.away < _BESIDE
 
     def _size(self, who: int) -> float:
         return self.tracks[who].largest
@@ -305,6 +313,9 @@ class Tracks:
             if number in alone and number not in together:
                 track.apart += 1
                 track.colours += counts
+                if track.parent:
+                    others = labels == self.who(track.parent)
+                    track.away = max(track.away, gap(where, others))
             if share > track.largest:
                 track.largest, track.best = share, snapshot.time
                 track.place = middle_of(where)
