@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 from vidseg.body_parts import part_indices
 from vidseg.errors import BackgroundError, SettingsError
-from vidseg.people_words import Keep, Point, dropped_by, kept_by
+from vidseg.people_words import dropped_by, kept_by
 
 Fit: TypeAlias = Literal["cover", "contain", "stretch"]
 Kind: TypeAlias = Literal["picture", "matte", "parts"]
@@ -167,22 +167,12 @@ class PeopleSettings:
             words = (given,) if isinstance(given, str | int) else given
             object.__setattr__(self, name, tuple(str(word) for word in words))
         object.__setattr__(self, "keep", self.keep or ("all",))
-        _ = self.kept, self.dropped  # which tell what is wrong with them
+        kept_by(self.keep), dropped_by(self.drop)  # which tell what is wrong with them
 
     @property
     def everybody(self) -> bool:
         """Whether nobody is left out."""
         return self.keep == ("all",) and not self.drop
-
-    @property
-    def kept(self) -> Keep:
-        """Whom `keep` means."""
-        return kept_by(self.keep)
-
-    @property
-    def dropped(self) -> tuple[Point, ...]:
-        """Where those are whom `drop` means."""
-        return dropped_by(self.drop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from vidseg.media.decode import Span
 from vidseg.media.source import frames_of, is_photo
 from vidseg.media.video_info import VideoInfo
 from vidseg.networks.base import Segmenter
-from vidseg.people_words import Point
+from vidseg.people_words import Point, dropped_by, kept_by
 from vidseg.rendering.run import Say
 from vidseg.reports.clock import clock
 from vidseg.settings import ModelSettings, PeopleSettings
@@ -111,12 +111,13 @@ def choice_of(people: PeopleSettings, info: VideoInfo, span: Span) -> Choice:
 def _choice(
     people: PeopleSettings, size: tuple[int, int], orientation: Orientation, offset: Fraction
 ) -> Choice:
+    keep = kept_by(people.keep)
     places = [
         _place(point, size, orientation, offset, kept=kept)
-        for kept, points in ((True, people.kept.points), (False, people.dropped))
+        for kept, points in ((True, keep.points), (False, dropped_by(people.drop)))
         for point in points
     ]
-    return Choice(people.kept.largest, tuple(places))
+    return Choice(keep.largest, tuple(places))
 
 
 def _place(

@@ -37,10 +37,11 @@ class _Keeper:
 
     def __init__(self, survey: Survey) -> None:
         self._survey = survey
+        self._kept = survey.kept
+        self._mixed = [one.number for one in survey.people if one.mixed]
         self._motion = Motion()
         self._place = -1
         self._from: tuple[Snapshot, Labels] | None = None
-        self._expected: Labels | None = None
         self._later: Labels | None = None
         self._colours: Mapping[int, Counts] = {}
 
@@ -52,9 +53,9 @@ class _Keeper:
         if (place := survey.at(frame.time)) != self._place:
             self._place, self._from = place, None
         present = self._present()
-        if (present or not survey.only) and present <= survey.kept:
+        if (present or not survey.only) and present <= self._kept:
             return mask
-        if not present & survey.kept:
+        if not present & self._kept:
             return replace(mask, person=np.zeros_like(mask.person), appearance=None)
         return self._selected(frame, mask)
 
@@ -68,7 +69,7 @@ class _Keeper:
         labels = self._labels(Snapshot.of(frame, mask))
         if not labels.any():
             return mask
-        kept = np.isin(extended(labels), list(self._survey.kept)).astype(np.float32)
+        kept = np.isin(extended(labels), list(self._kept)).astype(np.float32)
         if kept.all():
             return mask
         share = onto_mask(np.asarray(cv2.blur(kept, _BORDER), np.float32), frame, mask)
@@ -79,13 +80,11 @@ class _Keeper:
         if self._from is None:
             expected, self._later = self._survey.labels(self._place), self._next()
             seen = colours_of(snapshot, np.where(snapshot.person > 0.5, expected, 0))
-            self._colours = {
-                who: mixed(seen.get(who), counts) for who, counts in self._survey.colours.items()
-            }
-            labels = assigned(snapshot, expected, self._colours, self._later)
+            known = self._survey.colours
+            self._colours = {who: mixed(seen.get(who), known[who]) for who in self._present()}
         else:
             expected = self._motion.carried(self._from[1], self._from[0], snapshot)
-            labels = assigned(snapshot, expected, self._colours, self._later)
+        labels = assigned(snapshot, expected, self._colours, self._later)
         self._from = snapshot, labels
         return labels
 
@@ -95,5 +94,4 @@ class _Keeper:
         if later is None:
             return None
         labels = self._survey.labels(later)
-        mixed = [one.number for one in self._survey.people if one.mixed]
-        return np.where(np.isin(labels, mixed), 0, labels).astype(np.int32)
+        return np.where(np.isin(labels, self._mixed), 0, labels).astype(np.int32)

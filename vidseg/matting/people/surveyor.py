@@ -19,7 +19,7 @@ from vidseg.matting.people.choice import Choice, Place
 from vidseg.matting.people.identity import Identity, identified
 from vidseg.matting.people.snapshot import Snapshot
 from vidseg.matting.people.survey import Doubt, Look, Person, Survey
-from vidseg.matting.people.tracks import ALIKE, APART, YOUNG_PIECE, Tracks
+from vidseg.matting.people.tracks import APART, YOUNG_PIECE, Tracks
 from vidseg.matting.tracking.shots import detect_cuts
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.base import Segmenter
@@ -107,6 +107,7 @@ class Surveyor:
         self._places: dict[Fraction, list[Place]] = {}
         self._at: dict[Place, int] = {}
         self._size = (1, 1)
+        self._begun = False
 
     def look(self, snapshot: Snapshot) -> None:
         """Take the next snapshot."""
@@ -143,13 +144,13 @@ class Surveyor:
         height, width = snapshot.person.shape
         self._size = width, height
         here = [place for place in self._choice.places if self._is_at(place, snapshot, until)]
-        self._places[snapshot.time] = here
+        self._places[snapshot.time], self._begun = here, True
         seeds = [point for place in here if (point := _near(place, snapshot)) is not None]
         for earlier, labels in self._tracks.follow(snapshot, seeds):
             self._add(earlier, labels)
 
     def _is_at(self, place: Place, snapshot: Snapshot, until: Fraction | None) -> bool:
-        first = not self._places
+        first = not self._begun
         if place.time is None:
             return first
         begun = first or snapshot.time <= place.time
@@ -157,7 +158,7 @@ class Surveyor:
 
     def _add(self, snapshot: Snapshot, labels: Labels) -> None:
         """Keep what a snapshot shows, now that it is final."""
-        for place in self._places[snapshot.time]:
+        for place in self._places.pop(snapshot.time):
             if (point := _near(place, snapshot)) is not None:
                 self._at[place] = int(labels[point[1], point[0]])
         people, local = np.unique(labels, return_inverse=True)
@@ -174,7 +175,7 @@ class Surveyor:
             if track.number in tracks.alias or not track.parent or track.named:
                 continue
             parent = tracks.who(track.parent)
-            share = track.largest / max(tracks.tracks[parent].largest, track.largest)
+            share = track.largest / max(tracks.tracks[parent].largest, track.largest, 1e-9)
             limb = share < YOUNG_PIECE and tracks.is_limb(track, parent)
             if parent != track.number and (track.snapshots < APART or limb):
                 tracks.alias[track.number] = parent
@@ -208,19 +209,20 @@ class Surveyor:
 
     def _touching(self, people: Sequence[Person], numbers: Mapping[int, int]) -> list[Doubt]:
         """Return when somebody kept touches somebody dropped who looks the same."""
-        doubts: list[Doubt] = []
+        ended: list[Doubt] = []
+        going: dict[tuple[int, int], Doubt] = {}
         for touch in self._tracks.touches:
-            pair = [numbers[self._tracks.who(who)] for who in (touch.one, touch.other)]
-            one, other = sorted(pair)
-            if touch.likeness < ALIKE or people[one - 1].kept == people[other - 1].kept:
+            one, other = sorted(numbers[self._tracks.who(who)] for who in (touch.one, touch.other))
+            if people[one - 1].kept == people[other - 1].kept:
                 continue
             what = f"persons {one} and {other} touch and look alike: their border is a guess"
-            last = doubts[-1] if doubts else None
-            if last is not None and last.what == what and touch.time - last.last <= _TOGETHER_S:
-                doubts[-1] = replace(last, last=touch.time)
-            else:
-                doubts.append(Doubt(touch.time, touch.time, what))
-        return doubts
+            last = going.get((one, other))
+            if last is not None and touch.time - last.last > _TOGETHER_S:
+                ended.append(last)
+                last = None
+            begun = touch.time if last is None else last.first
+            going[one, other] = Doubt(begun, touch.time, what)
+        return [*ended, *going.values()]
 
 
 def _near(place: Place, snapshot: Snapshot) -> tuple[int, int] | None:

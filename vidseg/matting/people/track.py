@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vidseg.matting.people.bodies import middle_of
 from vidseg.matting.people.colours import BINS, Counts
 
 LEAST_SEEN = 0.002
@@ -57,6 +59,11 @@ class Track:
         if self.colours is not self.mixed:
             self.colours = self.mixed = self.looks if self.largest >= LEAST_SEEN else NOTHING
 
+    def show(self, where: NDArray[np.bool_], share: float, time: Fraction) -> None:
+        """Note where it is, [h, w], if that is the most of it so far."""
+        if share > self.largest:
+            self.largest, self.best, self.place = share, time, middle_of(where)
+
     def see(self, share: float, lasts: float) -> None:
         """Note that it takes up a share of the picture for some seconds."""
         self.seen_s += lasts
@@ -65,9 +72,8 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """Two tracks that touch at a time; `likeness`: how alike their colours are."""
+    """When two tracks touch."""
 
     time: Fraction
     one: int
     other: int
-    likeness: float

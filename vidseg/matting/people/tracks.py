@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.matting.people.assignment import claims
-from vidseg.matting.people.bodies import LEAST, Labels, bodies_of, gap, middle_of, people_in
+from vidseg.matting.people.bodies import LEAST, Labels, bodies_of, gap, people_in
 from vidseg.matting.people.colours import Counts, bins_of, counted, likeness, mixed
 from vidseg.matting.people.division import colours_of, divided, parted
 from vidseg.matting.people.motion import Motion
@@ -42,7 +42,7 @@ _USUAL_S, _LONGEST_S = 0.25, 1
 _HIDDEN = 0.8
 """Share of two people that is still seen, below which one of them has hidden much of the other."""
 
-ALIKE = 0.9
+_ALIKE = 0.9
 """Likeness of colours from which those of two people don't tell them apart."""
 
 
@@ -69,8 +69,8 @@ class _Kept:
 class Tracks:
     """Follows people from snapshot to snapshot.
 
-    `ended` gets each snapshot's time and labels once they are final, but for `alias`, the tracks
-    that turned out to be pieces of others.
+    `tracks`: everybody so far, by number; `alias`: those that turned out to be pieces of others,
+    and of whom; `touches`: when people touched whose colours don't tell them apart.
     """
 
     def __init__(self) -> None:
@@ -189,6 +189,9 @@ class Tracks:
 
         `labels`, those of the newest `snapshot`, are changed like those before.
         """
+        again = [kept for kept in self._kept if kept.snapshot.time >= since]
+        if not any((each == who).any() for each in (labels, *(kept.labels for kept in again))):
+            return
         track, old = self._begin(snapshot), self.tracks[who]
         track.either, before = pair, since
         for kept in self._kept:
@@ -199,6 +202,7 @@ class Tracks:
                 old.see(share, -lasts)
                 track.see(share, lasts)
                 track.first = min(track.first, kept.snapshot.time)
+                track.show(where, share, kept.snapshot.time)
                 kept.labels[where] = track.number
             elif where.any():
                 old.last = kept.snapshot.time
@@ -278,8 +282,10 @@ class Tracks:
         for i, one in enumerate(people):
             for other in people[i + 1 :]:
                 alike = likeness(colours[one], colours[other])
-                self.touches.append(Touch(snapshot.time, one, other, alike))
-                if alike >= ALIKE and not (self.tracks[one].named and self.tracks[other].named):
+                if alike < _ALIKE:
+                    continue
+                self.touches.append(Touch(snapshot.time, one, other))
+                if not (self.tracks[one].named and self.tracks[other].named):
                     count = np.count_nonzero(np.isin(before.labels, (one, other)))
                     self._hiding.setdefault((one, other), _Hiding(count, snapshot.time))
         labels = divided(body, expected, colours, snapshot)
@@ -316,9 +322,7 @@ class Tracks:
                 if track.parent:
                     others = labels == self.who(track.parent)
                     track.away = max(track.away, gap(where, others))
-            if share > track.largest:
-                track.largest, track.best = share, snapshot.time
-                track.place = middle_of(where)
+            track.show(where, share, snapshot.time)
 
     def _part(self, seeds: Sequence[tuple[int, int]]) -> None:
         """Divide the newest bodies on which several points were named."""
