@@ -32,6 +32,9 @@ _KERNEL = (0.15, 0.7, 0.15)
 """How each block smooths the first channel, in both directions."""
 
 
+_INT32 = {"type": "DT_INT32"}
+
+
 def write_bodypix(
     folder: Path,
     *,
@@ -80,10 +83,11 @@ def write_bodypix(
 def write_rvm(folder: Path) -> Path:
     """Write a graph in RobustVideoMatting's form; return the path of its json.
 
-    Like the published one it has recurrent states, a ratio that decides conditionals, fused
-    convolutions, a crop and a clamp. Bright green is opaque, greys are not there, and in between
-    its alpha is ``3 * (green - (red + blue) / 2) - 0.5``, of means over 3 x 3 pixels; and a tenth
-    more for each state that was green all over.
+    Like the published one it has recurrent states, a GRU at half the size, a dilated convolution
+    by regrouping, a ratio that decides conditionals, fused convolutions, a crop and a clamp. Bright
+    green is opaque, greys are not there, and in between its alpha is about
+    ``3 * (green - (red + blue) / 2) - 0.5``, of means over 3 x 3 pixels, and somewhat more for what
+    is remembered of green.
     """
     graph = _Graph(np.random.default_rng(0), None)
     graph.picture("src")
@@ -95,20 +99,14 @@ def write_rvm(folder: Path) -> Path:
     green = np.outer(_KERNEL, _KERNEL)[..., None, None] * np.array(_GREEN)[:, None]
     weights = np.concatenate([green, graph.random_weights(3, 3, _CHANNELS - 1, 0.3)], axis=3)
     tensor = graph.fused("encoder/conv", source, weights, ["BiasAdd", "Relu6"])
-    seen, axes = tensor, graph.constant("axes", np.array([1.0, 2.0]), "int32")
-    for number in range(1, 5):
-        attributes = {"keep_dims": {"b": True}, "Tidx": {"type": "DT_INT32"}}
-        mean = graph.node(f"mean{number}", "Mean", [f"r{number}i", axes], **attributes)
-        tensor = graph.node(f"gru{number}", "AddV2", [tensor, mean])
-        weights = 0.1 / 3 * np.eye(_CHANNELS)[None, None]
-        state = graph.convolution(f"state{number}", seen, weights, 2**number, random_bias=0.0)
-        graph.node(f"Identity_{number + 1}", "AddV2", [state, f"r{number}i"])
-    begin = graph.constant("crop/begin", np.zeros(4), "int32")
-    size = graph.constant("crop/size", -np.ones(4), "int32")
-    inputs = [tensor, begin, size]
-    tensor = graph.node("crop/Slice", "Slice", inputs, Index={"type": "DT_INT32"})
-    head = np.zeros((1, 1, _CHANNELS, 1))
-    head[0, 0, 0] = 3.0
+    tensor = _regrouped(graph, "encoder/dilated", tensor)
+    tensor = _remembering(graph, tensor)
+    pooled = graph.node("pool", "AvgPool", [tensor], **_layout(2, 1), ksize=_sides(2))
+    remembered = _gru(graph, "gru_r1i", pooled, "r1i")
+    coarse = _enlarged(graph, "up", remembered)
+    tensor = graph.joined("decoder/concat", [coarse, tensor])
+    head = graph.random_weights(1, 2 * _CHANNELS, 1, 0.05)
+    head[0, 0, _CHANNELS:, 0] = [3.0] + [0.0] * (_CHANNELS - 1)
     alpha = graph.fused("recurrent_decoder/alpha", tensor, head, ["BiasAdd"], first_bias=-0.5)
     alpha = graph.conditional("cond_1", alpha, full)
     zero = graph.constant("zero", np.array(0.0))
@@ -116,7 +114,79 @@ def write_rvm(folder: Path) -> Path:
     alpha = graph.node("clip", "Maximum", [alpha, zero])
     graph.node("Identity", "Identity", [source])
     graph.node("Identity_1", "Identity", [alpha, f"^{full}"])
+    graph.node("Identity_2", "Identity", [remembered])
     return _write(graph, folder / "model.json", "group1", 1)
+
+
+def _remembering(graph: "_Graph", source: str) -> str:
+    """Add what means of the states r2 to r4 add to all pixels, and their next values."""
+    axes, result = graph.constant("axes", np.array([1, 2]), "int32"), source
+    for number in range(2, 5):
+        attributes = {"keep_dims": {"b": True}, "Tidx": _INT32}
+        mean = graph.node(f"mean{number}", "Mean", [f"r{number}i", axes], **attributes)
+        result = graph.node(f"sum{number}", "AddV2", [result, mean])
+        weights = 0.1 / 3 * np.eye(_CHANNELS)[None, None]
+        state = graph.convolution(f"state{number}", source, weights, 2**number, random_bias=0.0)
+        graph.node(f"Identity_{number + 1}", "AddV2", [state, f"r{number}i"])
+    return result
+
+
+def _regrouped(graph: "_Graph", name: str, source: str) -> str:
+    """Add a dilated convolution as TensorFlow writes it; it leaves the first channel as it is."""
+    weights = np.zeros((3, 3, _CHANNELS, 1))
+    weights[1, 1, 0] = 1.0
+    weights[..., 1:, :] = graph.random_weights(3, _CHANNELS - 1, 1, 0.3)
+    block = graph.constant(f"{name}/block", np.full(2, 2), "int32")
+    kinds = {"Tblock_shape": _INT32, "Tpaddings": _INT32, "Tcrops": _INT32}
+    padding = graph.constant(f"{name}/padding", np.array([[0, 0], [2, 2], [2, 2], [0, 0]]), "int32")
+    padded = graph.node(f"{name}/Pad", "Pad", [source, padding], Tpaddings=_INT32)
+    none = graph.constant(f"{name}/none", np.zeros((2, 2)), "int32")
+    apart = graph.node(f"{name}/apart", "SpaceToBatchND", [padded, block, none], **kinds)
+    inputs = [apart, graph.constant(f"{name}/weights", weights)]
+    layout = {**_layout(1, 1), "padding": _text("VALID")}
+    convolved = graph.node(f"{name}/conv", "DepthwiseConv2dNative", inputs, **layout)
+    return graph.node(name, "BatchToSpaceND", [convolved, block, none], **kinds)
+
+
+def _gru(graph: "_Graph", name: str, x: str, state: str) -> str:
+    """Add a recurrent unit: what it remembers, weighed against a candidate."""
+    shape = graph.node(f"{name}/Shape", "Shape", [x], out_type=_INT32)
+    old = graph.node(f"{name}/old", "BroadcastTo", [state, shape], Tidx=_INT32)
+    weights = graph.random_weights(3, 2 * _CHANNELS, 2 * _CHANNELS, 0.3)
+    gates = graph.fused(
+        f"{name}/gates", graph.joined(f"{name}/x_old", [x, old]), weights, ["BiasAdd"]
+    )
+    axis = graph.constant(f"{name}/axis", np.array(3), "int32")
+    sigmoid = graph.node(f"{name}/Sigmoid", "Sigmoid", [gates])
+    reset = graph.node(f"{name}/split", "Split", [axis, sigmoid], num_split={"i": "2"})
+    kept = graph.node(f"{name}/reset", "Mul", [reset, old])
+    weights = graph.random_weights(3, 2 * _CHANNELS, _CHANNELS, 0.3)
+    joined = graph.joined(f"{name}/x_kept", [x, kept])
+    candidate = graph.fused(f"{name}/candidate", joined, weights, ["BiasAdd"])
+    new = graph.node(f"{name}/Tanh", "Tanh", [candidate])
+    rest = graph.node(f"{name}/Sub", "Sub", ["one", f"{reset}:1"])
+    products = [
+        graph.node(f"{name}/mul", "Mul", [rest, old]),
+        graph.node(f"{name}/mul_1", "Mul", [f"{reset}:1", new]),
+    ]
+    return graph.node(name, "AddV2", products)
+
+
+def _enlarged(graph: "_Graph", name: str, source: str) -> str:
+    """Add an enlargement to twice the size, and a crop that takes all of it."""
+    shape = graph.node(f"{name}/Shape", "Shape", [source], out_type=_INT32)
+    ends = [graph.constant(f"{name}/{i}", np.array([i]), "int32") for i in (1, 3)]
+    stride = graph.constant(f"{name}/stride", np.array([1]), "int32")
+    kinds = {"T": _INT32, "Index": _INT32}
+    sides = graph.node(f"{name}/sides", "StridedSlice", [shape, *ends, stride], **kinds)
+    two = graph.constant(f"{name}/two", np.array(2), "int32")
+    size = graph.node(f"{name}/size", "Mul", [sides, two], T=_INT32)
+    larger = graph.node(
+        f"{name}/Resize", "ResizeBilinear", [source, size], half_pixel_centers={"b": True}
+    )
+    begin = graph.constant(f"{name}/begin", np.zeros(4), "int32")
+    all_of_it = graph.constant(f"{name}/all", -np.ones(4), "int32")
+    return graph.node(f"{name}/Slice", "Slice", [larger, begin, all_of_it], Index=_INT32)
 
 
 def _write(graph: "_Graph", path: Path, group: str, shards: int) -> Path:
@@ -191,6 +261,12 @@ class _Graph:
         attributes = {**_layout(1, 1), **fused, "num_args": {"i": "1"}, "epsilon": {"f": 0.0}}
         return self.node(name, "_FusedConv2D", inputs, **attributes)
 
+    def joined(self, name: str, sources: list[str]) -> str:
+        """Put the channels of tensors one after the other."""
+        axis = self.constant(f"{name}/axis", np.array(3), "int32")
+        count = {"i": str(len(sources))}
+        return self.node(name, "ConcatV2", [*sources, axis], N=count, Tidx=_INT32)
+
     def node(self, name: str, op: str, inputs: list[str], **attributes: Any) -> str:
         typed = {"T": {"type": "DT_FLOAT"}, **attributes}
         self.nodes.append({"name": name, "op": op, "input": inputs, "attr": typed})
@@ -246,10 +322,14 @@ class _Graph:
         return name
 
 
+def _sides(length: int) -> dict[str, Any]:
+    return {"list": {"i": ["1", str(length), str(length), "1"]}}
+
+
 def _layout(stride: int, dilation: int) -> dict[str, Any]:
     return {
-        "strides": {"list": {"i": ["1", str(stride), str(stride), "1"]}},
-        "dilations": {"list": {"i": ["1", str(dilation), str(dilation), "1"]}},
+        "strides": _sides(stride),
+        "dilations": _sides(dilation),
         "padding": _text("SAME"),
         "data_format": _text("NHWC"),
     }

@@ -112,6 +112,25 @@ def test_alpha_equals_that_of_the_published_graph(source: Path) -> None:
 
 
 @pytest.mark.tensorflow
+def test_every_size_is_known_before_it_runs(source: Path) -> None:
+    """Where LiteRT finds a size out while it runs, each tensor after it keeps its own memory.
+
+    That took 110 MB more for 768x432.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(converted(source).tflite))
+    for name, each in interpreter.get_signature_runner().get_input_details().items():
+        reduction = 1 if name == "image" else 2 ** int(name[1])
+        size = [1, 48 // reduction, 80 // reduction, each["shape_signature"][3]]
+        interpreter.resize_tensor_input(each["index"], size)
+    interpreter.allocate_tensors()
+    alpha = interpreter.get_signature_runner().get_output_details()["alpha"]["index"]
+    shapes = {each["index"]: each["shape"].tolist() for each in interpreter.get_tensor_details()}
+    assert shapes[alpha] == [1, 48, 80, 1]
+
+
+@pytest.mark.tensorflow
 def test_alpha_is_kept_from_before_its_clamp(small: Path) -> None:
     """What is carried along and averaged has no hard ends; where the clamp was, it goes on."""
     runtime = LiteRtRuntime(converted(small).tflite, SCALING, reductions=REDUCTIONS)

@@ -1,6 +1,7 @@
 """Graphs of TensorFlow.js in TensorFlow: loaded, pruned, checked, and saved to run."""
 
 import os
+import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,14 +90,21 @@ def network(
     return tf.function(run, input_signature=signature).get_concrete_function()
 
 
-def save(function: Any, folder: Path) -> None:
-    """Write a concrete function as `SAVED_MODEL` and as `TFLITE` into `folder`."""
+def save(function: Any, folder: Path, *, lite: Any = None) -> None:
+    """Write a concrete function as `SAVED_MODEL` and as `TFLITE` into `folder`.
+
+    `lite`: the same in the operators that suit LiteRT, where those are others.
+    """
     import tensorflow as tf
 
     target = str(folder / SAVED_MODEL)
     tf.saved_model.save(tf.Module(), target, signatures=function)
-    flat = tf.lite.TFLiteConverter.from_saved_model(target).convert()
-    (folder / TFLITE).write_bytes(flat)
+    with tempfile.TemporaryDirectory() as temporary:
+        if lite is not None:
+            target = temporary
+            tf.saved_model.save(tf.Module(), target, signatures=lite)
+        converter = tf.lite.TFLiteConverter.from_saved_model(target)
+        (folder / TFLITE).write_bytes(converter.convert())
 
 
 def tried(folder: Path, **inputs: Any) -> dict[str, Any]:

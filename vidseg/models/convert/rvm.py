@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vidseg.models.convert import graph, rvm_graph
+from vidseg.models.convert.rvm_lite import with_known_sizes
 from vidseg.models.tfjs import read_tfjs
 
 _PROBE = (3 * rvm_graph.MULTIPLE, 4 * rvm_graph.MULTIPLE)
@@ -27,7 +28,11 @@ def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
     graph.free_sizes(graph_def)
     graph.check_weights(graph_def)
     channels = {name: state.shape[-1] for name, state in states.items()}
-    graph.save(graph.network(graph_def, rvm_graph.INPUT, outputs, channels), folder)
+    network, lite = (
+        graph.network(each, rvm_graph.INPUT, outputs, channels)
+        for each in (graph_def, with_known_sizes(graph_def))
+    )
+    graph.save(network, folder, lite=lite)
     _check_alpha(folder, states)
     return {"stride": 1, "architecture": "rvm"}
 

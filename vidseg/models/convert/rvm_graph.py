@@ -6,8 +6,10 @@ upsampling. What TensorFlow Lite can't convert is said in its operators, with th
 pictures whose sides are multiples of `MULTIPLE`.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from vidseg.models.convert.rvm_nodes import constant, copied, identity
 
 INPUT = "src"
 """The picture: float32 [N, h, w, 3], RGB in [0, 1]."""
@@ -23,6 +25,9 @@ STATES = {"r1i": "r1o", "r2i": "r2o", "r3i": "r3o", "r4i": "r4o"}
 
 REDUCTIONS = (2, 4, 8, 16)
 """By which the states' sides are smaller than the picture's."""
+
+Mend: TypeAlias = Callable[[Any, list[str]], list[Any]]
+"""(node, its inputs without control inputs) → nodes in its place."""
 
 _STATE_OUTPUTS = ("Identity_2", "Identity_3", "Identity_4", "Identity_5")
 _RATIO = "downsample_ratio"
@@ -47,59 +52,39 @@ def mended(graph_def: Any) -> Any:
 
     Raises `ValueError` where it isn't such a network's.
     """
-    import tensorflow as tf
-
     nodes = {node.name: node for node in graph_def.node}
     wanted = (INPUT, _RATIO, *STATES, ALPHA, *_STATE_OUTPUTS)
     if missing := [name for name in wanted if name not in nodes]:
         raise ValueError(
             f"the graph has no node called {' or '.join(missing)}, so it is no RobustVideoMatting"
         )
+    result = rewritten(graph_def, _MENDS, {_RATIO: 1.0})
+    result.node.append(identity("alpha", _unclamped(nodes, ALPHA)))
+    for name, output in zip(STATES.values(), _STATE_OUTPUTS, strict=True):
+        result.node.append(identity(name, output))
+    return result
+
+
+def rewritten(graph_def: Any, mends: Mapping[str, Mend], fixed: Mapping[str, Any]) -> Any:
+    """Return a graph of other operators, without control inputs.
+
+    `mends` tells, by operator, what comes in a node's place, `fixed` the values of inputs.
+    """
+    import tensorflow as tf
+
     result = tf.compat.v1.GraphDef()
     result.versions.CopyFrom(graph_def.versions)
     for node in graph_def.node:
         data = [name for name in node.input if not name.startswith("^")]
-        mend = _MENDS.get(node.op)
-        if node.name == _RATIO:
-            result.node.append(_constant(node.name, 1.0))
+        mend = mends.get(node.op)
+        if node.name in fixed:
+            result.node.append(constant(node.name, fixed[node.name]))
         else:
-            result.node.extend([_copied(node, data)] if mend is None else mend(node, data))
-    result.node.append(_identity("alpha", _unclamped(nodes, ALPHA)))
-    for name, output in zip(STATES.values(), _STATE_OUTPUTS, strict=True):
-        result.node.append(_identity(name, output))
+            result.node.extend([copied(node, data)] if mend is None else mend(node, data))
     return result
 
 
-def _constant(name: str, value: Any) -> Any:
-    import numpy as np
-    import tensorflow as tf
-
-    node = tf.compat.v1.NodeDef(name=name, op="Const")
-    node.attr["dtype"].type = tf.float32.as_datatype_enum
-    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.array(value, np.float32)))
-    return node
-
-
-def _copied(node: Any, inputs: Iterable[str], **changes: Any) -> Any:
-    """Return a node with other inputs, and attributes in `changes`: name, op."""
-    new = type(node)()
-    new.CopyFrom(node)
-    del new.input[:]
-    new.input.extend(inputs)
-    for name, value in changes.items():
-        setattr(new, name, value)
-    return new
-
-
-def _identity(name: str, source: str) -> Any:
-    import tensorflow as tf
-
-    node = tf.compat.v1.NodeDef(name=name, op="Identity", input=[source])
-    node.attr["T"].type = tf.float32.as_datatype_enum
-    return node
-
-
-def _unfused(node: Any, inputs: list[str]) -> list[Any]:
+def unfused(node: Any, inputs: list[str]) -> list[Any]:
     """Return a fused convolution as its steps; the last has its name."""
     import tensorflow as tf
 
@@ -108,7 +93,7 @@ def _unfused(node: Any, inputs: list[str]) -> list[Any]:
     if steps[:1] != ["BiasAdd"] or len(steps) > 2:
         raise ValueError(f"{node.name} does {' and '.join(steps) or 'nothing'} to a convolution")
     names = [f"{node.name}/{step}" for step in ("Conv2D", *steps[:-1])] + [node.name]
-    convolution = _copied(node, [picture, weights], name=names[0], op="Conv2D")
+    convolution = copied(node, [picture, weights], name=names[0], op="Conv2D")
     for attribute in ("fused_ops", "num_args", "TArgs", "epsilon", "leakyrelu_alpha"):
         convolution.attr.pop(attribute, None)
     made = [convolution]
@@ -122,7 +107,7 @@ def _unfused(node: Any, inputs: list[str]) -> list[Any]:
 
 def _decided(node: Any, inputs: list[str]) -> list[Any]:
     """Return a conditional's branch at ratio 1, where nothing is resized: the first."""
-    return [_identity(node.name, inputs[0])]
+    return [identity(node.name, inputs[0])]
 
 
 def _uncropped(node: Any, inputs: list[str]) -> list[Any]:
@@ -130,10 +115,10 @@ def _uncropped(node: Any, inputs: list[str]) -> list[Any]:
 
     TensorFlow Lite can't tell how many channels a crop of unknown size has.
     """
-    return [_identity(node.name, inputs[0])]
+    return [identity(node.name, inputs[0])]
 
 
-def _passed(node: Any, inputs: list[str]) -> list[Any]:
+def passed(node: Any, inputs: list[str]) -> list[Any]:
     """Return a switch that passes its data on to both of its branches."""
     import tensorflow as tf
 
@@ -142,13 +127,12 @@ def _passed(node: Any, inputs: list[str]) -> list[Any]:
     return [data]
 
 
-_MENDS: dict[str, Callable[[Any, list[str]], list[Any]]] = {
-    "_FusedConv2D": _unfused,
+_MENDS: dict[str, Mend] = {
+    "_FusedConv2D": unfused,
     "Merge": _decided,
-    "Switch": _passed,
+    "Switch": passed,
     "Slice": _uncropped,
 }
-"""By operator: (node, its inputs without control inputs) → nodes in its place."""
 
 
 def _unclamped(nodes: dict[str, Any], output: str) -> str:
