@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""Measure vidseg beside the floor that no render can beat, and beside the tutorial's loop.
+"""Measure vidseg beside the floor that no render can beat, and beside what authors' scripts do.
 
     python scripts/bench.py [--seconds 10] [--repeats 3] [--heights 1080,720]
                             [--presets veryfast,medium] [--models bodypix-050-s16,selfie]
-                            [--clip CLIP] [--json OUT.json] [--no-tutorial]
+                            [--clip CLIP] [--cores 1,2] [--json OUT.json] [--no-tutorial]
+    python scripts/bench.py --models bodypix-050-s16,rvm --presets veryfast --heights 1080
+
+Clips are somebody who talks and, where the test-data folder is there, sport; or CLIP.
 
 Every measurement is a process of its own, so that start-up, memory and CPU time are whole;
 repetitions are interleaved, and medians and ratios printed, since machines are noisy. The floor is
 decoding the source while encoding the very composite that vidseg makes, from raw frames held in
-memory, with the same settings.
+memory, with the same settings. `over_first`: time beside that of the first model. `over_tutorial`
+and `over_author`: how often faster than the tutorial's loop (BodyPix) and the inference script of
+RobustVideoMatting's author (`rvm_author.py`), whose start is left out.
 """
 
 import argparse
@@ -16,209 +21,25 @@ import itertools
 import json
 import os
 import platform
-import queue
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 ROOT = Path(__file__).resolve().parent.parent
-MEDIA = Path(os.environ.get("VIDSEG_TEST_DATA", ROOT.parent / "shared")) / "media"
-CLIP = MEDIA / "liveportrait_s18.mp4"
-GREEN = (0, 177, 64)
-BACKGROUND = "#00b140"
-CRF = "18"
+DATA = Path(os.environ.get("VIDSEG_TEST_DATA", ROOT.parent / "shared"))
+TALKER = DATA / "media" / "liveportrait_s18.mp4"
+SPORT = [DATA / "gt" / "davis" / name / "frames" for name in ("tennis", "hockey")]
+sys.path.insert(0, str(ROOT))
 
-
-# -- what is measured, each in a process of its own
-# ----------------------------------------------------------
-
-
-def decoded(path: str) -> Iterator[Any]:
-    """Yield a file's video frames."""
-    import av
-
-    with av.open(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        yield from container.decode(stream)
-
-
-def ahead(source: Iterator[Any]) -> Iterator[Any]:
-    """Yield from `source`, which runs a few items ahead in a thread."""
-    items: queue.Queue[Any] = queue.Queue(4)
-
-    def work() -> None:
-        for item in source:
-            items.put(item)
-        items.put(None)
-
-    threading.Thread(target=work, daemon=True).start()
-    while (item := items.get()) is not None:
-        yield item
-
-
-def encoder(target: str, like: Any, preset: str) -> tuple[Any, Any]:
-    """Return a container and its x264 stream for frames like `like`."""
-    import av
-
-    out = av.open(target, "w", format="mp4")
-    stream = out.add_stream("libx264", rate=30, options={"crf": CRF, "preset": preset})
-    stream.width, stream.height, stream.pix_fmt = like.width, like.height, "yuv420p"
-    stream.codec_context.time_base = like.time_base
-    return out, stream
-
-
-def floor(source: str, composite: str, target: str, preset: str) -> float:
-    """Decode `source` while encoding `composite`'s frames, decoded beforehand; return seconds."""
-    held = list(decoded(composite))
-    begun = time.perf_counter()
-    out, stream = encoder(target, held[0], preset)
-    for frame, _ in zip(held, ahead(decoded(source)), strict=False):
-        frame.pict_type = 0
-        out.mux(stream.encode(frame))
-    out.mux(stream.encode(None))
-    out.close()
-    return time.perf_counter() - begun
-
-
-def tutorial(source: str, target: str, preset: str, model: str) -> float:
-    """Run the tutorial's loop: one picture after another, whole, in RGB; return seconds a frame.
-
-    Loading is left out, and a file would still have no sound and no times of its own.
-    """
-    import av
-    import cv2
-    import numpy as np
-    from tf_bodypix.api import load_model
-
-    bodypix = load_model(model, output_stride=16)
-    capture = cv2.VideoCapture(source)
-    out = stream = background = None
-    frames, begun = 0, time.perf_counter()
-    while True:
-        good, bgr = capture.read()
-        if not good:
-            break
-        rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-        mask = np.asarray(bodypix.predict_single(rgb).get_mask(threshold=0.5)).astype(np.uint8)[
-            ..., 0
-        ]
-        if background is None:
-            background = np.full_like(rgb, GREEN)
-        person = cv2.bitwise_and(rgb, rgb, mask=mask)
-        picture = cv2.add(person, cv2.bitwise_and(background, background, mask=1 - mask))
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        if out is None:
-            frame.time_base = Fraction(1, 30)
-            out, stream = encoder(target, frame, preset)
-            begun = time.perf_counter()  # the first picture also builds TensorFlow's graph
-        frame.pts, frame.time_base = frames, Fraction(1, 30)
-        out.mux(stream.encode(frame))
-        frames += 1
-    out.mux(stream.encode(None))
-    out.close()
-    return (time.perf_counter() - begun) / max(1, frames - 1)
-
-
-def stages(source: str, model: str, threads: str) -> dict[str, float]:
-    """Return CPU milliseconds a frame of every stage, one after another in one thread of Python.
-
-    The encoder's threads work on meanwhile: what follows the network is timed in its own thread,
-    and the encoder gets what is left of the whole.
-    """
-    import cv2
-
-    from vidseg.compositing.background import Canvas, open_background
-    from vidseg.compositing.composite import composite
-    from vidseg.compositing.decontaminate import estimate_foreground
-    from vidseg.matting.refinement.refine import refine
-    from vidseg.matting.smoothing import smooth_masks
-    from vidseg.matting.tracking.tracker import Tracker
-    from vidseg.media.damage import Damage
-    from vidseg.media.decode import Span, decode
-    from vidseg.media.encode import Encoder
-    from vidseg.media.encode_plan import plan
-    from vidseg.media.mux import KeptRange, Output
-    from vidseg.media.probe import probe_video
-    from vidseg.networks import open_segmenter
-    from vidseg.settings import BackgroundSpec, EncodeSettings, MatteSettings, ModelSettings
-
-    cv2.setNumThreads(int(threads))
-    info = probe_video(Path(source))
-    spent: dict[str, float] = {}
-
-    def timed(
-        name: str, call: Callable[[], Any], clock: Callable[[], float] = time.thread_time
-    ) -> Any:
-        since = clock()
-        result = call()
-        spent[name] = spent.get(name, 0.0) + clock() - since
-        return result
-
-    frames = timed(
-        "decode", lambda: list(decode(info, Span(None, Fraction(4)), Damage())), time.process_time
-    )
-    segmenter = open_segmenter(ModelSettings(name=model))
-    inner, network = segmenter.segment, [0.0]
-
-    def counted(batch: Any) -> Any:
-        since = time.thread_time()
-        result = inner(batch)
-        network[0] += time.thread_time() - since
-        return result
-
-    segmenter.segment = counted  # type: ignore[method-assign]
-
-    def through(name: str, source: Iterator[Any]) -> Iterator[Any]:
-        while (item := timed(name, lambda: next(source, None))) is not None:
-            yield item
-
-    found = through("track", Tracker(segmenter, ModelSettings(), info.orientation).follow(frames))
-    found = through("smooth", smooth_masks(found, MatteSettings().smooth))
-    background = open_background(
-        BackgroundSpec.parse(BACKGROUND), Canvas(info, frames[0].format, frames[0].colour)
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        chosen = plan(info, EncodeSettings(preset="veryfast"), ".mp4")
-        with Output(Path(folder) / "out.mp4", info, "none", overwrite=True) as output:
-            writer = Encoder(output.container, chosen, info, frames[0].format, frames[0].colour)
-            writer.open()
-            output.start(writer.stream, KeptRange(None, None, Fraction(0)))
-            before, begun = spent["decode"], time.process_time()
-            for frame, mask in found:
-                alpha = timed("refine", lambda f=frame, m=mask: refine(f, m, MatteSettings()))
-                edge = timed("foreground", lambda f=frame, a=alpha: estimate_foreground(f, a))
-                behind = timed("background", lambda f=frame, a=alpha: background.planes(f, a.plane))
-                buffer = timed("output buffer", writer.new_buffer)
-                timed(
-                    "composite",
-                    lambda f=frame, e=edge, a=alpha, b=behind, p=buffer.planes: composite(
-                        f.planes, a, b, p, e
-                    ),
-                )
-                output.write(writer.encode(buffer, frame.pts, frame.duration, frame.time_base))
-            output.write(writer.flush())
-            whole = time.process_time() - begun
-            spent["smooth"] -= spent["track"]
-            spent["encode veryfast, mux"] = whole - (sum(spent.values()) - before)
-    spent["track"] -= network[0]
-    spent["inference"] = network[0]
-    return {name: round(1000 * seconds / len(frames), 2) for name, seconds in spent.items()}
-
-
-WORKERS: dict[str, Callable[..., Any]] = {"floor": floor, "tutorial": tutorial, "stages": stages}
-
-
-# -- the driver
-# ----------------------------------------------------------------------------------------------
+from scripts.ways import BACKGROUND, WORKERS, decoded, encoder  # noqa: E402 - found by the above
 
 
 def run(command: list[str]) -> dict[str, Any]:
@@ -256,13 +77,14 @@ def vidseg(*arguments: object) -> dict[str, Any]:
     return run([sys.executable, "-m", "vidseg", *map(str, arguments)])
 
 
-def make_source(clip: Path, height: int, seconds: float, folder: Path) -> Path:
-    """Scale the first seconds of `clip` to `height` lines, H.264 at 30 fps without sound.
+def make_source(clips: list[Path], height: int, seconds: float, folder: Path) -> Path:
+    """Scale the first seconds of clips, end to end, to `height` lines, H.264 at 30 fps, silent.
 
-    The clip is repeated as needed.
+    They are repeated as needed. A folder holds a clip's frames, numbered from 0.
     """
+    names = [str(clip / "%05d.jpg" if clip.is_dir() else clip) for clip in clips]
     path = folder / f"source_{height}.mp4"
-    endless = itertools.chain.from_iterable(decoded(str(clip)) for _ in itertools.count())
+    endless = itertools.chain.from_iterable(map(decoded, itertools.cycle(names)))
     out = stream = None
     for number, frame in enumerate(itertools.islice(endless, int(seconds * 30))):
         width = round(frame.width * height / frame.height / 2) * 2
@@ -277,27 +99,41 @@ def make_source(clip: Path, height: int, seconds: float, folder: Path) -> Path:
 
 
 def measure(
-    source: Path, model: str, preset: str, arguments: argparse.Namespace, folder: Path
-) -> dict[str, Any]:
-    """Return the medians of one combination, and its ratios to the floor and the tutorial."""
-    options = ["-b", BACKGROUND, "--model", model, "--overwrite", "-q"]
-    composite = folder / "composite.mkv"
-    vidseg("render", source, "-o", composite, "--codec", "ffv1", *options)
-    rows: dict[str, list[dict[str, Any]]] = {"floor": [], "vidseg": []}
-    for _ in range(arguments.repeats):
-        rows["floor"].append(worker("floor", source, composite, folder / "f.mp4", preset))
-        target = folder / "v.mp4"
-        rows["vidseg"].append(vidseg("render", source, "-o", target, "--preset", preset, *options))
-    if not arguments.no_tutorial and model.startswith("bodypix") and preset == "veryfast":
-        weights = os.environ.get("VIDSEG_TUTORIAL_MODEL", str(_tutorial_model()))
-        rows["tutorial"] = [worker("tutorial", source, folder / "t.mp4", preset, weights)]
-    return summary(rows, frame_count(source))
+    source: Path,
+    preset: str,
+    arguments: argparse.Namespace,
+    folder: Path,
+    *,
+    full_body: bool,
+) -> dict[str, dict[str, Any]]:
+    """Return medians of each model, and their ratios to the floor, the first, and others' ways."""
+    models = arguments.models.split(",")
+    shared = ["-b", BACKGROUND, "--overwrite", "-q"]
+    options = {model: [*shared, "--model", model] for model in models}
+    composites = {model: folder / f"composite_{model}.mkv" for model in models}
+    for model, path in composites.items():
+        vidseg("render", source, "-o", path, "--codec", "ffv1", *options[model])
+    rows: dict[str, dict[str, list[Any]]] = {model: defaultdict(list) for model in models}
+    for number, model in itertools.product(range(arguments.repeats), models):
+        found, composite = rows[model], composites[model]
+        found["floor"].append(worker("floor", source, composite, folder / "f.mp4", preset))
+        render = ["-o", folder / "v.mp4", "--preset", preset, *options[model]]
+        found["vidseg"].append(vidseg("render", source, *render))
+        if arguments.no_tutorial or preset != "veryfast":
+            continue
+        if model.startswith("bodypix") and not number:
+            weights = os.environ.get("VIDSEG_TUTORIAL_MODEL", str(_tutorial_model()))
+            found["tutorial"].append(worker("tutorial", source, folder / "t.mp4", preset, weights))
+        if model == "rvm":
+            found["author"].append(worker("author", source, folder / "a.mp4", preset, full_body))
+    for path in composites.values():
+        path.unlink()
+    first, frames = rows[models[0]], frame_count(source)
+    return {model: summary(rows[model], frames, first) for model in models}
 
 
 def _tutorial_model() -> Path:
-    return (
-        MEDIA.parent / "models" / "bodypix" / "mobilenet" / "float" / "050" / "model-stride16.json"
-    )
+    return DATA / "models" / "bodypix" / "mobilenet" / "float" / "050" / "model-stride16.json"
 
 
 def frame_count(path: Path) -> int:
@@ -305,25 +141,35 @@ def frame_count(path: Path) -> int:
     return sum(1 for _ in decoded(str(path)))
 
 
-def summary(rows: dict[str, list[dict[str, Any]]], frames: int) -> dict[str, Any]:
-    """Return medians and ratios."""
-    floor_s = statistics.median(row["said"] for row in rows["floor"])
-    wall_s = statistics.median(row["wall_s"] for row in rows["vidseg"])
+Rows: TypeAlias = Mapping[str, list[dict[str, Any]]]
+
+
+def summary(rows: Rows, frames: int, first: Rows) -> dict[str, Any]:
+    """Return medians and ratios; `first`: the rows of the first model."""
+    floor_s = median(rows["floor"], "said")
+    wall_s, cpu_s = (median(rows["vidseg"], key) for key in ("wall_s", "cpu_s"))
     result = {
         "frames": frames,
         "floor_s": round(floor_s, 2),
         "vidseg_s": round(wall_s, 2),
         "over_floor": round(wall_s / floor_s, 3),
+        "over_first": round(wall_s / median(first["vidseg"], "wall_s"), 2),
+        "cpu_over_first": round(cpu_s / median(first["vidseg"], "cpu_s"), 2),
         "vidseg_fps": round(frames / wall_s, 1),
-        "vidseg_cpu_ms": round(
-            1000 * statistics.median(row["cpu_s"] for row in rows["vidseg"]) / frames, 1
-        ),
+        "vidseg_cpu_ms": round(1000 * cpu_s / frames, 1),
         "peak_mb": round(max(row["peak_mb"] for row in rows["vidseg"])),
     }
-    if "tutorial" in rows:
-        result["tutorial_fps"] = round(1 / rows["tutorial"][0]["said"], 2)
-        result["over_tutorial"] = round(frames / wall_s * rows["tutorial"][0]["said"], 2)
+    for way in ("tutorial", "author"):
+        if way in rows:
+            seconds = median(rows[way], "said")
+            result[f"{way}_fps"] = round(1 / seconds, 2)
+            result[f"over_{way}"] = round(frames / wall_s * seconds, 2)
     return result
+
+
+def median(rows: list[dict[str, Any]], key: str) -> float:
+    """Return the median of one figure."""
+    return float(statistics.median(row[key] for row in rows))
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
@@ -333,9 +179,12 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         "vidseg_s",
         "floor_s",
         "over_floor",
+        "over_first",
         "vidseg_cpu_ms",
+        "cpu_over_first",
         "peak_mb",
         "over_tutorial",
+        "over_author",
     )
     lines = ["| render | " + " | ".join(titles) + " |", "| --- " * (len(titles) + 1) + "|"]
     lines += [
@@ -348,7 +197,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(
-        description="Measure vidseg's speed against the floor and the tutorial."
+        description="Measure vidseg's speed against the floor and others' ways."
     )
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--repeats", type=int, default=3)
@@ -356,26 +205,33 @@ def main() -> None:
     parser.add_argument("--presets", default="veryfast,medium")
     parser.add_argument("--models", default="bodypix-050-s16,selfie")
     parser.add_argument("--clip", type=Path)
+    parser.add_argument("--cores", help="numbers of cores to use, on Linux; default: all")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--no-tutorial", action="store_true")
+    parser.add_argument("--no-tutorial", action="store_true", help="leave others' ways out")
     parser.add_argument("--worker", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         print(json.dumps(WORKERS[arguments.worker[0]](*arguments.worker[1:])))
         return
+    results: dict[str, dict[str, Any]] = {}
+    costs: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        clip = arguments.clip or (CLIP if CLIP.exists() else sample(folder))
-        results: dict[str, dict[str, Any]] = {}
-        costs: dict[str, dict[str, float]] = {}
-        for height in map(int, arguments.heights.split(",")):
-            source = make_source(clip, height, arguments.seconds, folder)
-            for model in arguments.models.split(","):
-                for preset in arguments.presets.split(","):
-                    name = f"{height}p {model} {preset}"
-                    results[name] = measure(source, model, preset, arguments, folder)
-                    print(name, results[name], flush=True)
-                costs[f"{height}p {model}"] = worker("stages", source, model, 1)["said"]
+        for label, clips in chosen_clips(arguments.clip, Path(scratch)).items():
+            for height in map(int, arguments.heights.split(",")):
+                folder = Path(scratch) / f"{label} {height}"
+                folder.mkdir()
+                source = make_source(clips, height, arguments.seconds, folder)
+                for cores in core_counts(arguments.cores):
+                    for preset in arguments.presets.split(","):
+                        full_body = label == "sport"
+                        found = measure(source, preset, arguments, folder, full_body=full_body)
+                        for model, row in found.items():
+                            name = f"{label} {height}p {model} {preset}{cores}"
+                            results[name] = row
+                            print(name, row, flush=True)
+                for model in arguments.models.split(","):
+                    found_costs = worker("stages", source, model, 1)["said"]
+                    costs[f"{label} {height}p {model}"] = found_costs
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"\n{machine}\n\n{table(results)}\n\nCPU ms a frame by stage:")
     for name, cost in costs.items():
@@ -388,6 +244,31 @@ def main() -> None:
             "stages": costs,
         }
         arguments.json.write_text(json.dumps(account, indent=2) + "\n")
+
+
+def core_counts(asked: str | None) -> Iterator[str]:
+    """Let this process and its children use so many cores, one number after another.
+
+    Yields what to add to the names of results.
+    """
+    if asked is None:
+        yield ""
+        return
+    mine = sorted(os.sched_getaffinity(0))
+    for count in map(int, asked.split(",")):
+        os.sched_setaffinity(0, mine[:count])
+        yield f", {count} core{'s' if count > 1 else ''}"
+    os.sched_setaffinity(0, mine)
+
+
+def chosen_clips(clip: Path | None, folder: Path) -> dict[str, list[Path]]:
+    """Return what is rendered, by name."""
+    if clip is not None:
+        return {clip.stem: [clip]}
+    clips = {"talker": [TALKER] if TALKER.exists() else [sample(folder)]}
+    if all(frames.is_dir() for frames in SPORT):
+        clips["sport"] = SPORT
+    return clips
 
 
 def sample(folder: Path) -> Path:
