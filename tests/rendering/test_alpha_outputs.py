@@ -216,7 +216,7 @@ OVER = (
         ("o.mov", "png", "yuv444p", 1.5, 5),
         ("o.mov", "qtrle", "yuv444p", 1.5, 5),
         ("o.mkv", "auto", "yuv444p", 1.5, 5),
-        ("o.mkv", "auto", "yuv420p", 2.6, 40),
+        ("o.mkv", "auto", "yuv420p", 2.8, 40),
         ("o.webm", "auto", "yuv420p", 3, 60),
     ],
 )
