@@ -95,8 +95,28 @@ class Appearance:
         return np.asarray(upper + down * (lower - upper), np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AppearanceBetween:
+    """How people look between two pictures: `progress` in [0, 1] is how far from the first's."""
+
+    first: Appearance
+    second: Appearance
+    progress: float
+
+    def evidence(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp], colours: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        """Return log ratios of colours [n, 3] at points, float32 [n]: those of both, in parts."""
+        first, second = (
+            each.evidence(rows, columns, colours) for each in (self.first, self.second)
+        )
+        return first + np.float32(self.progress) * (second - first)
+
+
 def refine_by_colour(
-    person: NDArray[np.float32], picture: NDArray[np.uint8], appearance: Appearance | None = None
+    person: NDArray[np.float32],
+    picture: NDArray[np.uint8],
+    appearance: Appearance | AppearanceBetween | None = None,
 ) -> NDArray[np.float32]:
     """Return the probability of a person with its edge moved to where the picture's colours change.
 

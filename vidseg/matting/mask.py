@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.frames.geometry import Box
-from vidseg.matting.colour_model import Appearance
+from vidseg.matting.colour_model import Appearance, AppearanceBetween
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -31,7 +31,7 @@ class Mask:
     picture: NDArray[np.uint8] | None = None
     parts: NDArray[np.uint8] | None = None
     propagated: bool = False
-    appearance: Appearance | None = None
+    appearance: Appearance | AppearanceBetween | None = None
 
     @property
     def cell(self) -> int:

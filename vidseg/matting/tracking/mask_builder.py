@@ -11,7 +11,7 @@ from vidseg.body_parts import part_indices
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
 from vidseg.matting import grid
-from vidseg.matting.colour_model import Appearance, subsampled
+from vidseg.matting.colour_model import Appearance, AppearanceBetween, subsampled
 from vidseg.matting.logits import probability
 from vidseg.matting.mask import Mask
 from vidseg.matting.tracking import regions
@@ -21,21 +21,25 @@ from vidseg.matting.tracking.propagation import FlowInput, Propagator
 from vidseg.settings import ModelSettings
 
 _WORTH_SHARING = 3
-"""Masks propagated over one gap from which on colours are learnt from its ends, not from each."""
+"""Masks propagated over one gap from which on colours are learnt at its ends, not in each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gap:
     """Frames between two observed ones: what those show, and their times in seconds.
 
-    `appearance`: colours of people for all masks in it, `None` where each learns its own.
+    `shares_appearance`: colours of people are learnt at its ends, not in each of its frames.
     """
 
     begin: GriddedObservation
     end: GriddedObservation
     since: Fraction
     until: Fraction
-    appearance: Appearance | None = None
+    shares_appearance: bool = False
+
+    def progress(self, frame: Frame) -> float:
+        """Return how far a frame is on the way from begin to end, in (0, 1)."""
+        return float((frame.time - self.since) / (self.until - self.since))
 
 
 class MaskBuilder:
@@ -55,7 +59,7 @@ class MaskBuilder:
         """Return the mask of an observed frame, which covers all of its predictions."""
         box, side = _gridded(observation.reach, frame)
         view = observation.on_grid(frame, box, side, fine=self._soft)
-        mask = self._mask(view.logits, box, view.picture)
+        mask = replace(self._mask(view.logits, box, view.picture), appearance=view.appearance)
         if not self._settings.part_map:
             return mask
         among = part_indices(self._settings.parts)
@@ -71,28 +75,38 @@ class MaskBuilder:
         )
         return Gap(begin, end, first[0].time, last[0].time)
 
-    def with_appearance(self, gap: Gap, count: int) -> Gap:
-        """Return a gap with the colours that its `count` masks share, where that is cheaper."""
+    def sharing(self, gap: Gap, count: int) -> Gap:
+        """Return a gap whose `count` masks share colours learnt at its ends, where that is cheaper.
+
+        Each takes them by how near it is, so that masks don't jump from gap to gap.
+        """
         if count < _WORTH_SHARING or self._soft:
             return gap
-        seen = [
-            (probability(subsampled(end.logits), self._gain), subsampled(end.picture))
-            for end in (gap.begin, gap.end)
-        ]
-        return replace(gap, appearance=Appearance.of(*seen))
+        for end in (gap.begin, gap.end):
+            if end.appearance is None:
+                person = probability(subsampled(end.logits), self._gain)
+                end.appearance = Appearance.of((person, subsampled(end.picture)))
+        return replace(gap, shares_appearance=True)
 
     def propagated(self, gap: Gap, frame: Frame) -> Mask | None:
         """Return the mask of a frame in a gap, `None` where the ends don't explain the frame."""
         box, side = gap.begin.box, gap.begin.side
         picture = grid.picture(frame, box, side)
-        progress = float((frame.time - gap.since) / (gap.until - gap.since))
         logits = self._propagator.warped(
-            FlowInput.of(picture), gap.begin.flow_input, gap.end.flow_input, progress
+            FlowInput.of(picture), gap.begin.flow_input, gap.end.flow_input, gap.progress(frame)
         )
         if logits is None:
             return None
-        mask = self._mask(logits, box, picture)
-        return replace(mask, propagated=True, appearance=gap.appearance)
+        return self.with_appearance(
+            replace(self._mask(logits, box, picture), propagated=True), gap, frame
+        )
+
+    def with_appearance(self, mask: Mask, gap: Gap, frame: Frame) -> Mask:
+        """Return the mask of a frame in a gap, with the colours that its masks share, if any."""
+        first, last = gap.begin.appearance, gap.end.appearance
+        if not gap.shares_appearance or first is None or last is None:
+            return mask
+        return replace(mask, appearance=AppearanceBetween(first, last, gap.progress(frame)))
 
     def _mask(self, logits: NDArray[np.float32], box: Box, picture: NDArray[np.uint8]) -> Mask:
         height, width = picture.shape[:2]

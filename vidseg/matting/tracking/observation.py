@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
 from vidseg.matting import grid
+from vidseg.matting.colour_model import Appearance
 from vidseg.matting.tracking import regions
 from vidseg.matting.tracking.detection import LIKELY, Detector
 from vidseg.matting.tracking.inference import Inference
@@ -21,11 +22,11 @@ _MARGIN_IN_NEED = 0.5
 """Share of its sides by which a region grows whose border a person touches."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class GriddedObservation:
     """What a frame shows on a grid: its picture, uint8 [h, w, 3], and logits, float32 [h, w].
 
-    `flow_input`: both as optical flow takes them.
+    `flow_input`: both as optical flow takes them; `appearance`: how people look in it, once learnt.
     """
 
     box: Box
@@ -33,6 +34,7 @@ class GriddedObservation:
     picture: NDArray[np.uint8]
     logits: NDArray[np.float32]
     flow_input: FlowInput
+    appearance: Appearance | None = None
 
 
 class Observation:

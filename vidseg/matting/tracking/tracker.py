@@ -200,9 +200,9 @@ class Tracker:
         mask = self._builder.propagated(gap, frames[middle])
         if mask is None:
             return False
-        gap = self._builder.with_appearance(gap, len(inner))
+        gap = self._builder.sharing(gap, len(inner))
         sources.gaps |= dict.fromkeys(inner, gap)
-        sources.made[middle] = replace(mask, appearance=gap.appearance)
+        sources.made[middle] = self._builder.with_appearance(mask, gap, frames[middle])
         return True
 
 
