@@ -16,6 +16,10 @@ _FAR_WEIGHT = 0.1
 _SOLIDITY = 8
 """Power of alpha that colours are weighted by: what is half opaque has half the other side's."""
 
+_LEAST = np.float32(1e-10)
+"""What everything counts: where nothing near is solid, means are plain ones. Weights as small as
+1e-16 are lost in the rounding of others that a blur has summed up before."""
+
 _MEANS_SIDE = 256
 """Longest side of the grid that colours are averaged on: means are smooth, so it may be coarse."""
 
@@ -77,8 +81,9 @@ def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
 
 def _surrounding(colour: Floats, weight: Floats, near: int, far: int) -> Floats:
     """Return weighted means of colours [h, w, 3] around each point, in both neighbourhoods."""
+    weight = weight + _LEAST
     weighted = np.dstack([colour * weight[..., None], weight])
     total = cv2.blur(weighted, (near, near)) + np.float32(_FAR_WEIGHT) * cv2.blur(
         weighted, (far, far)
     )
-    return np.asarray(total[..., :3] / np.maximum(total[..., 3:], 1e-20), np.float32)
+    return np.asarray(total[..., :3] / total[..., 3:], np.float32)
