@@ -141,11 +141,22 @@ def test_alpha_is_kept_from_before_its_clamp(small: Path) -> None:
 
 
 @pytest.mark.tensorflow
+def test_after_a_size_that_it_does_not_take_the_one_before_works(small: Path) -> None:
+    """Cause: it counted as allocated still, though what was allocated was gone."""
+    runtime = LiteRtRuntime(converted(small).tflite, SCALING, reductions=REDUCTIONS)
+    with closing(runtime):
+        before = runtime.run(pictures(64, 48, 1))
+        with pytest.raises(ModelError, match="does not take a picture of 40x40"):
+            runtime.run(pictures(40, 40, 1))
+        np.testing.assert_array_equal(runtime.run(pictures(64, 48, 1))[0], before[0])
+
+
+@pytest.mark.tensorflow
 def test_a_converted_network_without_its_states_is_refused(small: Path) -> None:
     """As any .tflite file with other inputs than its architecture has."""
     made = converted(small)
     with pytest.raises(
-        ModelError, match=r"its input must be one float32 picture \[N, h, w, 3\], got"
+        ModelError, match=r"one float32 picture \[N, h, w, 3\], got float32 \[-1, -1, -1, 3\], "
     ):
         LiteRtRuntime(made.tflite, SCALING)
     with pytest.raises(ModelError, match=r"picture \[N, h, w, 3\] beside 3 states, got"):

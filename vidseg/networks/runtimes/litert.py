@@ -74,6 +74,7 @@ class LiteRtRuntime:
         # Planning the memory for a new size costs about as much as an inference.
         if shape == self._allocated:
             return
+        self._allocated = None  # nor is the size before there any more, where this one fails
         height, width, _ = shape
         sizes = [(self._input, [1, *shape])] + [
             (index, [1, height // reduction, width // reduction, channels])
@@ -160,6 +161,9 @@ def _output_indices(interpreter: Any, *, named: bool) -> list[int]:
 
 def _described(details: list[dict[str, Any]]) -> str:
     return (
-        ", ".join(f"{np.dtype(d['dtype']).name} {list(d['shape_signature'])}" for d in details)
+        ", ".join(
+            f"{np.dtype(each['dtype']).name} {np.array(each['shape_signature']).tolist()}"
+            for each in details
+        )
         or "none"
     )
