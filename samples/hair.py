@@ -96,7 +96,7 @@ def toned(person: CutOut, tone: Colour) -> CutOut:
 
 _Numbers = NDArray[np.float64]
 _Strands = tuple[_Numbers, _Numbers, _Numbers, _Numbers]
-"""Roots float32 [n, 2], headings [n] in radians, lengths [n] in pixels, bends [n] in radians."""
+"""Roots [n, 2], headings [n] in radians, lengths [n] in pixels, bends [n] in radians."""
 
 
 def _locks(random: np.random.Generator, style: Style) -> _Strands:

@@ -44,7 +44,7 @@ def test_what_is_remembered_stays_in_its_place(box: Box, width: int, height: int
     ):
         expected = places(box, width // reduction, height // reduction)
         assert moved.shape == expected.shape
-        margin = 160 / 160 * reduction
+        margin = reduction  # pixels of the frame that the picture shows one by one
         inside = (
             (expected[..., 0] >= seen.left + margin)
             & (expected[..., 0] <= seen.right - margin)
