@@ -96,6 +96,13 @@ def test_a_body_that_is_half_doubted_within_is_whole() -> None:
     assert alpha_of(person)[70:120, 50:100].min() > 0.95
 
 
+@pytest.mark.parametrize(("opacity", "kept"), [(0.7, 1), (0.4, 0)])
+def test_a_body_that_fills_the_picture_is_not_left_out(opacity: float, kept: float) -> None:
+    """Nothing is around it, neither opaque nor clear, which counted as clear."""
+    everywhere = np.full((ROWS, COLUMNS), opacity, np.float32)
+    assert np.abs(decided(everywhere, COLUMNS) - kept).max() < 0.05
+
+
 def test_a_mask_without_doubt_is_left_as_it_is() -> None:
     person = with_hair(0.5)
     assert decided(person, COLUMNS) is person

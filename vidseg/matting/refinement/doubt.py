@@ -24,8 +24,9 @@ def decided(person: NDArray[np.float32], longest: int) -> NDArray[np.float32]:
     """Return a soft mask [h, w] in [0, 1] that is nearly clear or opaque where there is doubt.
 
     Doubtful areas that have more of what is opaque around them than of what is clear belong to a
-    body, the others don't. `longest` is the longer side of the whole mask, of which this may be a
-    part. `person` itself comes back where there are none.
+    body, the others don't; one that fills the mask has nothing around it, and goes by its own
+    opacity. `longest` is the longer side of the whole mask, of which this may be a part. `person`
+    itself comes back where there are none.
     """
     soft = cv2.inRange(person, _OPAQUE, 1 - _OPAQUE)
     depth = cv2.distanceTransform(soft, cv2.DIST_L2, cv2.DIST_MASK_3)
@@ -40,6 +41,7 @@ def decided(person: NDArray[np.float32], longest: int) -> NDArray[np.float32]:
     for label in range(1, count):
         inside = (labels == label).view(np.uint8)
         around = person[cv2.dilate(inside, _disc(3)) > inside]
+        around = around if around.size else person
         if np.count_nonzero(around > 0.5) > np.count_nonzero(around <= 0.5):
             middle[cv2.dilate(inside, _disc(widest)) > 0] = _WITHIN
     clearer = np.clip((person - middle) / np.float32(_RISE) + np.float32(0.5), 0, 1)
