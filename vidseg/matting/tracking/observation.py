@@ -86,41 +86,58 @@ class SpanObserver:
             whole = self._detector.detect(list(frames.values()), self._known)
             return {i: Observation([one]) for i, one in zip(frames, whole, strict=True)}
         by_roi = [self._predictions(roi, frames) for roi in self._rois]
-        observed = {}
-        for i, predictions in zip(frames, zip(*by_roi, strict=True), strict=True):
-            if not any(one.someone for one in predictions):
-                predictions = (self._detector.detect([frames[i]], [])[0], *predictions[1:])
-            observed[i] = Observation(predictions)
-        return observed
+        return {
+            i: self._observation(frame, predictions)
+            for (i, frame), predictions in zip(
+                frames.items(), zip(*by_roi, strict=True), strict=True
+            )
+        }
 
     def observe_in_order(
         self, frames: Sequence[Frame], before: Sequence[RegionMemory]
     ) -> tuple[dict[int, Observation], Sequence[RegionMemory]]:
         """Return what a recurrent network sees in all frames of the span, one after the other.
 
-        A region that cuts someone off is widened from there on. `before`: what the network
-        remembers of the frame before them; what it does of the last is returned.
+        Region by region, whose pictures are of one size. `before`: what the network remembers of
+        the frame before them; what it does of the last is returned.
         """
-        observed, rois = {}, list(self._rois)
-        for i, frame in enumerate(frames):
-            seen = [self._next(i, frame, rois, place, before) for place in range(len(rois))]
-            if not any(prediction.someone for prediction, _ in seen):
-                seen[:1] = [self._detector.detect_next(frame, self._known, before)]
-            observed[i] = Observation([prediction for prediction, _ in seen])
-            before = [memory for _, memory in seen]
-        return observed, before
+        observed: dict[int, Observation] = {}
+        if not self._rois:
+            for i, frame in enumerate(frames):
+                prediction, memory = self._detector.detect_next(frame, self._known, before)
+                observed[i], before = Observation([prediction]), [memory]
+            return observed, before
+        by_roi, memories = zip(
+            *(self._followed(roi, frames, before) for roi in self._rois), strict=True
+        )
+        for i, predictions in enumerate(zip(*by_roi, strict=True)):
+            observed[i] = self._observation(frames[i], predictions)
+        return observed, memories
 
-    def _next(
-        self, i: int, frame: Frame, rois: list[Roi], place: int, before: Sequence[RegionMemory]
-    ) -> tuple[Prediction, RegionMemory]:
-        """Return what is seen of frame `i` in one of `rois`, which is widened where it cuts."""
-        roi = rois[place]
-        seen = self._inference.predict_next(frame, roi.boxes[i], roi.scale, before)
-        if not seen[0].cuts_someone(frame.whole):
-            return seen
-        boxes, scale = self._wider(frame, [seen[0]], roi.scale)
-        rois[place] = Roi(boxes * len(roi.boxes), scale)
-        return self._inference.predict_next(frame, boxes[0], scale, before)
+    def _followed(
+        self, roi: Roi, frames: Sequence[Frame], before: Sequence[RegionMemory]
+    ) -> tuple[list[Prediction], RegionMemory]:
+        """Return a recurrent network's predictions for a region of all frames of the span.
+
+        Where it cuts someone off, it is widened from there on. Also returned is what the network
+        remembers of the last.
+        """
+        predictions = []
+        for i, frame in enumerate(frames):
+            seen, memory = self._inference.predict_next(frame, roi.boxes[i], roi.scale, before)
+            if seen.cuts_someone(frame.whole):
+                boxes, scale = self._wider(frame, [seen], roi.scale)
+                roi = Roi(boxes * len(roi.boxes), scale)
+                seen, memory = self._inference.predict_next(frame, boxes[0], scale, before)
+            predictions.append(seen)
+            before = [memory]
+        return predictions, memory
+
+    def _observation(self, frame: Frame, predictions: tuple[Prediction, ...]) -> Observation:
+        """Return the observation of a frame, which is seen whole where no region shows anybody."""
+        if not any(one.someone for one in predictions):
+            predictions = (self._detector.detect([frame], [])[0], *predictions[1:])
+        return Observation(predictions)
 
     def _predictions(self, roi: Roi, frames: Mapping[int, Frame]) -> list[Prediction]:
         listed = list(frames.values())
