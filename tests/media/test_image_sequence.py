@@ -1,5 +1,7 @@
 """Numbered pictures: read, written, refused where numbers are missing or files would be lost."""
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -157,6 +159,23 @@ def test_a_preview_of_numbered_pictures(tmp_path: Path) -> None:
     )
     rows = moments(settings, probe(source, Fraction(12)), FakeSegmenter())
     assert [frame_number(row.pictures[0]) for row in rows] == [52, 56, 60]
+
+
+def test_a_sequence_is_left_while_threads_decode(tmp_path: Path) -> None:
+    """A thread that freed a packet waited for the interpreter's lock, which closing held."""
+    noise = np.random.default_rng(0).integers(0, 255, (540, 960, 3), np.uint8)
+    for number in range(24):
+        Image.fromarray(noise).save(tmp_path / f"{number:05d}.png", compress_level=1)
+    code = (
+        "import sys; from fractions import Fraction; from pathlib import Path\n"
+        "from vidseg.media.damage import Damage; from vidseg.media.decode import Span\n"
+        "from vidseg.media.source import frames_of, probe\n"
+        "info = probe(Path(sys.argv[1]), Fraction(10))\n"
+        "for count in range(4, 12):\n"
+        "    list(frames_of(info, Span(end=Fraction(count, 10)), Damage()))\n"
+    )
+    given = [sys.executable, "-c", code, str(tmp_path / "%05d.png")]
+    assert subprocess.run(given, timeout=20, check=False).returncode == 0
 
 
 def test_an_empty_sequence_and_a_missing_or_needless_rate_are_told(tmp_path: Path) -> None:

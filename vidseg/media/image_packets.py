@@ -26,10 +26,21 @@ def picture_packets(path: Path, tick: Fraction, start: Fraction | None) -> Itera
         data = b""
         with suppress(OSError):
             data = name_of(path, number).read_bytes()
-        packet: Packet = av.Packet(data if data and not _is_cut_short(data) else _NO_PICTURE)
+        packet = _packet_of(data if data and not _is_cut_short(data) else _NO_PICTURE)
         packet.time_base, packet.pts, packet.dts, packet.duration = tick, place, place, 1
         packet.is_keyframe = True  # else what a PNG holds is added to the picture before
         yield packet
+
+
+def _packet_of(data: bytes) -> Packet:
+    """Return a packet that holds a copy.
+
+    One that refers to Python's bytes takes the interpreter's lock when it is freed: a thread of the
+    decoder waits for that lock, for ever, where whoever closes the decoder has it (PyAV 18.1).
+    """
+    packet: Packet = av.Packet(len(data))
+    packet.update(data)
+    return packet
 
 
 def _is_cut_short(data: bytes) -> bool:
