@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from vidseg.matting.people.colours import Counts, signature
-from vidseg.matting.people.track import LEAST_SEEN, Track
+from vidseg.matting.people.track import Track
 
 _SURE, _PERHAPS = 0.85, 0.65
 """Likeness of colours from which two tracks are of one person, and from which they may be."""
@@ -93,11 +93,12 @@ def identified(tracks: Iterable[Track]) -> list[Identity]:
 
 def _known_again(begun: list[Track], found: Sequence[Identity]) -> list[Identity]:
     """Give tracks that begin at one time to those they are of; return those of new people."""
-    known = [(track, signature(track.looks)) for track in begun if track.largest >= LEAST_SEEN]
+    known = [(track, signature(track.looks)) for track in begun if track.large]
+    large = [one for one in found if one.tracks[0].large]
     pairs = [
         _Pair(track, identity, _likeness(track, own, identity))
         for track, own in known
-        for identity in found
+        for identity in large
         if not identity.meets(track)
     ]
     pairs = sorted((p for p in pairs if p.likeness >= _PERHAPS), key=lambda p: -p.likeness)

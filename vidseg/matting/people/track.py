@@ -50,6 +50,11 @@ class Track:
     either: tuple[int, ...] = ()
 
     @property
+    def large(self) -> bool:
+        """Whether it was ever large enough to be known again by colours."""
+        return self.largest >= LEAST_SEEN
+
+    @property
     def looks(self) -> Counts:
         """The colours by which it is known again."""
         return self.colours if self.colours.any() else self.mixed
@@ -57,7 +62,7 @@ class Track:
     def close(self) -> None:
         """Let go of the memory of what is not needed any more: thousands are seen in a crowd."""
         if self.colours is not self.mixed:
-            self.colours = self.mixed = self.looks if self.largest >= LEAST_SEEN else NOTHING
+            self.colours = self.mixed = self.looks if self.large else NOTHING
 
     def show(self, where: NDArray[np.bool_], share: float, time: Fraction) -> None:
         """Note where it is, [h, w], if that is the most of it so far."""

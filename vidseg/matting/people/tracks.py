@@ -100,11 +100,8 @@ class Tracks:
             labels = self._assigned(snapshot, before)
         self._kept.append(_Kept(snapshot, labels))
         self._part(seeds)
-        self._note(snapshot, labels)
-        for number in people_in(labels):
-            track = self.tracks[number]
-            if track.parent and track.apart == APART and not track.named:
-                self._go_back(number)
+        for number in self._note(snapshot, labels):
+            self._go_back(number)
         if len(self._kept) > _REMEMBERED:
             yield self._let_go()
 
@@ -122,7 +119,11 @@ class Tracks:
         return number
 
     def _let_go(self) -> tuple[Snapshot, Labels]:
+        """Return the earliest snapshot kept; who was seen last in it needs little from now on."""
         kept = self._kept.popleft()
+        for number in people_in(kept.labels):
+            if self.tracks[number].last <= kept.snapshot.time:
+                self.tracks[number].close()
         return kept.snapshot, kept.labels
 
     def _opened(self, snapshot: Snapshot) -> Labels:
@@ -300,8 +301,12 @@ class Tracks:
             else body * np.int32(next(iter(left)))
         )
 
-    def _note(self, snapshot: Snapshot, labels: Labels) -> None:
-        """Add what a snapshot shows of everybody to their tracks."""
+    def _note(self, snapshot: Snapshot, labels: Labels) -> list[int]:
+        """Add what a snapshot shows of everybody to their tracks.
+
+        Returns who has, by this snapshot, been off the body that one came off for long enough.
+        """
+        settled = []
         bins = bins_of(snapshot.picture)
         bodies = bodies_of(snapshot.person)
         alone = {int(labels[body].max()) for body in bodies if _uniform(labels[body])}
@@ -322,7 +327,10 @@ class Tracks:
                 if track.parent:
                     others = labels == self.who(track.parent)
                     track.away = max(track.away, gap(where, others))
+                    if track.apart == APART and not track.named:
+                        settled.append(number)
             track.show(where, share, snapshot.time)
+        return settled
 
     def _part(self, seeds: Sequence[tuple[int, int]]) -> None:
         """Divide the newest bodies on which several points were named."""
