@@ -102,9 +102,7 @@ def choice_of(people: PeopleSettings, info: VideoInfo, span: Span) -> Choice:
     choice = _choice(people, info.shown_size, info.orientation, info.container_start)
     for place in choice.places:
         if place.time is not None and not span.holds(place.time):
-            raise SettingsError(
-                f"{_option(place.kept)} {place.text}: that time is not between --start and --end"
-            )
+            raise SettingsError(f"{place.named}: that time is not between --start and --end")
     return choice
 
 
@@ -126,8 +124,9 @@ def _place(
     """Return where a point of the shown picture, of `size`, is in the coded one."""
     width, height = size
     if point.x >= width or point.y >= height:
+        option = "--keep" if kept else "--drop"
         raise SettingsError(
-            f"{_option(kept)} {point.text}: the picture is {width}x{height}, counted from 0,0"
+            f"{option} {point.text}: the picture is {width}x{height}, counted from 0,0"
         )
     across, down = orientation.coded_place(point.x / width, point.y / height)
     time = None if point.time is None else point.time + offset
@@ -210,7 +209,3 @@ def point_on(person: Person, info: VideoInfo) -> str:
         return f"{x},{y}"
     milliseconds = math.ceil((person.time - info.container_start) * 1000)
     return f"{x},{y}@{max(milliseconds, 0) / 1000:.3f}"
-
-
-def _option(kept: bool) -> str:
-    return "--keep" if kept else "--drop"

@@ -186,6 +186,7 @@ def test_a_hand_that_comes_first_is_a_piece_of_whom_it_belongs_to() -> None:
         (Choice(0, (at(10, 10),)), "--keep 10,10: nobody is there; `vidseg preview` shows whom"),
         (Choice(0, (at(10, 10, kept=False),)), "--drop 10,10: nobody is there"),
         (Choice(0, (at(160, 100, time=9),)), "--keep 160,100: that is after the end"),
+        (Choice(0, (at(10, 10, time=9),)), "--keep 10,10: that is after the end"),
         (
             Choice(0, (at(160, 100), at(164, 120, time=1, kept=False))),
             "--drop 164,120: can't be told from whom --keep 160,100 keeps",
@@ -197,6 +198,16 @@ def test_places_that_name_nobody_are_refused(choice: Choice, message: str) -> No
     with pytest.raises(SettingsError) as caught:
         survey(frames, choice)
     assert message in caught.value.args[0]
+
+
+def test_where_nobody_is_the_rest_is_not_looked_through() -> None:
+    """Of a clip of two hours it was told after an hour of looking."""
+    frames = frames_of(lambda time: picture([SPEAKER], time), 4)
+    taken = []
+    passed = (taken.append(frame) or frame for frame in frames)  # type: ignore[func-returns-value]
+    with pytest.raises(SettingsError, match="nobody is there"):
+        surveyed(passed, network(), ModelSettings(), Orientation(), Choice(0, (at(10, 10),)))
+    assert len(taken) < len(frames) / 2
 
 
 def test_a_place_names_who_is_shown_there_then() -> None:

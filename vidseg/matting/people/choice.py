@@ -26,6 +26,11 @@ class Place:
     kept: bool
     text: str
 
+    @property
+    def named(self) -> str:
+        """What names it on the command line, with the option."""
+        return f"{'--keep' if self.kept else '--drop'} {self.text}"
+
     def on(self, width: int, height: int) -> tuple[int, int]:
         """Return its (column, row) among points of a whole frame."""
         return min(int(self.across * width), width - 1), min(int(self.down * height), height - 1)

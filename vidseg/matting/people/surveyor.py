@@ -115,13 +115,19 @@ class Surveyor:
         self._ahead = snapshot
 
     def survey(self, end: Fraction | None = None) -> Survey:
-        """Return who was seen, and who of them is kept; the last frame is shown until `end`."""
+        """Return who was seen, and who of them is kept; the last frame is shown until `end`.
+
+        Raises `SettingsError` for places after that, and where nobody is.
+        """
+        for place in self._choice.places:
+            if place.time is not None and end is not None and place.time >= end:
+                raise SettingsError(f"{place.named}: that is after the end; name an earlier time")
         self._follow(None)
         for snapshot, labels in self._tracks.finish():
             self._add(snapshot, labels)
         people = sorted(self._identities(), key=lambda one: (one.mixed, -one.seconds))
         numbers = {track.number: i + 1 for i, one in enumerate(people) for track in one.tracks}
-        kept, unsure = self._choice.chosen(people, self._named(people, numbers, end))
+        kept, unsure = self._choice.chosen(people, self._named(people, numbers))
         found = [
             _person(i + 1, one, self._size, kept=kept[i], unsure=unsure[i])
             for i, one in enumerate(people)
@@ -137,7 +143,10 @@ class Surveyor:
         return Survey(self._size, *told, self._choice.only, colours)
 
     def _follow(self, until: Fraction | None) -> None:
-        """Follow people into the snapshot that is shown until some time, or the end."""
+        """Follow people into the snapshot that is shown until some time, or the end.
+
+        Raises `SettingsError` at once where nobody is at a place in it: the rest may take an hour.
+        """
         snapshot = self._ahead
         if snapshot is None:
             return
@@ -145,7 +154,11 @@ class Surveyor:
         self._size = width, height
         here = [place for place in self._choice.places if self._is_at(place, snapshot, until)]
         self._places[snapshot.time], self._begun = here, True
-        seeds = [point for place in here if (point := _near(place, snapshot)) is not None]
+        seeds = []
+        for place in here:
+            if (point := _near(place, snapshot)) is None:
+                raise _nobody(place)
+            seeds.append(point)
         for earlier, labels in self._tracks.follow(snapshot, seeds):
             self._add(earlier, labels)
 
@@ -189,21 +202,14 @@ class Surveyor:
         return people
 
     def _named(
-        self, people: Sequence[Identity], numbers: Mapping[int, int], end: Fraction | None
+        self, people: Sequence[Identity], numbers: Mapping[int, int]
     ) -> dict[Place, Identity]:
         """Return who is at each place. Raises `SettingsError` where nobody is."""
         found = {}
         for place in self._choice.places:
-            option = "--keep" if place.kept else "--drop"
-            if place.time is not None and end is not None and place.time >= end:
-                raise SettingsError(
-                    f"{option} {place.text}: that is after the end; name an earlier time"
-                )
             who = numbers.get(self._tracks.who(self._at.get(place, 0)))
             if who is None:
-                raise SettingsError(
-                    f"{option} {place.text}: nobody is there; `vidseg preview` shows whom it finds"
-                )
+                raise _nobody(place)
             found[place] = people[who - 1]
         return found
 
@@ -223,6 +229,10 @@ class Surveyor:
             begun = touch.time if last is None else last.first
             going[one, other] = Doubt(begun, touch.time, what)
         return [*ended, *going.values()]
+
+
+def _nobody(place: Place) -> SettingsError:
+    return SettingsError(f"{place.named}: nobody is there; `vidseg preview` shows whom it finds")
 
 
 def _near(place: Place, snapshot: Snapshot) -> tuple[int, int] | None:
