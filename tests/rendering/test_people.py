@@ -225,6 +225,36 @@ def test_the_preview_shows_who_is_kept(tmp_path: Path) -> None:
     assert said[2].endswith(", left out")
 
 
+@pytest.mark.parametrize("people", [PeopleSettings(), MAIN])
+def test_the_preview_marks_people_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, people: PeopleSettings
+) -> None:
+    """Marks were where people had been up to a quarter of a second before."""
+    found = []
+
+    def marked(shown: Rgb, labels: NDArray[np.int32], kept: frozenset[int]) -> Rgb:
+        found.append(labels)
+        return shown
+
+    monkeypatch.setattr("vidseg.rendering.preview.marked", marked)
+    runner = Actor(OLIVE, walking(190, 160), 90)
+    source = clip(tmp_path / "in.mp4", 1, [SPEAKER, runner])
+    settings = PreviewSettings(
+        source=source,
+        output=tmp_path / "sheet.png",
+        people=people,
+        at=(Fraction(9, 20),),
+        matte=CRISP,
+    )
+    preview(settings, segmenter=FakeSegmenter())
+    height, width = found[0].shape
+    for number, actor in enumerate([SPEAKER, runner], start=1):
+        there = np.asarray(
+            Image.fromarray(actor.mask(0.44)).resize((width, height), Image.Resampling.NEAREST)
+        )
+        assert (found[0][there] == number).mean() > 0.9
+
+
 def test_a_preview_of_one_person_prints_nothing(tmp_path: Path) -> None:
     source, said = clip(tmp_path / "in.mp4", 1, [SPEAKER]), []
     settings = PreviewSettings(source=source, output=tmp_path / "sheet.png", rows=2)

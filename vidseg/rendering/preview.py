@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from vidseg.errors import OutputError
-from vidseg.matting.mask_source import Layer
+from vidseg.frames.frame import Frame
+from vidseg.matting.mask import Mask
+from vidseg.matting.mask_source import Layer, source_of_masks
 from vidseg.matting.people.choice import Choice
+from vidseg.matting.people.keeping import labels_on
 from vidseg.matting.people.snapshot import Snapshot
 from vidseg.matting.people.survey import Survey
 from vidseg.matting.people.surveyor import Surveyor
@@ -122,10 +125,20 @@ def _seen(
 ) -> list[_Seen]:
     def look(time: Fraction) -> _Seen:
         layer, _ = layer_at(settings, info, segmenter, time, survey)
-        snapshot = Snapshot.of(layer.frame, layer.mask, begins_shot=True)
+        mask = layer.mask if survey is None else _everybody(settings, info, segmenter, layer.frame)
+        snapshot = Snapshot.of(layer.frame, mask, begins_shot=True)
         return _Seen(_row(settings, info, layer, damage), snapshot)
 
     return at_moments(settings, info, look)
+
+
+def _everybody(
+    settings: PreviewSettings, info: VideoInfo, segmenter: Segmenter, frame: Frame
+) -> Mask:
+    """Return the mask of all people in a frame, whole."""
+    model = replace(settings.model, parts=(), part_map=False)
+    source = source_of_masks(segmenter, model, settings.matte, info.orientation)
+    return next(iter(source.follow([frame])))[1]
 
 
 def _met(
@@ -145,11 +158,8 @@ def _met(
 
 def _marked(seen: _Seen, survey: Survey, info: VideoInfo) -> SheetRow:
     """Return the row of a moment with a picture more, in which people have their numbers."""
-    row, time = seen.row, seen.snapshot.time
-    labels = survey.labels(survey.at(time)) if survey.looks else None
-    if labels is None:
-        return replace(row, pictures=(*row.pictures, row.pictures[0]))
-    upright = np.asarray(info.orientation.upright(labels), np.int32)
+    row = seen.row
+    upright = np.asarray(info.orientation.upright(labels_on(seen.snapshot, survey)), np.int32)
     return replace(row, pictures=(*row.pictures, marked(row.pictures[0], upright, survey.kept)))
 
 

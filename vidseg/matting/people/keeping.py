@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -32,6 +33,15 @@ def only_kept(pairs: Iterable[tuple[Frame, Mask]], survey: Survey) -> Iterator[t
         yield frame, keeper.of(frame, mask)
 
 
+def labels_on(snapshot: Snapshot, survey: Survey) -> Labels:
+    """Return who is at each point of a snapshot of a clip, by the look before it; 0 for nobody."""
+    if not survey.looks:
+        return np.zeros(snapshot.person.shape, np.int32)
+    keeper = _Keeper(survey)
+    keeper.go_to(snapshot.time)
+    return keeper.labels(snapshot)
+
+
 class _Keeper:
     """Follows people through the frames of a clip."""
 
@@ -45,13 +55,17 @@ class _Keeper:
         self._later: Labels | None = None
         self._colours: Mapping[int, Counts] = {}
 
+    def go_to(self, time: Fraction) -> None:
+        """Begin anew where there is another look at or before a time."""
+        if (place := self._survey.at(time)) != self._place:
+            self._place, self._from = place, None
+
     def of(self, frame: Frame, mask: Mask) -> Mask:
         """Return the mask of a frame without those who aren't kept."""
         survey = self._survey
         if not survey.looks:
             return mask
-        if (place := survey.at(frame.time)) != self._place:
-            self._place, self._from = place, None
+        self.go_to(frame.time)
         present = self._present()
         if (present or not survey.only) and present <= self._kept:
             return mask
@@ -66,7 +80,7 @@ class _Keeper:
         return frozenset(who for look in looks for who in look.people)
 
     def _selected(self, frame: Frame, mask: Mask) -> Mask:
-        labels = self._labels(Snapshot.of(frame, mask))
+        labels = self.labels(Snapshot.of(frame, mask))
         if not labels.any():
             return mask
         kept = np.isin(extended(labels), list(self._kept)).astype(np.float32)
@@ -75,8 +89,8 @@ class _Keeper:
         share = onto_mask(np.asarray(cv2.blur(kept, _BORDER), np.float32), frame, mask)
         return replace(mask, person=mask.person * share, appearance=None)
 
-    def _labels(self, snapshot: Snapshot) -> Labels:
-        """Return who is where in a frame of which somebody is kept, and somebody isn't."""
+    def labels(self, snapshot: Snapshot) -> Labels:
+        """Return who is at each point of a snapshot, the next one since where it went to."""
         if self._from is None:
             expected, self._later = self._survey.labels(self._place), self._next()
             seen = colours_of(snapshot, np.where(snapshot.person > 0.5, expected, 0))
