@@ -82,3 +82,15 @@ class Touch:
     time: Fraction
     one: int
     other: int
+
+
+@dataclass(slots=True, eq=False)
+class Hiding:
+    """Two people who look alike and touch: their points before, and the least share seen.
+
+    `since`: when they began to touch, in seconds.
+    """
+
+    before: int
+    since: Fraction
+    least: float = 1.0

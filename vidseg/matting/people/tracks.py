@@ -19,7 +19,7 @@ from vidseg.matting.people.colours import Counts, bins_of, counted, likeness, mi
 from vidseg.matting.people.division import colours_of, divided, parted
 from vidseg.matting.people.motion import Motion
 from vidseg.matting.people.snapshot import Snapshot
-from vidseg.matting.people.track import Touch, Track
+from vidseg.matting.people.track import Hiding, Touch, Track
 
 _PIECE, YOUNG_PIECE = 0.08, 0.3
 """Share of a body below which what joins it is a piece of it: always, and while it is young."""
@@ -47,18 +47,6 @@ _ALIKE = 0.9
 
 
 @dataclass(slots=True, eq=False)
-class _Hiding:
-    """Two people who look alike and touch: their points before, and the least share seen.
-
-    `since`: when they began to touch, in seconds.
-    """
-
-    before: int
-    since: Fraction
-    least: float = 1.0
-
-
-@dataclass(slots=True, eq=False)
 class _Kept:
     """A snapshot and its labels, as long as they may change."""
 
@@ -80,7 +68,7 @@ class Tracks:
         self._motion = Motion()
         self._kept: deque[_Kept] = deque()
         self._shot = 0
-        self._hiding: dict[tuple[int, int], _Hiding] = {}
+        self._hiding: dict[tuple[int, int], Hiding] = {}
 
     def follow(
         self, snapshot: Snapshot, seeds: Sequence[tuple[int, int]] = ()
@@ -288,7 +276,7 @@ class Tracks:
                 self.touches.append(Touch(snapshot.time, one, other))
                 if not (self.tracks[one].named and self.tracks[other].named):
                     count = np.count_nonzero(np.isin(before.labels, (one, other)))
-                    self._hiding.setdefault((one, other), _Hiding(count, snapshot.time))
+                    self._hiding.setdefault((one, other), Hiding(count, snapshot.time))
         labels = divided(body, expected, colours, snapshot)
         sizes = {who: np.count_nonzero(labels == who) for who in people}
         gone = [who for who in people if sizes[who] < LEAST]
