@@ -74,7 +74,8 @@ def _point(option: str, word: str) -> Point:
     if match is None:
         known = "all, main, a number of people, or " if option == "--keep" else ""
         raise SettingsError(
-            f"{option} {word!r}: write {known}a point in pixels and a time, such as 640,360@2.5"
+            f"{option} {word!r}: write {known}a point in pixels and a time, such as 640,360@2.5; "
+            f"for several, {option} several times"
         )
     x, y, when = match.groups()
     time = None if when is None else seconds_of(when)

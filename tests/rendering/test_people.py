@@ -220,9 +220,10 @@ def test_the_preview_shows_who_is_kept(tmp_path: Path) -> None:
             width[people] = sheet.width
     assert len(set(width.values())) == 1
     assert "looking who is there" in said[0]
-    assert said[1].startswith("person 1: ")
-    assert said[1].endswith("1.760")
-    assert said[2].endswith(", left out")
+    assert said[1].endswith("keeping 1 of 2 people")
+    assert said[2].startswith("person 1: ")
+    assert said[2].endswith("1.760")
+    assert said[3].endswith(", left out")
 
 
 @pytest.mark.parametrize("people", [PeopleSettings(), MAIN])
@@ -346,3 +347,18 @@ def test_a_long_look_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.Mon
         "looked through 00:00:01.000",
         "looked through 00:00:02.000",
     ]
+    assert any(line.endswith(": keeping 1 of 2 people") for line in said)
+
+
+def test_a_photo_has_no_time(tmp_path: Path) -> None:
+    Image.fromarray(picture(ACTORS, 0)).save(tmp_path / "in.png")
+    people = PeopleSettings(keep=("200,110@5",))
+    with pytest.raises(SettingsError, match=r"keep 200,110@5: a photo has no time; leave out"):
+        rendered(
+            tmp_path / "in.png",
+            tmp_path / "out.png",
+            "black",
+            kind="matte",
+            people=people,
+            encode=EncodeSettings(),
+        )

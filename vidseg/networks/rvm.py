@@ -57,7 +57,7 @@ class Rvm:
         self.name = name
         self._runtime = runtime
         self.traits = Traits(
-            whole_side=432,
+            whole_side=384,
             person_side=400,
             margin=0.25,
             logit_gain=1.0,

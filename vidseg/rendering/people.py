@@ -50,7 +50,10 @@ def survey_of(
         return None
     choice = choice_of(people, info, span)
     say(f"{info.path}: looking who is there, before all else")
-    return looked_through(info, span, model, choice, segmenter, settle=settle, say=say)
+    survey = looked_through(info, span, model, choice, segmenter, settle=settle, say=say)
+    kept = sum(person.kept for person in survey.people)
+    say(f"{info.path}: keeping {kept} of {len(survey.people)} people")
+    return survey
 
 
 def looked_through(
@@ -101,6 +104,8 @@ def choice_of(people: PeopleSettings, info: VideoInfo, span: Span) -> Choice:
     """
     choice = _choice(people, info.shown_size, info.orientation, info.container_start)
     for place in choice.places:
+        if place.time is not None and is_photo(info):
+            raise SettingsError(f"{place.named}: a photo has no time; leave out what is behind @")
         if place.time is not None and not span.holds(place.time):
             raise SettingsError(f"{place.named}: that time is not between --start and --end")
     return choice
