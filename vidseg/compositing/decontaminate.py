@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from vidseg.frames.frame import Frame, Planes, as_plane
+from vidseg.frames.frame import Frame, Plane, Planes, as_plane
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Floats
 
@@ -69,21 +69,25 @@ def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
     means = [
         some.means(some.crop(plane, here)) for some, plane in zip(coarse, frame.planes, strict=True)
     ]
-    colour: Floats = np.asarray(cv2.merge(means), np.float32)
     part: Floats = coarse[0].means(coarse[0].crop(alpha.plane, here)) * np.float32(
         1 / frame.format.peak
     )
     places = coarse[0].rows - here[0].start, coarse[0].columns - here[1].start
-    sides = [_surrounding(colour, share**_SOLIDITY, near, far) for share in (part, 1 - part)]
-    ahead, behind = (side[places] for side in sides)
+    totals = [
+        _surrounding(means, share**_SOLIDITY, near, far)[places] for share in (part, 1 - part)
+    ]
+    ahead, behind = (total[:, :3] / total[:, 3:] for total in totals)
     return ahead, behind
 
 
-def _surrounding(colour: Floats, weight: Floats, near: int, far: int) -> Floats:
-    """Return weighted means of colours [h, w, 3] around each point, in both neighbourhoods."""
+def _surrounding(means: list[Plane], weight: Floats, near: int, far: int) -> Floats:
+    """Return sums of weighted colours and of weights around each point, float32 [h, w, 4].
+
+    `means`: the colours, a plane each; both neighbourhoods are summed.
+    """
     weight = weight + _LEAST
-    weighted = np.dstack([colour * weight[..., None], weight])
+    weighted = cv2.merge([*(weight * plane for plane in means), weight])
     total = cv2.blur(weighted, (near, near)) + np.float32(_FAR_WEIGHT) * cv2.blur(
         weighted, (far, far)
     )
-    return np.asarray(total[..., :3] / total[..., 3:], np.float32)
+    return np.asarray(total, np.float32)
