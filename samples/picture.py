@@ -24,7 +24,7 @@ _SIZE = (440, 248)
 _GAP = 8
 
 _HEADS = ("judging-sea", "judging-street")
-_HEAD_SIZE = (324, 252)
+_HEAD_SIZE = (252, 196)
 _HEAD_FRAMES = 24
 _HEAD_COLOUR = "#7a9e87"
 _MODELS = ("bodypix-050-s16", "selfie", "rvm")
