@@ -128,14 +128,12 @@ def _place(
 ) -> Place:
     """Return where a point of the shown picture, of `size`, is in the coded one."""
     width, height = size
-    if point.x >= width or point.y >= height:
-        option = "--keep" if kept else "--drop"
-        raise SettingsError(
-            f"{option} {point.text}: the picture is {width}x{height}, counted from 0,0"
-        )
     across, down = orientation.coded_place(point.x / width, point.y / height)
     time = None if point.time is None else point.time + offset
-    return Place(across, down, time, kept, point.text)
+    place = Place(across, down, time, kept, point.text)
+    if point.x >= width or point.y >= height:
+        raise SettingsError(f"{place.named}: the picture is {width}x{height}, counted from 0,0")
+    return place
 
 
 def lines_of(survey: Survey, info: VideoInfo) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vidseg.matting.people.bodies import people_in
 from vidseg.reports.thumbnails import Rgb
 
 _COLOURS = (
@@ -33,7 +34,7 @@ def marked(picture: Rgb, labels: NDArray[np.int32], kept: Collection[int]) -> Rg
     enlarged = cv2.resize(
         labels.astype(np.float32), (width, height), interpolation=cv2.INTER_NEAREST
     ).astype(np.int32)
-    numbers = [int(who) for who in np.flatnonzero(np.bincount(enlarged.ravel())) if who]
+    numbers = people_in(enlarged)
     tinted = picture.astype(np.float32)
     for who in numbers:
         colour = np.asarray(_colour(who, kept), np.float32)
