@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vidseg.frames.geometry import Box
 from vidseg.matting.tracking import regions
+from vidseg.matting.tracking.predictions import sampling_line
 from vidseg.networks.base import Memory
 
 _MOST_CHANNELS = 4
@@ -43,8 +44,12 @@ class RegionMemory:
     ) -> NDArray[np.float32]:
         rows, columns, channels = values.shape
         size = columns * width // self.width, rows * height // self.height
-        across = _line(box.left, box.width, size[0], self.box.left, self.box.width, columns)
-        down = _line(box.top, box.height, size[1], self.box.top, self.box.height, rows)
+        across = sampling_line(
+            columns, columns, self.box.left, self.box.width, box.left, box.width / size[0], False
+        )
+        down = sampling_line(
+            rows, rows, self.box.top, self.box.height, box.top, box.height / size[1], False
+        )
         matrix = np.array([[across[0], 0, across[1]], [0, down[0], down[1]]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         some = [
@@ -59,12 +64,3 @@ def overlapping(memories: Sequence[RegionMemory], box: Box) -> RegionMemory | No
     """Return the memory of which a region gets most, `None` where no other overlaps it."""
     near = [each for each in memories if regions.overlap(each.box, box)]
     return max(near, key=lambda each: regions.covered_fraction(box, each.box), default=None)
-
-
-def _line(
-    begin: int, length: int, count: int, old_begin: int, old_length: int, old_count: int
-) -> tuple[float, float]:
-    """Return slope and offset from a sample's number to its place among the old ones, one way."""
-    per_old = old_count / old_length
-    step = length / count
-    return step * per_old, (begin + step / 2 - old_begin) * per_old - 0.5

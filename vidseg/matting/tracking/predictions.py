@@ -94,10 +94,12 @@ class Prediction:
     def _sampled(self, scores: NDArray[np.float32], box: Box, side: int) -> NDArray[np.float32]:
         """Return scores at the cells' middles in `box`, bilinear; the outermost go on beyond."""
         rows, columns = scores.shape
-        across = _line(
+        across = sampling_line(
             columns, self.width, self.box.left, self.box.width, box.left, side, self.corners
         )
-        down = _line(rows, self.height, self.box.top, self.box.height, box.top, side, self.corners)
+        down = sampling_line(
+            rows, self.height, self.box.top, self.box.height, box.top, side, self.corners
+        )
         matrix = np.array([[across[0], 0, across[1]], [0, down[0], down[1]]], np.float32)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         size = grid.size(box, side)
@@ -107,8 +109,8 @@ class Prediction:
         )
 
 
-def _line(
-    count: int, pixels: int, begin: int, length: int, origin: int, side: int, corners: bool
+def sampling_line(
+    count: int, pixels: int, begin: int, length: int, origin: int, side: float, corners: bool
 ) -> tuple[float, float]:
     """Return slope and offset from a cell's number to its place among `count` scores, one way."""
     per_source = pixels / length  # pixels of the input per pixel of the source
