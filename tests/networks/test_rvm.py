@@ -16,12 +16,12 @@ from tests.helpers.folder import published_rvm
 from tests.helpers.tfjs import write_bodypix, write_rvm
 from vidseg.errors import DownloadError, ModelError
 from vidseg.models import MODELS, Converted, ensure_converted, fingerprint, locate, read_tfjs
-from vidseg.models.rvm import RECIPE, address
+from vidseg.models.rvm import RECIPE, REDUCTIONS, address
 from vidseg.networks import Scores, open_segmenter
 from vidseg.networks.fake import PERSON_RGB
 from vidseg.networks.runtimes.litert import LiteRtRuntime
 from vidseg.networks.runtimes.tensorflow import TensorFlowRuntime
-from vidseg.networks.rvm import REDUCTIONS, SCALING, Rvm, input_size
+from vidseg.networks.rvm import SCALING, Rvm, input_size
 from vidseg.rendering.pipeline import render
 from vidseg.settings import EncodeSettings, ModelSettings, RenderSettings
 from vidseg.system.download import sha256_of

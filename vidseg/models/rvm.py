@@ -14,6 +14,12 @@ _PUBLISHED = (
 )
 _PATH = "rvm/model.json"
 
+MULTIPLE = 16
+"""What the sides of its pictures are multiples of: else features are padded, and cropped again."""
+
+REDUCTIONS = (2, 4, 8, 16)
+"""By which the sides of its recurrent states are smaller than the picture's."""
+
 INPUTS = frozenset({"src", "downsample_ratio", "r1i", "r2i", "r3i", "r4i"})
 """Of its graph, by which one that is named by its path is recognised."""
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from vidseg.errors import DeviceError, ModelError
 from vidseg.models import TfjsModel, find_json, read_tfjs
+from vidseg.models.rvm import REDUCTIONS
 from vidseg.networks import rvm
 from vidseg.networks.base import Segmenter
 from vidseg.networks.bodypix import SCALINGS, BodyPix
@@ -74,7 +75,7 @@ def _open(
     if rvm.DECODER in names:
         if parts:
             raise _no_parts(path)
-        network = runtime(rvm.SCALING, rvm.REDUCTIONS)
+        network = runtime(rvm.SCALING, REDUCTIONS)
         return rvm.Rvm(path.name, network, batch_size=batch_size)
     architecture = "resnet50" if "resnet" in names else "mobilenet"
     network = runtime(SCALINGS[architecture])

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.models import Converted, Model, Say, ready
-from vidseg.models.rvm import RECIPE
+from vidseg.models.rvm import MULTIPLE, RECIPE, REDUCTIONS
 from vidseg.networks.base import (
     Memory,
     Scores,
@@ -23,14 +23,8 @@ from vidseg.system.cores import core_count
 
 SCALING = Scaling(1 / 255, (0.0, 0.0, 0.0))
 
-REDUCTIONS = (2, 4, 8, 16)
-"""By which the sides of its recurrent states are smaller than the picture's."""
-
 DECODER = "recurrent_decoder"
 """What the names of its nodes hold, by which one that is named by its path is recognised."""
-
-_MULTIPLE = 16
-"""What the sides of its input are multiples of."""
 
 _CERTAIN = 0.005
 """Alpha this close to 0 and 1 counts as these; it is in percent that soft edges are seen."""
@@ -46,8 +40,8 @@ def input_size(width: int, height: int, side: int) -> tuple[int, int]:
     side follows, so that the region's aspect is kept as closely as that allows.
     """
     scale = short_input(width, height, side) / min(width, height)
-    across, down = (max(1, round(each * scale / _MULTIPLE)) for each in (width, height))
-    return across * _MULTIPLE, down * _MULTIPLE
+    across, down = (max(1, round(each * scale / MULTIPLE)) for each in (width, height))
+    return across * MULTIPLE, down * MULTIPLE
 
 
 class Rvm:
@@ -79,7 +73,8 @@ class Rvm:
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
         """Score uint8 [N, h, w, 3] RGB, each by itself: logits [N, h, w] of alpha, within ±5.3."""
-        return self._scores(self._runtime.run(batch)[0], batch)
+        (alpha,) = self._runtime.run(batch, count=1)
+        return self._scores(alpha, batch)
 
     def segment_next(
         self, picture: NDArray[np.uint8], memory: Memory | None

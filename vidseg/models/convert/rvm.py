@@ -8,9 +8,10 @@ from typing import Any
 
 from vidseg.models.convert import graph, rvm_graph
 from vidseg.models.convert.rvm_lite import with_known_sizes
+from vidseg.models.rvm import MULTIPLE, REDUCTIONS
 from vidseg.models.tfjs import read_tfjs
 
-_PROBE = (3 * rvm_graph.MULTIPLE, 4 * rvm_graph.MULTIPLE)
+_PROBE = (3 * MULTIPLE, 4 * MULTIPLE)
 """Height and width of the picture that the converted network is tried on."""
 
 
@@ -40,7 +41,7 @@ def convert(source: Path, folder: Path, outputs: list[str]) -> dict[str, Any]:
 def _states(graph_def: Any) -> dict[str, Any]:
     """Return the states after a picture of `_PROBE`'s size, by the names of their inputs.
 
-    Raises `ValueError` where they are none of pictures reduced by `rvm_graph.REDUCTIONS`.
+    Raises `ValueError` where they are none of pictures reduced by `REDUCTIONS`.
     """
     import numpy as np
     import tensorflow as tf
@@ -50,7 +51,7 @@ def _states(graph_def: Any) -> dict[str, Any]:
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.graph_util.import_graph_def(graph_def, name="")
         found = session.run([f"{name}:0" for name in rvm_graph.STATES.values()], fed)
-    for state, reduction in zip(found, rvm_graph.REDUCTIONS, strict=True):
+    for state, reduction in zip(found, REDUCTIONS, strict=True):
         if state.shape[:3] != (1, *(side // reduction for side in _PROBE)):
             raise ValueError(
                 f"a state of {state.shape} is no 1/{reduction} of a picture of {_PROBE}"

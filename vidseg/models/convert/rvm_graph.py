@@ -3,7 +3,7 @@
 The graph is of a recurrent network with a choice of size inside. Here it sees pictures at the size
 that they come in: the ratio by which they would be reduced is 1, which leaves out the network's own
 upsampling. What TensorFlow Lite can't convert is said in its operators, with the same results for
-pictures whose sides are multiples of `MULTIPLE`.
+pictures whose sides are multiples of `vidseg.models.rvm.MULTIPLE`.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,14 +17,8 @@ INPUT = "src"
 ALPHA = "Identity_1"
 """The output for alpha, clamped to [0, 1]."""
 
-MULTIPLE = 16
-"""What the sides of pictures are multiples of: else features are padded, and cropped again."""
-
 STATES = {"r1i": "r1o", "r2i": "r2o", "r3i": "r3o", "r4i": "r4o"}
 """Its recurrent states: the inputs, and the outputs that are the next picture's inputs."""
-
-REDUCTIONS = (2, 4, 8, 16)
-"""By which the states' sides are smaller than the picture's."""
 
 Mend: TypeAlias = Callable[[Any, list[str]], list[Any]]
 """(node, its inputs without control inputs) → nodes in its place."""
@@ -111,7 +105,7 @@ def _decided(node: Any, inputs: list[str]) -> list[Any]:
 
 
 def _uncropped(node: Any, inputs: list[str]) -> list[Any]:
-    """Return what a crop takes, which it leaves as it is where sides are multiples of `MULTIPLE`.
+    """Return what a crop takes, which it leaves as it is for sides that may be.
 
     TensorFlow Lite can't tell how many channels a crop of unknown size has.
     """

@@ -33,6 +33,14 @@ def closed(path: Path) -> ModelError:
     return ModelError(f"{path}: its segmenter is closed; open another, with vidseg.open_segmenter")
 
 
+def other_inputs(path: Path, states: int, found: object) -> ModelError:
+    """Return the error of a network that takes something else than a picture and `states`."""
+    beside = f" beside {states} states" if states else ""
+    return ModelError(
+        f"{path}: its input must be one float32 picture [N, h, w, 3]{beside}, got {found}"
+    )
+
+
 class Runtime(Protocol):
     """Runs one network, for one caller at a time: others wait.
 
@@ -48,11 +56,12 @@ class Runtime(Protocol):
         """(width, height) of the input where the network fixes it, else `None`."""
 
     def run(
-        self, batch: NDArray[np.uint8], states: States | None = None
+        self, batch: NDArray[np.uint8], states: States | None = None, *, count: int | None = None
     ) -> list[NDArray[np.float32]]:
         """Return every output, float32 [N, h', w', c] contiguous, for uint8 [N, h, w, 3] RGB.
 
-        `states` are those after the pictures before, all zero where `None`.
+        `states` are those after the pictures before, all zero where `None`; `count`: how many
+        outputs are wanted, the first ones, lest more be copied.
         """
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vidseg.errors import DeviceError, ModelError
 from vidseg.models import onednn
-from vidseg.networks.runtimes.base import Scaling, States, closed
+from vidseg.networks.runtimes.base import Scaling, States, closed, other_inputs
 from vidseg.networks.runtimes.stderr import quiet_start
 
 GPU_BATCH = 16
@@ -54,18 +54,22 @@ class TensorFlowRuntime:
         return None if height is None or width is None else (width, height)
 
     def run(
-        self, batch: NDArray[np.uint8], states: States | None = None
+        self, batch: NDArray[np.uint8], states: States | None = None, *, count: int | None = None
     ) -> list[NDArray[np.float32]]:
-        """Return every output for a batch; see `Runtime.run`."""
+        """Return the outputs for a batch; see `Runtime.run`."""
         if self._shape[0] == 1 and len(batch) > 1:  # a model saved for one picture at a time
             per_frame = [
-                self._run(batch[i : i + 1], states and [state[i : i + 1] for state in states])
+                self._run(
+                    batch[i : i + 1], states and [state[i : i + 1] for state in states], count
+                )
                 for i in range(len(batch))
             ]
             return [np.concatenate(outputs) for outputs in zip(*per_frame, strict=True)]
-        return self._run(batch, states)
+        return self._run(batch, states, count)
 
-    def _run(self, batch: NDArray[np.uint8], states: States | None) -> list[NDArray[np.float32]]:
+    def _run(
+        self, batch: NDArray[np.uint8], states: States | None, count: int | None
+    ) -> list[NDArray[np.float32]]:
         if self._call is None:
             raise closed(self._path)
         try:
@@ -73,9 +77,9 @@ class TensorFlowRuntime:
                 before = None if states is None else [self._tf.constant(each) for each in states]
                 outputs = self._call(self._tf.constant(batch), before)
         except self._tf.errors.ResourceExhaustedError as error:
-            count, height, width, _ = batch.shape
+            number, height, width, _ = batch.shape
             raise DeviceError(
-                f"{self.device}: its memory does not hold a batch of {count} pictures of "
+                f"{self.device}: its memory does not hold a batch of {number} pictures of "
                 f"{width}x{height}: use a smaller --batch-size or --resolution"
             ) from error
         except self._tf.errors.UnimplementedError as error:
@@ -83,7 +87,7 @@ class TensorFlowRuntime:
                 f"{self._path}: TensorFlow can't run it here ({_kernel_missed(error)}): "
                 f"{onednn.way_out()}"
             ) from error
-        return [np.ascontiguousarray(output.numpy(), np.float32) for output in outputs]
+        return [np.ascontiguousarray(output.numpy(), np.float32) for output in outputs[:count]]
 
     def close(self) -> None:
         """Free the network; what TensorFlow itself holds stays until the process ends."""
@@ -166,10 +170,7 @@ def _load(tf: Any, path: Path, states: int) -> tuple[Any, list[int | None]]:
     )
     shape = specs[0].shape.as_list() if fits else []
     if not fits or shape[3] != 3:
-        raise ModelError(
-            f"{path}: its input must be one float32 picture [N, h, w, 3]"
-            f"{f' beside {states} states' if states else ''}, got {specs}"
-        )
+        raise other_inputs(path, states, specs)
     return network, shape
 
 
