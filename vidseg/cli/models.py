@@ -45,8 +45,9 @@ def fetch_model(name: str, parts: bool) -> None:
     if family.recipe is not None:
         for with_parts in [False, True][: 1 + (parts and family.has_parts)]:
             ready(model, family.recipe, parts=with_parts, say=tell)
-    path = locate(model, say=tell)
-    show(f"{name}: {_state(model)}, {path}")
+    for each in filter(None, (model, _companion(model))):
+        path = locate(each, say=tell)
+        show(f"{each.name}: {_state(each)}, {path}")
 
 
 @models.command("show", epilog="Example: vidseg models show selfie")
@@ -64,11 +65,18 @@ def show_model(name: str) -> None:
         "licence": model.licence,
         "size": _size(model),
         "body parts": "yes" if model.family.has_parts else "no",
+        "run with": model.companion or "-",
         "state": _state(model),
         "file": str(found[1]) if found else "-",
     }
     for key, value in facts.items():
         show(f"{key + ':':12}{value}")
+
+
+def _companion(model: "Model") -> "Model | None":
+    from vidseg.models import model_named
+
+    return None if model.companion is None else model_named(model.companion)
 
 
 def _row(model: "Model") -> tuple[str, ...]:

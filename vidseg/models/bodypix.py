@@ -49,6 +49,7 @@ def _model(variant: str, stride: int, quantised: int) -> Model:
             way_out=WAYS_OUT,
         ),
         origin="BodyPix 2.0, the TensorFlow.js models of Google",
+        companion=None if variant == "resnet50" else "selfie",  # which wasn't tried with it
     )
 
 

@@ -4,15 +4,18 @@ import hashlib
 from pathlib import Path
 
 from vidseg.models.catalogue import MODELS
+from vidseg.models.model import Model
 from vidseg.models.store import find
 from vidseg.system.download import sha256_of
 
 
 def fingerprint(model: str) -> str | None:
-    """Return a checksum over a model's files, by name or path; `None` where they aren't here."""
+    """Return a checksum over a model's files, by name or path; `None` where they aren't here.
+
+    Those of its companion, where they are here, count among them.
+    """
     if model in MODELS:
-        found = find(MODELS[model])
-        return None if found is None else MODELS[model].published.checksum(found[1])
+        return _of_named(MODELS[model])
     path = Path(model).expanduser()
     if path.is_file() and path.suffix != ".json":
         return sha256_of(path)
@@ -21,3 +24,12 @@ def fingerprint(model: str) -> str | None:
     for file in sorted(each for each in folder.rglob("*") if each.is_file()):
         digest.update(f"{file.relative_to(folder).as_posix()} {sha256_of(file)}\n".encode())
     return digest.hexdigest() if folder.is_dir() else None
+
+
+def _of_named(model: Model) -> str | None:
+    found = find(model)
+    if found is None:
+        return None
+    own = model.published.checksum(found[1])
+    beside = None if model.companion is None else _of_named(MODELS[model.companion])
+    return own if beside is None else f"{own} {beside}"

@@ -80,10 +80,14 @@ class Publication(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model that can be asked for by name; `origin` tells people who published what."""
+    """A model that can be asked for by name; `origin` tells people who published what.
+
+    `companion`: name of the model that is run beside it, since the edge runs better with both.
+    """
 
     name: str
     family: Family
     published: Publication
     origin: str
     licence: str = "Apache-2.0"
+    companion: str | None = None

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from vidseg.errors import DeviceError, ModelError
-from vidseg.models import MODELS, Model, Say, TfjsModel, ensure_converted, model_named
+from vidseg.errors import DeviceError, DownloadError, ModelError
+from vidseg.models import MODELS, Model, Say, TfjsModel, ensure_converted, find, model_named
 from vidseg.models.bodypix import RECIPE as BODYPIX_RECIPE
 from vidseg.models.rvm import INPUTS as RVM_INPUTS
 from vidseg.models.rvm import RECIPE as RVM_RECIPE
 from vidseg.networks import bodypix, rvm, selfie
 from vidseg.networks.base import Scores, Segmenter, Traits
+from vidseg.networks.ensemble import Ensemble
 from vidseg.networks.from_path import looks_like_path, open_saved_model, open_tflite, tfjs_at
 from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
 from vidseg.settings import ModelSettings
@@ -57,7 +58,35 @@ def _open(settings: ModelSettings, say: Say | None) -> Segmenter:
     if _is_path(settings):
         return _open_path(Path(settings.name).expanduser(), settings, say)
     model = _named(settings)
-    return _OPENERS[model.family.name](model, settings, say)
+    opened = _OPENERS[model.family.name](model, settings, say)
+    if model.companion is None:
+        return opened
+    try:
+        beside = _companion(model, settings, say)
+    except BaseException:
+        opened.close()
+        raise
+    return opened if beside is None else Ensemble(opened, beside)
+
+
+def _companion(model: Model, settings: ModelSettings, say: Say | None) -> Segmenter | None:
+    """Open what is run beside a model, `None` where it can't be had.
+
+    Nothing is fetched for a model that comes out of the user's own folder: there may be no network.
+    """
+    companion = model_named(model.companion or "")
+    found = find(model)
+    if found is not None and found[0] == "folder" and find(companion) is None:
+        way_out = f"`vidseg models fetch {companion.name}`"
+        trouble = f"it is neither in VIDSEG_MODEL_DIR nor fetched: {way_out}"
+    else:
+        try:
+            return _OPENERS[companion.family.name](companion, settings, say)
+        except DownloadError as error:
+            trouble = str(error)
+    if say is not None:
+        say(f"{model.name} runs without {companion.name}, with coarser edges: {trouble}")
+    return None
 
 
 def _named(settings: ModelSettings) -> Model:
