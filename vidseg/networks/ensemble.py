@@ -6,7 +6,7 @@ whom the first finds, the second sees a close-up, and the logits of both are ave
 more they agree on who it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -39,6 +39,9 @@ _SUREST = 4.0
 _OTHERS, _SAME = 0.4, 0.7
 """Intersection over union of both networks' person up to which the second doesn't count, and from
 which it counts in full: then they mean the same."""
+
+_UNSEEN = 0.1
+"""The same up to which the second network sees nobody."""
 
 
 class Ensemble:
@@ -90,13 +93,17 @@ class Ensemble:
         self, picture: NDArray[np.uint8], coarse: NDArray[np.float32], fine: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Return a picture's scores on the grid of `fine`, the finder's: with edges by both."""
+        boxes = [_close_up(person, coarse.shape, fine.shape) for person in _people(coarse)]
+        places = [(slice(box.top, box.bottom), slice(box.left, box.right)) for box in boxes]
+        ours = [_honest(fine[place], self.traits) for place in places]
+        theirs = [self._seen_close(picture, box) for box in boxes]
+        shares = _shares([_agreement(*both) for both in zip(ours, theirs, strict=True)])
         joined = np.full_like(fine, -np.inf)
-        for person in _people(coarse):
-            box = _close_up(person, coarse.shape, fine.shape)
-            here = slice(box.top, box.bottom), slice(box.left, box.right)
-            scores = _joined(fine[here], self._seen_close(picture, box), self.traits)
-            np.maximum(joined[here], scores, out=joined[here])
-        return np.where(np.isfinite(joined), joined, fine)
+        for place, one, other, share in zip(places, ours, theirs, shares, strict=True):
+            logits = one + share * (np.clip(other, -_SUREST, _SUREST) - one)
+            np.maximum(joined[place], logits, out=joined[place])
+        scores = joined / self.traits.logit_gain - self.traits.logit_bias
+        return np.where(np.isfinite(joined), scores, fine)
 
     def _seen_close(self, picture: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
         """Return the outliner's logits on a box of the fine grid, as likely as they are honest."""
@@ -151,16 +158,24 @@ def _close_up(person: Box, coarse: tuple[int, ...], fine: tuple[int, ...]) -> Bo
     )
 
 
-def _joined(
-    scores: NDArray[np.float32], theirs: NDArray[np.float32], traits: Traits
-) -> NDArray[np.float32]:
-    """Return the finder's scores [h, w], whose `traits` are given, with the outliner's logits."""
-    ours = _honest(scores, traits)
-    either = np.count_nonzero((ours > 0) | (theirs > 0))
-    agreement = np.count_nonzero((ours > 0) & (theirs > 0)) / max(either, 1)
-    share = np.float32(_SHARE * np.clip((agreement - _OTHERS) / (_SAME - _OTHERS), 0, 1))
-    logits = ours + share * (np.clip(theirs, -_SUREST, _SUREST) - ours)
-    return np.asarray(logits / traits.logit_gain - traits.logit_bias, np.float32)
+def _agreement(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return intersection over union of the people of two networks' logits [h, w]."""
+    either = np.count_nonzero((one > 0) | (other > 0))
+    return np.count_nonzero((one > 0) & (other > 0)) / max(either, 1)
+
+
+def _shares(agreements: Sequence[float]) -> list[np.float32]:
+    """Return what the second network counts for each person of a picture, in [0, `_SHARE`].
+
+    Whom it doesn't see at all, while it sees others as the first does, is a thing.
+    """
+    ramp = (np.asarray(agreements, np.float32) - _OTHERS) / (_SAME - _OTHERS)
+    shares = np.clip(ramp, 0, 1) * np.float32(_SHARE)
+    highest = shares.max(initial=0)
+    return [
+        highest if agreement < _UNSEEN else share
+        for agreement, share in zip(agreements, shares, strict=True)
+    ]
 
 
 def _honest(scores: NDArray[np.float32], traits: Traits) -> NDArray[np.float32]:
