@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 _Sample = TypeVar("_Sample", np.uint8, np.float32)
 
-_CELL_SHARE = 0.11
+_CELL_SHARE = 0.12
 """Side of a cell of the grid, as a share of the picture's longer side."""
 
 _STRIDE = 4
@@ -35,7 +35,7 @@ _SURE = 0.8
 _DOUBTFUL = 0.008
 """Pixels whose probability lies this close to 0 or 1 are left alone."""
 
-_WEIGHT = 2.5
+_WEIGHT = 3.0
 """How much colour counts against the network."""
 
 _COUNT_FLOOR = 1.0
