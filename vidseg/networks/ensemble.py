@@ -36,7 +36,7 @@ _SHARE = 0.6
 _SUREST = 4.0
 """The second network's logits are within this of 0: what the first is sure of stays."""
 
-_OTHERS, _SAME = 0.4, 0.7
+_OTHERS, _SAME = 0.45, 0.7
 """Intersection over union of both networks' person up to which the second doesn't count, and from
 which it counts in full: then they mean the same."""
 
