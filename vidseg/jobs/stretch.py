@@ -49,6 +49,8 @@ def render_stretch(
         figures.finish()
         for sink in sinks:
             sink.finish()
+    if run.bodies is not None and (note := run.bodies.note(segmenter.name)) is not None:
+        say(note)
 
 
 def _within(

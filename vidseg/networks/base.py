@@ -84,7 +84,8 @@ class Traits:
     the input's size can't be chosen; `corner_aligned`: whether the first and last score lie on the
     first and last pixel (strided convolutions padded to stride x n + 1) or score cells tile the
     picture; `batch_size`: frames per call that the device likes; `soft`: whether scores tell how
-    opaque people are, between 0 and 1 where hair is, rather than how likely someone is there.
+    opaque people are, between 0 and 1 where hair is, rather than how likely someone is there;
+    `whole_bodies`: whether it sees people from head to foot as well as those close to the camera.
     """
 
     whole_side: int
@@ -97,6 +98,7 @@ class Traits:
     batch_size: int
     has_parts: bool
     soft: bool = False
+    whole_bodies: bool = True
 
 
 @runtime_checkable

@@ -39,6 +39,7 @@ class Selfie:
             corner_aligned=False,
             batch_size=1,
             has_parts=False,
+            whole_bodies=False,
         )
 
     @property

@@ -116,6 +116,8 @@ def _add_account(run: Run, report: Report, sinks: Sequence[Sink], cut: KeptRange
     if run.survey is not None:
         report.people = account_of(run.survey, info)
         report.notes += filter(None, [note_on(run.survey, info)])
+    if run.bodies is not None:
+        report.notes += filter(None, [run.bodies.note(report.model)])
     report.notes += run.changes.notes(info)
     report.notes += [worded(note) for each in sinks for note in each.notes]
     if damage.late_streams:

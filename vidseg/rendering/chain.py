@@ -25,6 +25,7 @@ from vidseg.rendering.clip_start import Opening, opened
 from vidseg.rendering.people import survey_of
 from vidseg.rendering.run import Run, Say
 from vidseg.rendering.sinks import Sink
+from vidseg.rendering.whole_bodies import WholeBodies
 from vidseg.settings import RenderSettings
 from vidseg.system.threads import BackgroundCall, leaving, one_thread_each, prefetch
 from vidseg.system.timing import Stopwatch
@@ -93,6 +94,8 @@ def open_chain(
         run.survey = survey_of(opening.info, span, *given, say=run.say)
         run.watch.add("people", since)
     orientation = opening.info.orientation
+    if not segmenter.traits.whole_bodies:
+        run.bodies = WholeBodies(orientation)
     people = source_of_masks(segmenter, settings.model, settings.matte, orientation, run.survey)
     pairs = followed(stack, frames, people, run.watch, begin)
     return Chain(pairs, people, painter, surfaces, segmenter, opening)

@@ -144,6 +144,8 @@ def painted(
             buffers = [sink.new_buffer(frame) for sink in sinks]
             planes = tuple(itertools.chain.from_iterable(buffer.planes for buffer in buffers))
             shown = chain.painter.paint(layer, planes)
+            if run.bodies is not None:
+                run.bodies.add(frame, mask)
             run.watch.add("paint", since)
             yield _held(layer, shown, buffers, measured=measured)
 

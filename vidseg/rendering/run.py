@@ -11,6 +11,7 @@ from vidseg.media.decode import Span
 from vidseg.media.picture_changes import PictureChanges
 from vidseg.media.video_info import VideoInfo
 from vidseg.rendering.clip_start import player_span
+from vidseg.rendering.whole_bodies import WholeBodies
 from vidseg.settings import RenderSettings
 from vidseg.system.timing import Stopwatch
 
@@ -30,8 +31,9 @@ class Run:
     """A render under way.
 
     `watch`: seconds that stages were busy; `damage`: what could not be read; `changes`: what was
-    done to pictures where they change; `survey`: who is kept, `None`: all; `begun`: when the run
-    began, as `time.perf_counter` tells.
+    done to pictures where they change; `survey`: who is kept, `None`: all; `bodies`: whether people
+    are seen whole, where the network does so less well; `begun`: when the run began, as
+    `time.perf_counter` tells.
     """
 
     settings: RenderSettings
@@ -41,6 +43,7 @@ class Run:
     damage: Damage = field(default_factory=Damage)
     changes: PictureChanges = field(default_factory=PictureChanges)
     survey: Survey | None = None
+    bodies: WholeBodies | None = None
     begun: float = field(default_factory=time.perf_counter)
 
     @property
