@@ -50,6 +50,15 @@ class Layer:
         """Return the layer with left and right exchanged."""
         return type(self)(self.premultiplied[:, ::-1], self.alpha[:, ::-1])
 
+    def turned(self, quarters: int) -> Self:
+        """Return the layer turned counter-clockwise by quarters of a circle."""
+        return type(self)(np.rot90(self.premultiplied, quarters), np.rot90(self.alpha, quarters))
+
+    def before(self, backdrop: Image) -> Image:
+        """Return what is seen where the layer is before a picture, float32 [h, w, 3] in codes."""
+        through = (1 - self.alpha)[..., None]
+        return np.asarray(self.premultiplied + through * backdrop, np.float32)
+
 
 def corners(words: str) -> Image:
     """Return the x, y of a drawing, given as ``x,y x,y``, float32 [n, 2]."""
