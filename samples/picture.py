@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samples.make import make_clip, make_picture
-from samples.soft_truth import SEQUENCES, write
+from samples.soft_truth import SEQUENCES
 from samples.soft_truth import Sequence as SoftSequence
+from samples.truth import write
 
 _SIZE = (440, 248)
 _GAP = 8

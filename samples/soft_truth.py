@@ -8,7 +8,6 @@ begin with ``judging``; each half has bright, dark, patterned and moving places.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -17,12 +16,8 @@ from samples.backdrops import Backdrop
 from samples.hair import Hair, Style, grown, toned
 from samples.held import Thing, held
 from samples.layers import Colour, Layer, averaged
-from samples.make import Writer
-from samples.person import CutOut, Image, Motion, cut_out, placed, pose
-
-RATE = 24
-LENGTH = 32
-"""Frames of a sequence."""
+from samples.person import CutOut, Motion, cut_out, placed, pose
+from samples.truth import LENGTH, TrueFrame, moments, straight
 
 _MOMENTS = 12
 """How often the world is looked at while the shutter is open."""
@@ -44,6 +39,15 @@ class Sequence:
     shutter: float = 0.5
     light: Colour = (1, 1, 1)
     mirrored: bool = False
+
+    def frames(self, length: int = LENGTH) -> Iterator[TrueFrame]:
+        """Yield the frames of the sequence, the same ones each time."""
+        person, hair = _person(self.hair.tone), _hair(self.hair, self.name)
+        for number in range(length):
+            times = moments(number, self.shutter, _MOMENTS)
+            seen = averaged([_moment(self, person, hair, time) for time in times])
+            behind = [self.backdrop(time, self.width, self.height) for time in times]
+            yield TrueFrame(straight(seen), seen.alpha, np.mean(behind, axis=0, dtype=np.float32))
 
 
 SEQUENCES = (
@@ -113,47 +117,6 @@ SEQUENCES = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SoftFrame:
-    """A picture and what it was made of, float32: colours [h, w, 3] in codes, alpha [h, w]."""
-
-    foreground: Image
-    alpha: Image
-    backdrop: Image
-
-    @property
-    def picture(self) -> Image:
-        """The picture, not rounded."""
-        return self.backdrop + (self.foreground - self.backdrop) * self.alpha[..., None]
-
-
-def frames(sequence: Sequence, length: int = LENGTH) -> Iterator[SoftFrame]:
-    """Yield the frames of a sequence, the same ones each time."""
-    person, hair = _person(sequence.hair.tone), _hair(sequence.hair, sequence.name)
-    for number in range(length):
-        times = _moments(number, sequence.shutter)
-        seen = averaged([_moment(sequence, person, hair, time) for time in times])
-        behind = [sequence.backdrop(time, sequence.width, sequence.height) for time in times]
-        yield SoftFrame(_straight(seen), seen.alpha, np.mean(behind, axis=0, dtype=np.float32))
-
-
-def write(sequence: Sequence, target: Path, length: int = LENGTH) -> list[Image]:
-    """Write a sequence as a lossless clip (FFV1, 4:2:0); return its alphas."""
-    alphas = []
-    size = (sequence.width, sequence.height)
-    with Writer(target, codec="ffv1", pix_fmt="yuv420p", size=size, rate=RATE) as out:
-        for frame in frames(sequence, length):
-            out.picture(np.rint(np.clip(frame.picture, 0, 255)).astype(np.uint8))
-            alphas.append(frame.alpha)
-    return alphas
-
-
-def _moments(number: int, shutter: float) -> list[float]:
-    """Return the seconds at which a frame is looked at; a shutter of 0 sees one moment."""
-    count = _MOMENTS if shutter else 1
-    return [(number + shutter * (i + 0.5) / count) / RATE for i in range(count)]
-
-
 def _moment(sequence: Sequence, person: CutOut, hair: Hair, time: float) -> Layer:
     """Return the person with hair and thing as they are at one moment."""
     width, height, motion = sequence.width, sequence.height, sequence.motion
@@ -163,13 +126,6 @@ def _moment(sequence: Sequence, person: CutOut, hair: Hair, time: float) -> Laye
         layer = held(sequence.thing, time, width, height, motion).over(layer)
     layer = layer.lit(sequence.light)
     return layer.mirrored() if sequence.mirrored else layer
-
-
-def _straight(layer: Layer) -> Image:
-    """Return a layer's colours without alpha in them; 0 where nothing is."""
-    share = layer.alpha[..., None]
-    nothing = np.zeros_like(layer.premultiplied)
-    return np.divide(layer.premultiplied, share, out=nothing, where=share > 0)
 
 
 @cache

@@ -17,7 +17,7 @@ frame) and dtSSD (x100, flicker against the truth) low. CPU ms: of all threads t
 with decoding and FFV1. `--ablation` adds the tutorial's way (tf_bodypix, frame by frame, threshold
 0.5), and vidseg without one stage each; `--costs` also what every stage costs at 720p and 1080p
 beside what it brings. The metrics are `metrics/matte_metrics.py` of the test-data folder
-(VIDSEG_TEST_DATA). `scripts/evaluate_soft.py` scores soft edges, by alpha that is known exactly.
+(VIDSEG_TEST_DATA). `scripts/evaluate_drawn.py` scores by alpha that is known exactly.
 """
 
 import argparse

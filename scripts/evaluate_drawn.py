@@ -27,8 +27,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from samples import everyday, scene, soft_truth  # noqa: E402  the root has to be on the path
-from samples.truth import Drawn, write  # noqa: E402
+from samples import everyday, soft_truth  # noqa: E402  the root has to be on the path
+from samples.truth import LENGTH, Drawn, write  # noqa: E402
 from scripts import alpha_metrics  # noqa: E402
 from scripts.evaluate import Matte, Scores, matte_of, metrics  # noqa: E402
 
@@ -40,26 +40,23 @@ Table = dict[str, dict[str, Scores]]
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Sequences, their frames, and how mattes of them are scored.
+    """Sequences, and how mattes of them are scored.
 
     `columns` has for each score its title and how many digits are told.
     """
 
     sequences: Sequence[Drawn]
-    length: int
     score: Callable[[Iterable[Matte], Iterable[Matte]], Scores]
     columns: dict[str, tuple[str, int]]
 
 
 SOFT = Collection(
     soft_truth.SEQUENCES,
-    soft_truth.LENGTH,
     alpha_metrics.evaluate,
     {"mad": ("MAD", 2), "soft": ("soft MAD", 2), "grad": ("Grad", 2), "dtssd": ("dtSSD", 2)},
 )
 EVERYDAY = Collection(
     everyday.SEQUENCES,
-    scene.LENGTH,
     lambda found, true: dict(metrics().evaluate(found, true)),
     {
         "iou": ("IoU", 3),
@@ -131,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--models", default="bodypix-050-s16,selfie,rvm", help="comma-separated (%(default)s)"
     )
     parser.add_argument("--sequences", default="", help="only those whose names begin so")
-    parser.add_argument("--length", type=int, help="frames of each")
+    parser.add_argument("--length", type=int, default=LENGTH, help="frames of each")
     parser.add_argument("--keep", type=Path, help="leave clips and mattes in this folder")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     given = parser.parse_args(arguments)
@@ -140,11 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         names = ", ".join(each.name for each in collection.sequences)
         parser.error(f"no sequence begins with {given.sequences!r}: there are {names}")
-    length = given.length or collection.length
     with tempfile.TemporaryDirectory() as scratch:
         folder = given.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        table = evaluate(collection, chosen, given.models.split(","), folder, length)
+        table = evaluate(collection, chosen, given.models.split(","), folder, given.length)
     if given.json is not None:
         given.json.write_text(json.dumps(table, indent=1), "utf-8")
     print(markdown(collection, table))

@@ -8,8 +8,9 @@ import pytest
 
 from samples.hair import Style
 from samples.layers import Layer, Sheet, averaged
-from samples.soft_truth import SEQUENCES, Sequence, SoftFrame, frames
-from scripts import alpha_metrics, evaluate_soft
+from samples.soft_truth import SEQUENCES, Sequence
+from samples.truth import TrueFrame
+from scripts import alpha_metrics, evaluate_drawn
 from vidseg.networks.fake import FakeSegmenter
 
 
@@ -20,9 +21,9 @@ def small(sequence: Sequence) -> Sequence:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> dict[str, list[SoftFrame]]:
+def drawn() -> dict[str, list[TrueFrame]]:
     """The first two frames of every sequence, small."""
-    return {sequence.name: list(frames(small(sequence), 2)) for sequence in SEQUENCES}
+    return {sequence.name: list(small(sequence).frames(2)) for sequence in SEQUENCES}
 
 
 def test_half_of_the_sequences_are_for_tuning_and_half_for_judging() -> None:
@@ -30,7 +31,7 @@ def test_half_of_the_sequences_are_for_tuning_and_half_for_judging() -> None:
     assert halves.count("tuning") == halves.count("judging") == len(SEQUENCES) / 2
 
 
-def test_pictures_are_the_foreground_over_the_backdrop(drawn: dict[str, list[SoftFrame]]) -> None:
+def test_pictures_are_the_foreground_over_the_backdrop(drawn: dict[str, list[TrueFrame]]) -> None:
     """Alpha is soft somewhere, and moves; where there is none, nothing of the person is seen."""
     for now, then in drawn.values():
         alpha = now.alpha[..., None]
@@ -43,9 +44,9 @@ def test_pictures_are_the_foreground_over_the_backdrop(drawn: dict[str, list[Sof
         assert np.abs(now.alpha - then.alpha).max() > 0.1
 
 
-def test_sequences_are_the_same_each_time(drawn: dict[str, list[SoftFrame]]) -> None:
+def test_sequences_are_the_same_each_time(drawn: dict[str, list[TrueFrame]]) -> None:
     for sequence in SEQUENCES[::4]:
-        for now, before in zip(frames(small(sequence), 2), drawn[sequence.name], strict=True):
+        for now, before in zip(small(sequence).frames(2), drawn[sequence.name], strict=True):
             assert np.array_equal(now.picture, before.picture)
             assert np.array_equal(now.alpha, before.alpha)
 
@@ -76,8 +77,8 @@ def test_layers_over_each_other_and_averaged() -> None:
 
 def test_a_tone_changes_hair_and_leaves_the_face() -> None:
     plain = replace(small(SEQUENCES[0]), thing=None)
-    light = next(frames(replace(plain, hair=Style()), 1))
-    dark = next(frames(replace(plain, hair=Style(tone=(0.3, 0.3, 0.3))), 1))
+    light = next(replace(plain, hair=Style()).frames(1))
+    dark = next(replace(plain, hair=Style(tone=(0.3, 0.3, 0.3))).frames(1))
     change = np.abs(light.foreground - dark.foreground).max(axis=-1) * (light.alpha > 0.99)
     rows = np.flatnonzero((change > 20).any(axis=1))
     assert 20 < len(rows) < 50
@@ -88,7 +89,7 @@ def test_a_tone_changes_hair_and_leaves_the_face() -> None:
 # --------------------------------------------------------------------------------------------------
 
 
-def test_the_truth_has_no_error(drawn: dict[str, list[SoftFrame]]) -> None:
+def test_the_truth_has_no_error(drawn: dict[str, list[TrueFrame]]) -> None:
     for made in drawn.values():
         true = [frame.alpha for frame in made]
         assert set(alpha_metrics.evaluate(true, true).values()) == {0.0}
@@ -129,8 +130,8 @@ def test_sequences_go_through_matte_and_are_scored(
     """The fake network finds no green here; its empty mattes have the truth itself as error."""
     monkeypatch.setattr("vidseg.rendering.chain.open_segmenter", lambda *_, **__: FakeSegmenter())
     sequence = small(SEQUENCES[0])
-    table = evaluate_soft.evaluate([sequence], ["fake"], tmp_path, 2)
-    share = np.mean([frame.alpha.mean() for frame in frames(sequence, 2)])
+    table = evaluate_drawn.evaluate(evaluate_drawn.SOFT, [sequence], ["fake"], tmp_path, 2)
+    share = np.mean([frame.alpha.mean() for frame in sequence.frames(2)])
     assert table["fake"]["tuning-window"]["mad"] == pytest.approx(1000 * share, rel=1e-4)
-    shown = evaluate_soft.markdown(table).splitlines()
+    shown = evaluate_drawn.markdown(evaluate_drawn.SOFT, table).splitlines()
     assert [line.split(" | ")[0] for line in shown[2:]] == ["| tuning-window", "| all of tuning"]
