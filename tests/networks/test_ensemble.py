@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vidseg import networks
+from vidseg.errors import DownloadError
+from vidseg.models import MODELS, fingerprint
+from vidseg.models.wheel_file import WheelFile
+from vidseg.networks import open_segmenter
 from vidseg.networks.base import Scores, Segmenter
 from vidseg.networks.ensemble import Ensemble
 from vidseg.networks.fake import PERSON_RGB, FakeSegmenter
+from vidseg.settings import ModelSettings
 
 Paint = Callable[[NDArray[np.uint8]], None]
 STRIDE = 16
@@ -68,6 +75,7 @@ def truth(batch: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(batch[0, ::4, ::4, 1] == PERSON_RGB[1])
 
 
+FOLDER = ("folder", Path())
 SOMEONE = (slice(40, 150), slice(72, 101)), (slice(119, 150), slice(72, 139))
 NOBODY_THERE = np.full((64, 64), -9, np.float32)
 EVERYTHING = np.full((64, 64), 9, np.float32)
@@ -173,3 +181,57 @@ def test_names_both_and_closes_both() -> None:
     both.close()
     assert finder.closed
     assert outliner.closed
+
+
+# Which models have a companion, and where it comes from
+
+
+@pytest.mark.usefixtures("selfie_weights")
+@pytest.mark.tensorflow
+def test_bodypix_runs_with_selfie_and_its_weights_count_among_its_own() -> None:
+    lines: list[str] = []
+    opened = open_segmenter(ModelSettings(device="cpu"), say=lines.append)
+    assert opened.name == "bodypix-050-s16 with selfie"
+    assert isinstance(opened, Ensemble)
+    assert not [line for line in lines if "without" in line]
+    both = fingerprint("bodypix-050-s16")
+    assert both is not None
+    assert both.endswith(f" {fingerprint('selfie')}")
+
+
+@pytest.mark.tensorflow
+def test_a_folder_of_models_without_selfie_is_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is fetched then, which would fail late where there is no network."""
+    monkeypatch.setattr(networks, "find", lambda model: None if model.name == "selfie" else FOLDER)
+    monkeypatch.setattr(WheelFile, "fetch", lambda *_, **__: pytest.fail("fetched"))
+    lines: list[str] = []
+    opened = open_segmenter(ModelSettings(device="cpu"), say=lines.append)
+    assert opened.name == "bodypix-050-s16"
+    assert lines[-1] == (
+        "bodypix-050-s16 runs without selfie, with coarser edges: it is neither in "
+        "VIDSEG_MODEL_DIR nor fetched: `vidseg models fetch selfie`"
+    )
+
+
+@pytest.mark.tensorflow
+def test_where_selfie_cannot_be_fetched_bodypix_runs_alone_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unreachable(*_: object) -> Segmenter:
+        raise DownloadError("no route to the index")
+
+    monkeypatch.setitem(networks._OPENERS, "selfie", unreachable)
+    monkeypatch.setattr(networks, "find", lambda _: None)
+    lines: list[str] = []
+    opened = open_segmenter(ModelSettings(device="cpu"), say=lines.append)
+    assert opened.name == "bodypix-050-s16"
+    assert lines[-1].endswith("with coarser edges: no route to the index")
+
+
+def test_only_what_was_measured_has_a_companion() -> None:
+    companions = {model.name: model.companion for model in MODELS.values()}
+    assert companions["bodypix-050-s16"] == companions["bodypix-100-s8-q1"] == "selfie"
+    assert {companions[name] for name in companions if not name.startswith("bodypix-")} == {None}
+    assert companions["bodypix-resnet50-s16"] is None
