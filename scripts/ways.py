@@ -199,7 +199,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
                     "refine", lambda f=frame, m=mask: refine(f, m, MatteSettings(), soft=soft)
                 )
                 edge = timed("foreground", lambda f=frame, a=alpha: estimate_foreground(f, a))
-                behind = timed("background", lambda f=frame, a=alpha: background.planes(f, a.plane))
+                behind = timed("background", lambda f=frame, a=alpha: background.behind(f)(a.plane))
                 buffer = timed("output buffer", writer.new_buffer)
                 timed(
                     "composite",

@@ -51,7 +51,7 @@ def shown(spec: str | Path, canvas: Canvas, time: int = 0) -> np.ndarray:
     black = np.zeros((info.height, info.width, 3), np.uint8)
     frame = frame_of(black, canvas.layout.name, colour=canvas.colour, pts=time)
     with closing(open_background(BackgroundSpec.parse(str(spec)), canvas)) as background:
-        planes = background.planes(frame, as_plane(np.zeros((info.height, info.width), np.uint8)))
+        planes = background.behind(frame)(as_plane(np.zeros((info.height, info.width), np.uint8)))
     made = Frame(planes, 0, frame.time_base, 1, canvas.layout, canvas.colour)
     return small_rgb(made, Box(0, 0, info.width, info.height), info.width, info.height).astype(int)
 
@@ -142,7 +142,7 @@ def greys(path: Path, canvas: Canvas, times: Iterable[int]) -> Iterator[int]:
         for number in times:
             frame = frame_of(np.zeros((48, 64, 3), np.uint8), pts=number)
             made = Frame(
-                background.planes(frame, CLEAR), 0, Fraction(1, 30), 1, canvas.layout, canvas.colour
+                background.behind(frame)(CLEAR), 0, Fraction(1, 30), 1, canvas.layout, canvas.colour
             )
             yield int(small_rgb(made, Box(0, 0, 64, 48), 1, 1)[0, 0, 1])
 
@@ -203,7 +203,7 @@ def test_blur_keeps_the_person_out_of_the_surroundings() -> None:
     with closing(
         open_background(BackgroundSpec.parse("blur:60"), canvas_for(width=160, height=120))
     ) as background:
-        luma = background.planes(frame, alpha)[0]
+        luma = background.behind(frame)(alpha)[0]
     outside = luma[alpha == 0]
     wall = frame.planes[0][0, 0]
     assert np.abs(outside.astype(int) - int(wall)).max() <= 3
@@ -215,7 +215,7 @@ def test_blur_is_strong_where_there_is_nobody() -> None:
     with closing(
         open_background(BackgroundSpec.parse("blur:30"), canvas_for(width=160, height=120))
     ) as background:
-        luma = background.planes(frame, as_plane(np.zeros((120, 160), np.uint8)))[0]
+        luma = background.behind(frame)(as_plane(np.zeros((120, 160), np.uint8)))[0]
     assert luma.std() < 3
 
 

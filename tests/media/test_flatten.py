@@ -90,7 +90,7 @@ def shown(path: Path, colour: Colour) -> tuple[NDArray[np.int64], list[str]]:
     canvas = Canvas(info_of(WIDTH, HEIGHT), WORKING_FORMATS["yuv444p"], colour)
     frame = frame_of(np.zeros((HEIGHT, WIDTH, 3), np.uint8), "yuv444p", colour=colour)
     with closing(open_background(BackgroundSpec.parse(str(path)), canvas)) as background:
-        planes = background.planes(frame, as_plane(np.zeros((HEIGHT, WIDTH), np.uint8)))
+        planes = background.behind(frame)(as_plane(np.zeros((HEIGHT, WIDTH), np.uint8)))
     made = Frame(planes, 0, frame.time_base, 1, canvas.layout, canvas.colour)
     rgb = small_rgb(made, Box(0, 0, WIDTH, HEIGHT), WIDTH, HEIGHT)
     return rgb[HEIGHT // 2].astype(np.int64), background.notes

@@ -1,4 +1,4 @@
-"""One thread ahead: order, errors, closing, stalls."""
+"""Threads ahead: order, errors, closing, stalls."""
 
 import signal
 import threading
@@ -9,7 +9,14 @@ import cv2
 import pytest
 
 from vidseg.errors import StalledError
-from vidseg.system.threads import BackgroundCall, leaving, one_thread_each, prefetch
+from vidseg.system.threads import (
+    BackgroundCall,
+    Once,
+    in_order,
+    leaving,
+    one_thread_each,
+    prefetch,
+)
 
 
 def test_items_come_in_order_from_another_thread() -> None:
@@ -91,6 +98,127 @@ def test_a_stage_that_stalls_far_behind_leaves_the_others_closable() -> None:
     with pytest.raises(StalledError, match="the outer stage"), leaving(inner):
         next(prefetch((item for item in inner), 1, name="outer", stall_s=0.1))
     release.set()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_results_come_in_order_however_long_each_takes(workers: int) -> None:
+    def work(number: int) -> int:
+        time.sleep(0.002 * (7 - number % 8))
+        return number * number
+
+    squares = [number * number for number in range(60)]
+    assert list(in_order(iter(range(60)), work, workers, 2)) == squares
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_so_many_items_are_worked_on_at_once(workers: int) -> None:
+    """Each waits until as many are under way: so many times the rate, where all the work waits."""
+    meeting = threading.Barrier(workers)
+
+    def work(number: int) -> int:
+        meeting.wait(60)
+        return number
+
+    assert list(in_order(iter(range(24)), work, workers, 1)) == list(range(24))
+
+
+def test_workers_enter_the_source_one_at_a_time_and_run_so_far_ahead() -> None:
+    inside = 0
+    taken: list[int] = []
+
+    def source() -> Iterator[int]:
+        nonlocal inside
+        for number in range(40):
+            assert inside == 0
+            inside += 1
+            time.sleep(0.001)
+            taken.append(number)
+            inside -= 1
+            yield number
+
+    given = 0
+    for number in in_order(source(), str, 3, 2):
+        given += 1
+        time.sleep(0.002)
+        assert number == str(given - 1)
+        assert len(taken) <= given + 5
+    assert given == 40
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_error_of_a_worker_comes_in_its_turn(workers: int) -> None:
+    """Even where it was the first to be done; nothing is taken after it for long."""
+    taken: list[int] = []
+
+    def source() -> Iterator[int]:
+        for number in range(10_000):
+            taken.append(number)
+            yield number
+
+    def work(number: int) -> int:
+        if number == 3:
+            raise KeyError("broken")
+        time.sleep(0.01)
+        return number
+
+    given: list[int] = []
+    with pytest.raises(KeyError, match="broken"):
+        given.extend(in_order(source(), work, workers, 2, name="faulty"))
+    assert given == [0, 1, 2]
+    assert len(taken) < 20
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("faulty")]
+
+
+def test_closing_ends_all_workers_and_the_source() -> None:
+    closed: list[bool] = []
+
+    def source() -> Iterator[int]:
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.append(True)
+
+    items = in_order(source(), str, 4, 2, name="crew")
+    assert next(items) == "0"
+    assert len([each for each in threading.enumerate() if each.name.startswith("crew")]) == 4
+    items.close()
+    assert closed == [True]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("crew")]
+
+
+def test_a_worker_that_stalls_ends_the_run() -> None:
+    release = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 1:
+            release.wait(10)
+        return number
+
+    items = in_order(iter(range(9)), work, 2, 2, name="slow", stall_s=0.2)
+    assert next(items) == 0
+    with pytest.raises(StalledError, match=r"the slow stage gave nothing for 0\.2 s"):
+        next(items)
+    release.set()
+
+
+def test_what_is_wanted_once_is_made_once() -> None:
+    made: list[int] = []
+    together = threading.Barrier(4)
+
+    def make() -> int:
+        made.append(len(made))
+        time.sleep(0.05)
+        return 7
+
+    once = Once(make)
+
+    def ask(_: int) -> int:
+        together.wait(60)
+        return once.value()
+
+    assert list(in_order(iter(range(4)), ask, 4, 1)) == [7] * 4
+    assert made == [0]
 
 
 def test_leaving_closes_a_stage_that_nobody_waits_in() -> None:

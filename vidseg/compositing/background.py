@@ -6,11 +6,12 @@ plane.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import cv2
 import numpy as np
@@ -31,19 +32,23 @@ from vidseg.media.image_sequence import is_sequence
 from vidseg.media.probe import probe_video
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import BackgroundSpec, Fit
-from vidseg.system.threads import leave, prefetch
+from vidseg.system.threads import Once, leave, prefetch
 
 _MOST_FRAMES_PER_S = 240
 """Clips of a varying rate claim absurd ones."""
 
 
+Behind: TypeAlias = Callable[[Plane], Planes]
+"""Gives the planes behind a frame, of its layout and colours, for its alpha, to be read only."""
+
+
 class Background(Protocol):
-    """Gives the planes that go behind a frame; `notes` are for the user."""
+    """Tells what goes behind frames; `notes` are for the user."""
 
     notes: list[str]
 
-    def planes(self, frame: Frame, alpha: Plane) -> Planes:
-        """Return planes of `frame`'s layout, size and colour; the caller only reads them."""
+    def behind(self, frame: Frame) -> Behind:
+        """Return what goes behind `frame`, which is not before those that were asked for before."""
 
     def close(self) -> None:
         """Free everything."""
@@ -182,9 +187,9 @@ class Still:
             )
         )
 
-    def planes(self, frame: Frame, alpha: Plane) -> Planes:
-        """Return the same planes every time."""
-        return self._planes
+    def behind(self, frame: Frame) -> Behind:
+        """Return what gives the same planes every time."""
+        return lambda _: self._planes
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -210,12 +215,12 @@ class Movie:
         self._fitting = fitting(self._info.shown_size, canvas.info.shown_size, canvas.fit)
         self._loop = _Loop(self._info, canvas.damage)
         self._origin = canvas.since
-        self._planes: Planes = ()
+        self._shown: Once[Planes] = Once(tuple)
         self._coming: tuple[Fraction, Frame]
         self._play(Fraction(0))
 
-    def planes(self, frame: Frame, alpha: Plane) -> Planes:
-        """Return the planes that play at the frame's time, counted from the first frame."""
+    def behind(self, frame: Frame) -> Behind:
+        """Return what plays at the frame's time, counted from the first frame."""
         if self._origin is None:
             self._origin = frame.time
         elapsed = frame.time - self._origin
@@ -227,8 +232,9 @@ class Movie:
             shown = self._coming[1]
             self._coming = next(self._pictures)
         if shown is not None:
-            self._planes = self._converted(shown)
-        return self._planes
+            self._shown = Once(partial(self._converted, shown))
+        now = self._shown
+        return lambda _: now.value()
 
     def _play(self, elapsed: Fraction) -> None:
         self._pictures = prefetch(self._loop.pictures(elapsed), 2, name="background")

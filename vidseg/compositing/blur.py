@@ -1,5 +1,8 @@
 """Blurred background: a clip's own surroundings without its people. Pure."""
 
+from collections.abc import Callable
+from functools import partial
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +28,11 @@ class Blur:
         self._strength = strength
         self._whole = whole
 
-    def planes(self, frame: Frame, alpha: Plane) -> Planes:
-        """Return the blurred planes of `frame`."""
+    def behind(self, frame: Frame) -> Callable[[Plane], Planes]:
+        """Return what blurs the planes of `frame`."""
+        return partial(self._planes, frame)
+
+    def _planes(self, frame: Frame, alpha: Plane) -> Planes:
         peak = frame.format.peak
         sigma = self._strength / 1000 * max(frame.width, frame.height)
         factor = max(1, int(sigma / self._SMALL_SIGMA))

@@ -1,13 +1,14 @@
 """Painters: a frame and its alpha → the planes of the output, one for each kind of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from vidseg.compositing.background import Background, Canvas, open_background
+from vidseg.compositing.background import Background, Behind, Canvas, open_background
 from vidseg.compositing.colour_extension import extend_colours
 from vidseg.compositing.composite import composite
 from vidseg.compositing.decontaminate import estimate_foreground, with_edge
@@ -23,18 +24,21 @@ from vidseg.media.source import is_photo
 from vidseg.media.video_info import VideoInfo
 from vidseg.settings import BackgroundSpec, PreviewSettings, RenderSettings
 
+Brush: TypeAlias = Callable[[Layer, Planes], Alpha]
+"""Fills writable planes of `open_painter`'s layout for one layer; returns the alpha that shows.
+
+Alpha is the fourth plane of a cut-out. Where a render writes two outputs, the planes of the first
+are followed by those of the second. It may be called in any thread.
+"""
+
 
 class Painter(Protocol):
-    """Fills the planes of one output frame after another; `notes` are for the user."""
+    """Fills the planes of output frames; `notes` are for the user."""
 
     notes: list[str]
 
-    def paint(self, layer: Layer, out: Planes) -> Alpha:
-        """Fill `out`, writable planes of `open_painter`'s layout; return the alpha that shows.
-
-        Alpha is the fourth plane of a cut-out. Where a render writes two outputs, the planes of the
-        first are followed by those of the second.
-        """
+    def brush(self, frame: Frame) -> Brush:
+        """Return what paints `frame`, which is not before those that were asked for before."""
 
     def close(self) -> None:
         """Free everything."""
@@ -132,8 +136,12 @@ class ScenePainter:
         self._own_colours = own_colours
         self._opacity = opacity
 
-    def paint(self, layer: Layer, out: Planes) -> Alpha:
-        """Composite the frame over its background; return the alpha of those kept, or hidden."""
+    def brush(self, frame: Frame) -> Brush:
+        """Return what composites the frame over its background."""
+        return partial(self._paint, self._background.behind(frame))
+
+    def _paint(self, behind: Behind, layer: Layer, out: Planes) -> Alpha:
+        """Composite the frame over what is `behind`; return the alpha of those kept, or hidden."""
         frame, shown = layer.frame, layer.alpha
         alpha = shown.complement if self._hide else shown
         people, edge = _people(frame, alpha, own_colours=self._own_colours)
@@ -141,7 +149,7 @@ class ScenePainter:
             people = people if edge is None else with_edge(frame, alpha, edge)
             edge, thin = None, np.rint(alpha.plane * self._opacity)
             alpha = Alpha.of(as_plane(thin.astype(frame.format.dtype)), frame.format)
-        composite(people, alpha, self._background.planes(frame, alpha.plane), out, edge)
+        composite(people, alpha, behind(alpha.plane), out, edge)
         return shown if self._hide else alpha
 
     def close(self) -> None:
@@ -162,7 +170,11 @@ class CutoutPainter:
         self._own_colours = own_colours
         self._black = black
 
-    def paint(self, layer: Layer, out: Planes) -> Alpha:
+    def brush(self, frame: Frame) -> Brush:
+        """Return what writes the colours and alpha of any frame."""
+        return self._paint
+
+    def _paint(self, layer: Layer, out: Planes) -> Alpha:
         """Write colours and, as the last plane, alpha."""
         self.paint_with(layer.frame, layer.alpha, out[:3])
         out[3][:] = layer.alpha.plane
@@ -172,7 +184,7 @@ class CutoutPainter:
         """Write the colours that belong to `alpha`."""
         people, edge = _people(frame, alpha, own_colours=self._own_colours)
         if self._black is not None:
-            composite(people, alpha, self._black.planes(frame, alpha.plane), out, edge)
+            composite(people, alpha, self._black.behind(frame)(alpha.plane), out, edge)
             return
         if edge is not None:
             people = with_edge(frame, alpha, edge)
@@ -193,7 +205,11 @@ class PairPainter:
         self._cutout = cutout
         self._matte = matte
 
-    def paint(self, layer: Layer, out: Planes) -> Alpha:
+    def brush(self, frame: Frame) -> Brush:
+        """Return what writes the colours and the matte of any frame."""
+        return self._paint
+
+    def _paint(self, layer: Layer, out: Planes) -> Alpha:
         """Write the first three planes with colours, the next with the matte."""
         self._cutout.paint_with(layer.frame, layer.alpha, out[:3])
         self._matte.paint_with(layer.frame, layer.alpha, out[3:])
@@ -213,7 +229,11 @@ class MattePainter:
         self._invert = invert
         self._full_range = full_range
 
-    def paint(self, layer: Layer, out: Planes) -> Alpha:
+    def brush(self, frame: Frame) -> Brush:
+        """Return what writes the matte of any frame."""
+        return self._paint
+
+    def _paint(self, layer: Layer, out: Planes) -> Alpha:
         """Write the matte of the frame."""
         self.paint_with(layer.frame, layer.alpha, out)
         return layer.alpha
@@ -240,7 +260,11 @@ class PartsPainter:
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def paint(self, layer: Layer, out: Planes) -> Alpha:
+    def brush(self, frame: Frame) -> Brush:
+        """Return what writes the map of any frame."""
+        return self._paint
+
+    def _paint(self, layer: Layer, out: Planes) -> Alpha:
         """Write the map of the frame, in `vidseg.matting.part_map.LAYOUT`."""
         mask, alpha = layer.mask, layer.alpha
         assert mask.parts is not None, "settings of this kind ask for parts"

@@ -183,7 +183,7 @@ def over_background(
     planes = tuple(as_plane(np.empty_like(plane)) for plane in frame.planes)
     painter = _painter(settings, canvas, size)
     with closing(painter):
-        painter.paint(layer, planes)
+        painter.brush(frame)(layer, planes)
     return Frame(planes, frame.pts, frame.time_base, frame.duration, frame.format, frame.colour)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from vidseg.compositing.painters import Brush
 from vidseg.frames.frame import Frame, OutputBuffer
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.mask import Mask
@@ -22,8 +23,9 @@ from vidseg.rendering.run import Progress, Run, Say, silent
 from vidseg.rendering.sinks import Sink, open_sink
 from vidseg.reports.run_report import Report
 from vidseg.settings import RenderSettings
+from vidseg.system.cores import workers
 from vidseg.system.signals import deferred_signals
-from vidseg.system.threads import prefetch
+from vidseg.system.threads import in_order
 
 if TYPE_CHECKING:
     from vidseg.reports.mask_metrics import Quality
@@ -32,6 +34,12 @@ _PAINTED_AHEAD, _LARGE_AHEAD, _LARGE = 4, 2, 4_000_000
 """Depth of the queue of frames that wait for the encoder, which takes several at once, or none.
 
 Frames of as many pixels as the last take long enough, and much memory: 12 MB each at 4K.
+"""
+
+_CORES_PER_PAINTER, _MOST_PAINTERS = 3, 6
+"""Painting takes a sixth to a quarter of a render's CPU time, and up to a third with a blur.
+
+On two cores a second painter would only compete with the encoder.
 """
 
 
@@ -131,27 +139,44 @@ def painted(
     *,
     measured: bool,
 ) -> Generator[Painted, None, None]:
-    """Yield what was painted of every frame for each sink, refined and painted in a thread.
+    """Yield what was painted of every frame for each sink, refined and painted in threads.
 
     `pairs`: those of the chain, or some of them. `measured`: whether what is yielded will be, so
     that it comes with its layer.
     """
 
-    def paint() -> Iterator[Painted]:
+    def begun() -> Iterator[_Begun]:
         for frame, mask in pairs:
             since = time.perf_counter()
-            layer = Layer(frame, mask, chain.people.refine(frame, mask))
             buffers = [sink.new_buffer(frame) for sink in sinks]
-            planes = tuple(itertools.chain.from_iterable(buffer.planes for buffer in buffers))
-            shown = chain.painter.paint(layer, planes)
+            begun = _Begun(frame, mask, buffers, chain.painter.brush(frame))
             if run.bodies is not None:
                 run.bodies.add(frame, mask)
             run.watch.add("paint", since)
-            yield _held(layer, shown, buffers, measured=measured)
+            yield begun
+
+    def paint(begun: _Begun) -> Painted:
+        since = time.perf_counter()
+        layer = Layer(begun.frame, begun.mask, chain.people.refine(begun.frame, begun.mask))
+        planes = tuple(itertools.chain.from_iterable(each.planes for each in begun.buffers))
+        shown = begun.brush(layer, planes)
+        run.watch.add("paint", since)
+        return _held(layer, shown, begun.buffers, measured=measured)
 
     first = chain.opening.first
     ahead = _PAINTED_AHEAD if first.width * first.height < _LARGE else _LARGE_AHEAD
-    return prefetch(paint(), ahead, name="painting")
+    painters = workers(_CORES_PER_PAINTER, _MOST_PAINTERS)
+    return in_order(begun(), paint, painters, ahead, name="painting")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Begun:
+    """What painting a frame takes: all that has to be got ready in the frames' order."""
+
+    frame: Frame
+    mask: Mask
+    buffers: list[OutputBuffer]
+    brush: Brush
 
 
 def _held(layer: Layer, shown: Alpha, buffers: list[OutputBuffer], *, measured: bool) -> Painted:

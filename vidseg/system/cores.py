@@ -28,3 +28,8 @@ def core_count() -> int:
         quota, period = _CPU_QUOTA.read_text("ascii").split()
         count = min(count, -(-int(quota) // int(period)))
     return max(1, count if _most is None else min(count, _most))
+
+
+def workers(cores: int, most: int) -> int:
+    """Return how many threads may do the same work: one for so many `cores`, at least 1."""
+    return max(1, min(core_count() // cores, most))

@@ -1,5 +1,6 @@
 """Timing: seconds that the stages of a run were busy."""
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -8,15 +9,17 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Adds up the seconds that named stages were busy."""
+    """Adds up the seconds that named stages were busy, in whichever threads."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._adding = threading.Lock()
 
     def add(self, stage: str, since: float) -> float:
         """Add the time since `since` to `stage`; return now, both as `time.perf_counter` tells."""
         now = time.perf_counter()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - since
+        with self._adding:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + now - since
         return now
 
     def through(self, stage: str, items: Iterable[T]) -> Iterator[T]:

@@ -84,7 +84,7 @@ def test_hiding_some_leaves_the_rest_to_the_bit(
 ) -> None:
     frame = picture(seed, width, height, name)
     alpha = Alpha.of(alpha_plane(seed, width, height, frame.format), frame.format)
-    hidden = Blur(12, whole=True).planes(frame, alpha.complement.plane)
+    hidden = Blur(12, whole=True).behind(frame)(alpha.complement.plane)
     out = tuple(np.empty_like(plane) for plane in frame.planes)
     composite(frame.planes, alpha.complement, hidden, out)
     for index in range(3):
