@@ -612,6 +612,7 @@ def test_gpu_that_tensorflow_cannot_use(
 ) -> None:
     """``auto`` says why it runs on the CPU; ``gpu`` fails with what to install."""
     path = tiny if form == "json" else tiny_converted.saved_model
+    monkeypatch.setattr(litert, "workers", lambda *_: 1)
     monkeypatch.setattr(gpu, "gpu_count", lambda: 1)
     monkeypatch.setattr(gpu, "has_cuda_libraries", lambda: True)
     lines: list[str] = []
@@ -739,6 +740,19 @@ def test_threads_may_share_a_network(tiny_converted: Converted) -> None:
     with ThreadPoolExecutor(4) as pool:
         got = list(pool.map(lambda picture: network.run(picture)[0], pictures))
     assert all(np.array_equal(*pair) for pair in zip(expected, got, strict=True))
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 2), (16, 4)])
+def test_more_cores_bring_more_threads_and_the_same_bits(
+    cores: int, threads: int, tiny_converted: Converted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On two cores the others want the second; a result that hung on the number can't be joined."""
+    pictures = np.random.default_rng(2).integers(0, 256, (3, 129, 193, 3), np.uint8)
+    expected = LiteRtRuntime(tiny_converted.tflite, SCALINGS["mobilenet"], threads=1).run(pictures)
+    monkeypatch.setattr("vidseg.system.cores.core_count", lambda: cores)
+    network = LiteRtRuntime(tiny_converted.tflite, SCALINGS["mobilenet"])
+    assert network.device == f"CPU (LiteRT, {threads} thread{'s' if threads > 1 else ''})"
+    assert all(map(np.array_equal, network.run(pictures), expected))
 
 
 def test_a_network_that_hangs_does_not_keep_a_run_from_ending(

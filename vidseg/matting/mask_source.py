@@ -20,6 +20,13 @@ from vidseg.matting.smoothing import smooth_masks
 from vidseg.matting.tracking.tracker import Tracker
 from vidseg.networks.base import Segmenter
 from vidseg.settings import MatteSettings, ModelSettings
+from vidseg.system.cores import workers
+
+_CORES_PER_WORKER, _MOST_WORKERS = 2, 4
+"""Threads that propagate masks, and as many that smooth them, where there are four cores at least.
+
+One of the latter sees to tracking meanwhile.
+"""
 
 
 class MaskSource(Protocol):
@@ -86,7 +93,10 @@ class TrackedSource:
         orientation: Orientation | None = None,
         survey: Survey | None = None,
     ) -> None:
-        self._tracker = Tracker(segmenter, model, orientation or Orientation())
+        self._workers = workers(_CORES_PER_WORKER, _MOST_WORKERS)
+        self._tracker = Tracker(
+            segmenter, model, orientation or Orientation(), workers=self._workers
+        )
         self._matte, self._soft = matte, segmenter.traits.soft
         self._survey = survey
 
@@ -97,7 +107,7 @@ class TrackedSource:
         pairs = self._tracker.follow(frames, begin)
         if self._survey is not None:
             pairs = only_kept(pairs, self._survey)
-        return smooth_masks(pairs, self._matte.smooth)
+        return smooth_masks(pairs, self._matte.smooth, workers=self._workers)
 
     def refine(self, frame: Frame, mask: Mask) -> Alpha:
         """Return the alpha of a frame; see `vidseg.matting.refinement.refine.refine`."""

@@ -35,10 +35,12 @@ _Sample = TypeVar("_Sample", np.uint8, np.float32)
 
 
 class Flow:
-    """Finds flow on a quarter of the pictures' size; `fine`: on half, at three times the cost."""
+    """Finds flow on a quarter of the pictures' size; `fine`: on half, at three times the cost.
+
+    It may be used in several threads at once.
+    """
 
     def __init__(self, *, fine: bool = False) -> None:
-        self._dis = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_ULTRAFAST)
         self._finest = 1 if fine else 2
         self._wide_stride = _WIDE_STRIDE if fine else _STRIDE
 
@@ -53,11 +55,13 @@ class Flow:
         luma, other = reduced(luma), reduced(other)
         if min(luma.shape) < _PATCH:
             return None
-        # Each time: for small pictures OpenCV sets another scale, and keeps it.
-        self._dis.setFinestScale(self._finest)
-        self._dis.setPatchStride(self._wide_stride if max(luma.shape) > _WIDE else _STRIDE)
+        # One for each call: it belongs to one thread, costs nothing beside the call, and for small
+        # pictures OpenCV sets another scale, and keeps it.
+        dis = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_ULTRAFAST)
+        dis.setFinestScale(self._finest)
+        dis.setPatchStride(self._wide_stride if max(luma.shape) > _WIDE else _STRIDE)
         moved: NDArray[np.float32]
-        moved = self._dis.calc(luma, other, None)  # type: ignore[call-overload]
+        moved = dis.calc(luma, other, None)  # type: ignore[call-overload]
         if luma.shape != (height, width):
             scale = np.array([width / luma.shape[1], height / luma.shape[0]], np.float32)
             moved = np.asarray(cv2.resize(moved, (width, height)), np.float32) * scale

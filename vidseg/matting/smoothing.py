@@ -7,6 +7,7 @@ ghost.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import cv2
@@ -18,6 +19,7 @@ from vidseg.matting.logits import logits, probability
 from vidseg.matting.mask import Mask
 from vidseg.matting.optical_flow import Flow, difference, reduced, resized, warp
 from vidseg.matting.part_map import Ballot, elected
+from vidseg.system.threads import mapped
 
 _Pair = tuple[Frame, Mask]
 _Sample = TypeVar("_Sample", np.uint8, np.float32)
@@ -37,7 +39,7 @@ _PROPAGATED_S = 0.25
 """Seconds that masks are carried over, about."""
 
 
-def smooth_masks(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
+def smooth_masks(pairs: Iterable[_Pair], window_s: float, *, workers: int = 1) -> Iterator[_Pair]:
     """Yield the same frames in order, each mask averaged with the one before and the one after it.
 
     The mean is one of logits; neighbours further off would bring hardly anything. A neighbour's
@@ -45,24 +47,31 @@ def smooth_masks(pairs: Iterable[_Pair], window_s: float) -> Iterator[_Pair]:
     between the pictures once motion is compensated. No mask is blended across shots. Masks that
     were propagated to their frames are means over time already, and stay unless the window is
     longer than theirs. A window of 0 passes all through.
+
+    Of several `workers`, threads, one takes `pairs` while the others smooth; results are the same.
     """
     if window_s <= 0:
-        yield from pairs
-        return
-    flow = Flow(fine=True)
+        return iter(pairs)
+    smoothed = partial(_smoothed, Flow(fine=True), window_s)
+    return mapped(smoothed, _with_neighbours(pairs), workers, name="smoothing")
+
+
+def _with_neighbours(pairs: Iterable[_Pair]) -> Iterator[tuple[_Pair, list[_Pair | None]]]:
+    """Yield every mask with those before and after it in its shot, as far as there are any."""
     before: _Pair | None = None
     now: _Pair | None = None
     for after in pairs:
         fresh = after[1].begins_shot
         if now is not None:
-            yield _smoothed(flow, now, [before, None if fresh else after], window_s)
+            yield now, [before, None if fresh else after]
         # What was yielded is a neighbour still, which needs no picture of full size.
         before, now = (None if fresh or now is None else (now[0].without_picture, now[1])), after
     if now is not None:
-        yield _smoothed(flow, now, [before], window_s)
+        yield now, [before]
 
 
-def _smoothed(flow: Flow, now: _Pair, neighbours: Sequence[_Pair | None], window_s: float) -> _Pair:
+def _smoothed(flow: Flow, window_s: float, given: tuple[_Pair, Sequence[_Pair | None]]) -> _Pair:
+    now, neighbours = given
     frame, mask = now
     if mask.propagated and window_s <= _PROPAGATED_S:
         return now

@@ -83,6 +83,14 @@ def in_order(
             thread.join(patience)
 
 
+def mapped(work: Callable[[S], T], source: Iterable[S], workers: int, *, name: str) -> Iterator[T]:
+    """Yield what `work` makes of the items of `source`; several `workers` see `in_order`.
+
+    A single one is no thread, but whoever asks for the next.
+    """
+    return map(work, source) if workers == 1 else in_order(source, work, workers, 1, name=name)
+
+
 class _Crew(Generic[S, T]):
     """Threads that work on the items of a source.
 

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 
 from vidseg.errors import ModelError
@@ -33,6 +34,7 @@ from vidseg.matting.tracking.roi_planner import RoiPlanner
 from vidseg.matting.tracking.shots import FrameSpan, frame_spans
 from vidseg.networks.base import Recurrent, Segmenter
 from vidseg.settings import ModelSettings
+from vidseg.system.threads import mapped
 
 _SPAN, _LONGEST_SPAN = 8, 16
 """Frames from one wholly seen to the next; a batch of the network's liking may make it longer."""
@@ -54,12 +56,17 @@ class Tracker:
     """Follows the people of one clip with a network.
 
     Regions go through it in batches of `settings.batch_size`, or of what it likes. `orientation`:
-    how the coded pictures are shown. Raises `ModelError` where parts are asked for that the network
-    doesn't know.
+    how the coded pictures are shown; `workers`: threads that propagate masks at once. Raises
+    `ModelError` where parts are asked for that the network doesn't know.
     """
 
     def __init__(
-        self, segmenter: Segmenter, settings: ModelSettings, orientation: Orientation
+        self,
+        segmenter: Segmenter,
+        settings: ModelSettings,
+        orientation: Orientation,
+        *,
+        workers: int = 1,
     ) -> None:
         traits = segmenter.traits
         if settings.needs_parts and not traits.has_parts:
@@ -70,6 +77,7 @@ class Tracker:
         self._planner = RoiPlanner(traits, settings.resolution or 0, turned=turned)
         self._detector = Detector(self._inference, self._planner)
         self._builder = MaskBuilder(traits.logit_gain, settings, soft=traits.soft)
+        self._workers = workers
 
     def follow(
         self, frames: Iterable[Frame], begin: Fraction | None = None, *, most: int = _LONGEST_SPAN
@@ -150,18 +158,23 @@ class Tracker:
         """Yield the frames of a span with their masks, given those that were observed."""
         sources = self._sources(frames, observer, anchors)
         anchors.clear()
-        for i in range(len(frames)):
-            mask = self._mask(i, frames[0], sources, observer)
-            yield frames.popleft(), replace(mask, begins_shot=begins_shot and i == 0)
+        numbered = ((i, frames.popleft()) for i in range(len(frames)))
+        made = mapped(partial(self._mask, sources), numbered, self._workers, name="tracking")
+        for i, frame, mask in made:
+            if mask is None:
+                mask = self._builder.observed(frame, observer.observe({i: frame})[i])
+            yield frame, replace(mask, begins_shot=begins_shot and i == 0)
 
-    def _mask(self, i: int, frame: Frame, sources: "_Sources", observer: SpanObserver) -> Mask:
+    def _mask(
+        self, sources: "_Sources", numbered: tuple[int, Frame]
+    ) -> tuple[int, Frame, Mask | None]:
+        """Return a frame and its mask, `None` where it has to be observed after all."""
+        i, frame = numbered
         if (made := sources.made.pop(i, None)) is not None:
-            return made
+            return i, frame, made
         if (gap := sources.gaps.pop(i, None)) is not None:
-            if (mask := self._builder.propagated(gap, frame)) is not None:
-                return mask
-            return self._builder.observed(frame, observer.observe({i: frame})[i])
-        return self._builder.observed(frame, sources.observed.pop(i))
+            return i, frame, self._builder.propagated(gap, frame)
+        return i, frame, self._builder.observed(frame, sources.observed.pop(i))
 
     def _sources(
         self, frames: Sequence[Frame], observer: SpanObserver, anchors: "Sequence[_Anchor]"

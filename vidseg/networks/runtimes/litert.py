@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from vidseg.errors import ModelError
 from vidseg.networks.runtimes.base import Scaling, States, closed, other_inputs
 from vidseg.networks.runtimes.stderr import quiet_start
+from vidseg.system.cores import workers
 
-DEFAULT_THREADS = 1
-"""Decoder and encoder want the other cores: two threads here made the whole run slower."""
+_CORES_PER_THREAD, _MOST_THREADS = 2, 4
+"""Decoder, painters and encoder want the other cores: on two, a second thread made runs slower."""
 
 _PATIENCE_S = 10.0
 """How long the end waits for another thread's pictures."""
@@ -24,8 +25,8 @@ class LiteRtRuntime:
     """A .tflite network with one picture as its input, and states where it is recurrent.
 
     `reductions`: by which the states' sides are smaller than the picture's, in the order of their
-    names. Frames of a batch go through one by one: on the CPU a batch gains nothing and takes more
-    memory.
+    names. `threads`: as many as suit the cores, unless given; results are the same bits. Frames of
+    a batch go through one by one: on the CPU a batch gains nothing and takes more memory.
     """
 
     def __init__(
@@ -33,9 +34,10 @@ class LiteRtRuntime:
         path: Path,
         scaling: Scaling,
         *,
-        threads: int = DEFAULT_THREADS,
+        threads: int | None = None,
         reductions: Sequence[int] = (),
     ) -> None:
+        threads = threads or workers(_CORES_PER_THREAD, _MOST_THREADS)
         self._path = path
         self._table = scaling.table()
         self._alone = threading.Lock()
