@@ -6,14 +6,20 @@
                             [--clip CLIP] [--cores 1,2] [--json OUT.json] [--no-tutorial]
     python scripts/bench.py --models bodypix-050-s16,rvm --presets veryfast --heights 1080
 
-Clips are somebody who talks and, where the test-data folder is there, sport; or CLIP.
+Clips are of the test-data folder, as far as they are there: somebody who talks before a still
+camera, half a body with hands that move, and sport; or CLIP. A height is that of a clip's shorter
+side.
 
 Every measurement is a process of its own, so that start-up, memory and CPU time are whole;
 repetitions are interleaved, and medians and ratios printed, since machines are noisy. The floor is
 decoding the source while encoding the very composite that vidseg makes, from raw frames held in
-memory, with the same settings. `over_first`: time beside that of the first model. `over_tutorial`
-and `over_author`: how often faster than the tutorial's loop (BodyPix) and the inference script of
-RobustVideoMatting's author (`rvm_author.py`), whose start is left out.
+memory, with the same settings; a second one, where the ffmpeg program is installed, is two of
+these that do the same beside each other. `busy`: CPU time as a share of all cores' time. `own`: CPU
+milliseconds a frame of everything but decoding, encoding and inference, stage by stage.
+
+`over first`: time beside that of the first model. `over tutorial` and `over author`: how often
+faster than the tutorial's loop (BodyPix) and the inference script of RobustVideoMatting's author
+(`rvm_author.py`), whose start is left out.
 """
 
 import argparse
@@ -22,7 +28,6 @@ import json
 import os
 import platform
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,14 +36,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("VIDSEG_TEST_DATA", ROOT.parent / "shared"))
-TALKER = DATA / "media" / "liveportrait_s18.mp4"
-SPORT = [DATA / "gt" / "davis" / name / "frames" for name in ("tennis", "hockey")]
+CLIPS = {
+    "talker": [DATA / "media" / "liveportrait_s18.mp4"],
+    "half body": [DATA / "media" / "latentsync_demo2.mp4"],
+    "sport": [DATA / "gt" / "davis" / name / "frames" for name in ("tennis", "hockey")],
+}
+"""What is rendered, by kind, so that no version is tuned to one; a folder holds a clip's frames."""
 sys.path.insert(0, str(ROOT))
 
+from scripts.bench_figures import renders_table, stages_table, summary  # noqa: E402
 from scripts.ways import BACKGROUND, WORKERS, decoded, encoder  # noqa: E402 - found by the above
 
 
@@ -78,17 +88,18 @@ def vidseg(*arguments: object) -> dict[str, Any]:
 
 
 def make_source(clips: list[Path], height: int, seconds: float, folder: Path) -> Path:
-    """Scale the first seconds of clips, end to end, to `height` lines, H.264 at 30 fps, silent.
+    """Scale the first seconds of clips, end to end, to a shorter side of `height`: H.264, silent.
 
-    They are repeated as needed. A folder holds a clip's frames, numbered from 0.
+    They are repeated as needed, at 30 frames a second. A folder holds frames, numbered from 0.
     """
     names = [str(clip / "%05d.jpg" if clip.is_dir() else clip) for clip in clips]
     path = folder / f"source_{height}.mp4"
     endless = itertools.chain.from_iterable(map(decoded, itertools.cycle(names)))
     out = stream = None
     for number, frame in enumerate(itertools.islice(endless, int(seconds * 30))):
-        width = round(frame.width * height / frame.height / 2) * 2
-        scaled = frame.reformat(width, height, "yuv420p", interpolation="BICUBIC")
+        scale = height / min(frame.width, frame.height)
+        size = [round(side * scale / 2) * 2 for side in (frame.width, frame.height)]
+        scaled = frame.reformat(*size, "yuv420p", interpolation="BICUBIC")
         scaled.pts, scaled.time_base, scaled.pict_type = number, Fraction(1, 30), 0
         if out is None:
             out, stream = encoder(str(path), scaled, "veryfast")
@@ -102,11 +113,15 @@ def measure(
     source: Path,
     preset: str,
     arguments: argparse.Namespace,
-    folder: Path,
+    stages: Mapping[str, Mapping[str, float]],
     *,
     full_body: bool,
 ) -> dict[str, dict[str, Any]]:
-    """Return medians of each model, and their ratios to the floor, the first, and others' ways."""
+    """Return medians of each model, and their ratios to the floors, the first, and others' ways.
+
+    `stages`: the costs of the stages by model. Files are written beside the source.
+    """
+    folder = source.parent
     models = arguments.models.split(",")
     shared = ["-b", BACKGROUND, "--overwrite", "-q"]
     options = {model: [*shared, "--model", model] for model in models}
@@ -116,7 +131,8 @@ def measure(
     rows: dict[str, dict[str, list[Any]]] = {model: defaultdict(list) for model in models}
     for number, model in itertools.product(range(arguments.repeats), models):
         found, composite = rows[model], composites[model]
-        found["floor"].append(worker("floor", source, composite, folder / "f.mp4", preset))
+        for way in ("floor", "programs"):
+            found[way].append(worker(way, source, composite, folder / "f.mp4", preset))
         render = ["-o", folder / "v.mp4", "--preset", preset, *options[model]]
         found["vidseg"].append(vidseg("render", source, *render))
         if arguments.no_tutorial or preset != "veryfast":
@@ -129,7 +145,10 @@ def measure(
     for path in composites.values():
         path.unlink()
     first, frames = rows[models[0]], frame_count(source)
-    return {model: summary(rows[model], frames, first) for model in models}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        model: summary(rows[model], frames, first, cores or 1, stages[model]) for model in models
+    }
 
 
 def _tutorial_model() -> Path:
@@ -141,57 +160,20 @@ def frame_count(path: Path) -> int:
     return sum(1 for _ in decoded(str(path)))
 
 
-Rows: TypeAlias = Mapping[str, list[dict[str, Any]]]
-
-
-def summary(rows: Rows, frames: int, first: Rows) -> dict[str, Any]:
-    """Return medians and ratios; `first`: the rows of the first model."""
-    floor_s = median(rows["floor"], "said")
-    wall_s, cpu_s = (median(rows["vidseg"], key) for key in ("wall_s", "cpu_s"))
-    result = {
-        "frames": frames,
-        "floor_s": round(floor_s, 2),
-        "vidseg_s": round(wall_s, 2),
-        "over_floor": round(wall_s / floor_s, 3),
-        "over_first": round(wall_s / median(first["vidseg"], "wall_s"), 2),
-        "cpu_over_first": round(cpu_s / median(first["vidseg"], "cpu_s"), 2),
-        "vidseg_fps": round(frames / wall_s, 1),
-        "vidseg_cpu_ms": round(1000 * cpu_s / frames, 1),
-        "peak_mb": round(max(row["peak_mb"] for row in rows["vidseg"])),
-    }
-    for way in ("tutorial", "author"):
-        if way in rows:
-            seconds = median(rows[way], "said")
-            result[f"{way}_fps"] = round(1 / seconds, 2)
-            result[f"over_{way}"] = round(frames / wall_s * seconds, 2)
-    return result
-
-
-def median(rows: list[dict[str, Any]], key: str) -> float:
-    """Return the median of one figure."""
-    return float(statistics.median(row[key] for row in rows))
-
-
-def table(results: dict[str, dict[str, Any]]) -> str:
-    """Return the results as a Markdown table."""
-    titles = (
-        "vidseg_fps",
-        "vidseg_s",
-        "floor_s",
-        "over_floor",
-        "over_first",
-        "vidseg_cpu_ms",
-        "cpu_over_first",
-        "peak_mb",
-        "over_tutorial",
-        "over_author",
-    )
-    lines = ["| render | " + " | ".join(titles) + " |", "| --- " * (len(titles) + 1) + "|"]
-    lines += [
-        f"| {name} | " + " | ".join(str(row.get(t, "")) for t in titles) + " |"
-        for name, row in results.items()
-    ]
-    return "\n".join(lines)
+def renders(
+    source: Path,
+    label: str,
+    height: int,
+    stages: Mapping[str, Mapping[str, float]],
+    arguments: argparse.Namespace,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name and the figures of every render of a source, as they are measured."""
+    for cores in core_counts(arguments.cores):
+        for preset in arguments.presets.split(","):
+            full_body = label == "sport"
+            found = measure(source, preset, arguments, stages, full_body=full_body)
+            for model, row in found.items():
+                yield f"{label} {height}p {model} {preset}{cores}", row
 
 
 def main() -> None:
@@ -221,21 +203,14 @@ def main() -> None:
                 folder = Path(scratch) / f"{label} {height}"
                 folder.mkdir()
                 source = make_source(clips, height, arguments.seconds, folder)
-                for cores in core_counts(arguments.cores):
-                    for preset in arguments.presets.split(","):
-                        full_body = label == "sport"
-                        found = measure(source, preset, arguments, folder, full_body=full_body)
-                        for model, row in found.items():
-                            name = f"{label} {height}p {model} {preset}{cores}"
-                            results[name] = row
-                            print(name, row, flush=True)
-                for model in arguments.models.split(","):
-                    found_costs = worker("stages", source, model, 1)["said"]
-                    costs[f"{label} {height}p {model}"] = found_costs
+                models = arguments.models.split(",")
+                stages = {model: worker("stages", source, model, 1)["said"] for model in models}
+                costs |= {f"{label} {height}p {model}": each for model, each in stages.items()}
+                for name, row in renders(source, label, height, stages, arguments):
+                    results[name] = row
+                    print(name, row, flush=True)
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"\n{machine}\n\n{table(results)}\n\nCPU ms a frame by stage:")
-    for name, cost in costs.items():
-        print(name, json.dumps(cost))
+    print(f"\n{machine}\n\n{renders_table(results)}\n\n{stages_table(costs)}")
     if arguments.json:
         account = {
             "machine": machine,
@@ -262,13 +237,11 @@ def core_counts(asked: str | None) -> Iterator[str]:
 
 
 def chosen_clips(clip: Path | None, folder: Path) -> dict[str, list[Path]]:
-    """Return what is rendered, by name."""
+    """Return what is rendered, by name: `clip`, or what there is of `CLIPS`, or a sample."""
     if clip is not None:
         return {clip.stem: [clip]}
-    clips = {"talker": [TALKER] if TALKER.exists() else [sample(folder)]}
-    if all(frames.is_dir() for frames in SPORT):
-        clips["sport"] = SPORT
-    return clips
+    there = {label: clips for label, clips in CLIPS.items() if all(map(Path.exists, clips))}
+    return there or {"talker": [sample(folder)]}
 
 
 def sample(folder: Path) -> Path:

@@ -1,6 +1,8 @@
-"""What `bench.py` measures, each in a process of its own: the floor, others' ways, and stages."""
+"""What `bench.py` measures, each in a process of its own: floors, others' ways, and stages."""
 
 import queue
+import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -61,6 +63,31 @@ def floor(source: str, composite: str, target: str, preset: str) -> float:
         out.mux(stream.encode(frame))
     out.mux(stream.encode(None))
     out.close()
+    return time.perf_counter() - begun
+
+
+def programs(source: str, composite: str, target: str, preset: str) -> float | None:
+    """Do the same with two ffmpeg programs, one decoding, one encoding; return seconds.
+
+    Raw frames come through a pipe. `None` where the program is not installed.
+    """
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        return None
+    like = next(decoded(composite))
+    size = f"{like.width}x{like.height}"
+    raw = [frame.to_ndarray().tobytes() for frame in decoded(composite)]
+    quiet = [ffmpeg, "-v", "error", "-nostdin", "-y"]
+    pipe = ["-f", "rawvideo", "-pix_fmt", like.format.name, "-s", size, "-r", "30", "-i", "pipe:"]
+    encoding = ["-c:v", "libx264", "-crf", CRF, "-preset", preset, target]
+    begun = time.perf_counter()
+    decoder = subprocess.Popen([*quiet, "-i", source, "-f", "null", "-"])
+    with subprocess.Popen([*quiet, *pipe, *encoding], stdin=subprocess.PIPE) as encoder:
+        assert encoder.stdin is not None
+        for frame in raw:
+            encoder.stdin.write(frame)
+    if encoder.returncode or decoder.wait():
+        raise SystemExit(f"ffmpeg failed on {source}")
     return time.perf_counter() - begun
 
 
@@ -219,6 +246,7 @@ def stages(source: str, model: str, threads: str) -> dict[str, float]:
 
 WORKERS: dict[str, Callable[..., Any]] = {
     "floor": floor,
+    "programs": programs,
     "tutorial": tutorial,
     "author": author,
     "stages": stages,
