@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vidseg.compositing.decontaminate import estimate_foreground, with_edge
-from vidseg.compositing.despill import _medians, despilled, screen_behind
+from vidseg.compositing.despill import despilled, screen_behind
 from vidseg.frames.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.frames.frame import WORKING_FORMATS, Frame, Plane, Planes, as_plane
 from vidseg.matting.alpha import Alpha
@@ -132,10 +132,3 @@ def test_planes_are_not_written_to() -> None:
     without_screen(frame.planes, frame, alpha)
     for plane, same in zip(frame.planes, before, strict=True):
         np.testing.assert_array_equal(plane, same)
-
-
-@pytest.mark.parametrize("count", [1, 2, 511, 512])
-def test_medians_are_those_of_numpy(count: int) -> None:
-    rows = np.random.default_rng(count).normal(0, 40, (2, count)).astype(np.float32)
-    assert np.array_equal(_medians(rows), np.median(rows, axis=1))
-    assert _medians(rows).dtype == np.float32

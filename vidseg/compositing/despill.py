@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidseg.frames.frame import Frame, Plane, Planes, as_plane
+from vidseg.frames.medians import medians
 from vidseg.matting.alpha import Alpha
 
 _SATURATION = (25.0, 40.0)
@@ -82,7 +83,7 @@ def screen_behind(frame: Frame, alpha: Alpha) -> Screen | None:
         np.float32
     )
     samples = samples / np.float32(unit) - 128
-    middle = _medians(samples)
+    middle = medians(samples)
     saturation = float(np.hypot(*middle))
     even = float(np.mean(np.hypot(*(samples - middle[:, None])) < _EVEN))
     sure = _ramp(saturation, *_SATURATION) * _ramp(even, *_EVEN_SHARE)
@@ -110,10 +111,3 @@ def _near_edge(
     )
     rows, columns = places[:, 1], places[:, 0]
     return rows, columns, np.minimum(1, 2 * open_share[rows, columns])
-
-
-def _medians(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return medians of rows, [n, m > 0], as `numpy.median`, which imports masked arrays, does."""
-    below, above = (rows.shape[1] - 1) // 2, rows.shape[1] // 2
-    ordered = np.partition(rows, (below, above), axis=1)
-    return np.asarray((ordered[:, below] + ordered[:, above]) / 2, np.float32)

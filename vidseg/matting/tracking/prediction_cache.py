@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
+from vidseg.frames.medians import medians
 from vidseg.matting import grid, optical_flow
 from vidseg.matting.tracking import regions
 from vidseg.matting.tracking.predictions import Prediction
@@ -43,19 +44,14 @@ class _Cached:
 
     def at(self, frame: Frame) -> Prediction | None:
         """Return the prediction moved to another frame, `None` where that shows something else."""
-        now, shift = grid.picture(frame, self.box, self.side), np.zeros(2)
+        now, shift = grid.picture(frame, self.box, self.side), np.zeros(2, np.float32)
         then = self.picture
         lumas = (np.ascontiguousarray(each[..., 0]) for each in (now, then))
         sampling_map = optical_flow.Flow(fine=True).sampling_map(*lumas)
         if sampling_map is not None:
             then = optical_flow.warp(then, sampling_map)
-            shift = (
-                np.median(
-                    sampling_map - optical_flow.pixel_coordinates(*sampling_map.shape[:2]),
-                    axis=(0, 1),
-                )
-                * self.side
-            )
+            motion = sampling_map - optical_flow.pixel_coordinates(*sampling_map.shape[:2])
+            shift = medians(motion.reshape(-1, 2).T) * self.side
         differs = cv2.inRange(optical_flow.difference(now, then), _DIFFERENT, 255)
         if np.count_nonzero(differs) > _MOST_DIFFERENT * differs.size:
             return None
