@@ -1,11 +1,12 @@
 """Square cells of a frame, by which the band around the people's edge is read and written. Pure."""
 
 from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import TypeAlias
+from functools import cache
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from vidseg.frames.frame import Plane, as_plane
@@ -20,6 +21,9 @@ Slices: TypeAlias = tuple[slice, slice]
 
 _PRODUCT = 1 << 18
 """Multiplications that OpenBLAS does in one thread; after a larger product its others spin on."""
+
+_LONGEST_NUMBER = 8
+"""Bytes of numpy's longest integer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +53,14 @@ class Cells:
 
     def read(self, plane: Plane) -> Plane:
         """Return the cells of `plane` [H, W] as [n, height, width]."""
-        cells = self._runs(self.padded(plane))[self._places]
-        return as_plane(cells.view(plane.dtype).reshape(-1, self.height, self.width))
+        runs, places = self._runs(self.padded(plane))
+        return as_plane(runs[places].view(plane.dtype).reshape(-1, self.height, self.width))
 
     def write(self, plane: Plane, cells: Plane) -> None:
         """Write [n, height, width] of the same type into `plane` [H, W]."""
         padded = self.padded(plane)
-        runs = self._runs(padded)
-        runs[self._places] = np.ascontiguousarray(cells).view(runs.dtype)[..., 0]
+        runs, places = self._runs(padded)
+        runs[places] = np.ascontiguousarray(cells).view(runs.dtype)[..., 0]
         if padded is not plane:
             plane[...] = padded[: plane.shape[0], : plane.shape[1]]
 
@@ -108,19 +112,30 @@ class Cells:
         return reduced(padded, width // self.width, height // self.height)
 
     def padded(self, plane: Plane) -> Plane:
-        """Return the plane, or a copy with its last column and row repeated up to whole cells."""
+        """Return the plane, or a copy with its last column and row repeated up to whole cells.
+
+        A copy too where lines don't begin a whole number of cells after each other in memory.
+        """
         below, right = -plane.shape[0] % self.height, -plane.shape[1] % self.width
-        if not (below or right):
+        if not (below or right or plane.strides[0] % (self.width * plane.itemsize)):
             return plane
         return as_plane(cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE))
 
-    def _runs(self, plane: Plane) -> NDArray[np.void]:
-        """Return a view whose items are a cell's rows: [H, W / width]."""
-        return plane.view(np.dtype((np.void, self.width * plane.itemsize)))
+    def _runs(self, plane: Plane) -> tuple[NDArray[Any], NDArray[np.intp]]:
+        """Return a view [..] of a padded plane whose items are a cell's rows, and these cells' in it.
 
-    @cached_property
-    def _places(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        return self.rows[:, None] * self.height + np.arange(self.height), self.columns[:, None]
+        It is flat, and items are numbers where they can be: numpy indexes that three times as fast.
+        The places are intp [n, height].
+        """
+        size = self.width * plane.itemsize
+        item = np.dtype(f"u{size}" if size <= _LONGEST_NUMBER else f"V{size}")
+        step = plane.strides[0] // size
+        count = (plane.shape[0] - 1) * step + plane.shape[1] // self.width
+        places = (self.rows * (self.height * step) + self.columns)[:, None]
+        return (
+            as_strided(plane.view(item), (count,), (size,)),
+            places + np.arange(self.height) * step,
+        )
 
 
 @cache
