@@ -1,6 +1,6 @@
 """Frames: planes with their times and colour, and the pixel formats that they come in. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, TypeAlias, cast
 
@@ -88,7 +88,7 @@ class Frame:
     just before, where it is another one from this frame on; `shape`: the source's, which that of
     the planes may differ from (see `vidseg.frames.letterbox`). `window`: where in the planes the
     picture is shown, where black bars are around it. `deinterlaced`: the source holds it in two
-    fields.
+    fields. `reductions`: what `vidseg.frames.planes.cell_means` has made of it, by plane and side.
     """
 
     planes: Planes
@@ -102,6 +102,7 @@ class Frame:
     changed_from: Shape | None = None
     window: Box | None = None
     deinterlaced: bool = False
+    reductions: dict[tuple[int, int], tuple[Box, Plane]] = field(default_factory=dict, init=False)
 
     @property
     def width(self) -> int:

@@ -69,3 +69,8 @@ class Box:
     def size(self) -> tuple[int, int]:
         """Width and height."""
         return self.width, self.height
+
+    def holds(self, other: "Box") -> bool:
+        """Whether all of `other` lies in this one."""
+        across = self.left <= other.left and other.right <= self.right
+        return across and self.top <= other.top and other.bottom <= self.bottom

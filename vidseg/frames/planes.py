@@ -20,12 +20,64 @@ def small_rgb(frame: Frame, box: Box, width: int, height: int) -> NDArray[np.uin
     are box-filtered by two per octave before the last bilinear step, which keeps them free of
     aliasing.
     """
-    channels = [reduced(cropped(frame, i, box), width, height) for i in range(3)]
+    side = 1
+    while min(box.width // width, box.height // height) >= 2 * side:
+        side *= 2
+    in_cells = side > 1 and not any(length % side for length in (box.left, box.top, *box.size))
+    parts = [
+        cell_means(frame, i, box, side) if in_cells else cropped(frame, i, box) for i in range(3)
+    ]
+    channels = [reduced(part, width, height) for part in parts]
     matrix = yuv_to_rgb_matrix(frame.colour, frame.height, frame.format.bits)
     rgb = cv2.transform(cv2.merge(channels), matrix.astype(np.float32))
     if rgb.dtype != np.uint8:
         rgb = np.clip(rgb, 0, 255).astype(np.uint8)
     return rgb  # type: ignore[return-value]  # OpenCV's stubs know no element types
+
+
+def cell_means(frame: Frame, index: int, box: Box, side: int) -> Plane:
+    """Return the means of plane `index` in squares of `side` x `side` pixels of luma, [h, w].
+
+    Squares are counted from the frame's corner, and `box` holds whole ones, but where the frame
+    ends: there its last pixels are repeated. The type is the plane's. What was made is kept with
+    the frame, of which stages ask for the same again, or for squares of four of these: so it is
+    read once. `side` is a power of two, at least 2; chroma may be as it is.
+    """
+    held = frame.reductions.get((index, side))
+    if held is None or not held[0].holds(box):
+        held = frame.reductions[index, side] = box, _cell_means(frame, index, box, side)
+    return _part(held, box, side, side)
+
+
+def _cell_means(frame: Frame, index: int, box: Box, side: int) -> Plane:
+    finer = side // 2
+    while finer and not ((held := frame.reductions.get((index, finer))) and held[0].holds(box)):
+        finer //= 2
+    if finer and held:
+        plane, across, down = _part(held, box, finer, finer), side // finer, side // finer
+    else:
+        shift_x, shift_y = (frame.format.shift_x, frame.format.shift_y) if index else (0, 0)
+        plane, across, down = cropped(frame, index, box), side >> shift_x, side >> shift_y
+    return means(plane, max(1, across), max(1, down))
+
+
+def _part(held: tuple[Box, Plane], box: Box, across: int, down: int) -> Plane:
+    """Return the part in a box of what was made of one that holds it."""
+    around, plane = held
+    rows = slice((box.top - around.top) // down, -((around.top - box.bottom) // down))
+    columns = slice((box.left - around.left) // across, -((around.left - box.right) // across))
+    return plane[rows, columns]
+
+
+def means(plane: Plane, width: int, height: int) -> Plane:
+    """Return the means of a plane [h, w] in oblongs of pixels, whose sides are powers of two.
+
+    At the ends the last pixels are repeated.
+    """
+    below, right = -plane.shape[0] % height, -plane.shape[1] % width
+    if below or right:
+        plane = as_plane(cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE))
+    return reduced(plane, plane.shape[1] // width, plane.shape[0] // height)
 
 
 def cropped(frame: Frame, index: int, box: Box) -> Plane:

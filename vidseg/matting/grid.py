@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from vidseg.frames.frame import Frame
 from vidseg.frames.geometry import Box
-from vidseg.frames.planes import cropped
-from vidseg.matting.cells import Cells, Slices
+from vidseg.frames.planes import cell_means
+from vidseg.matting.cells import Slices
 from vidseg.matting.mask import Mask
 
 _MOST_CELLS = 130_000
@@ -46,17 +46,9 @@ def size(box: Box, side: int) -> tuple[int, int]:
 
 def picture(frame: Frame, box: Box, side: int) -> NDArray[np.uint8]:
     """Return each cell's mean colour in an aligned box: Y, Cb, Cr in 8 bits, uint8 [h, w, 3]."""
-    columns, rows = size(box, side)
-    channels = []
-    for index in range(3):
-        shift_x, shift_y = (frame.format.shift_x, frame.format.shift_y) if index else (0, 0)
-        cells = Cells(side >> shift_y, side >> shift_x, *np.empty((2, 0), np.intp))
-        means = cells.means(cropped(frame, index, box))[:rows, :columns]
-        channels.append(
-            means
-            if means.dtype == np.uint8
-            else (means >> (frame.format.bits - 8)).astype(np.uint8)
-        )
+    channels = [cell_means(frame, index, box, side) for index in range(3)]
+    if frame.format.bits > 8:
+        channels = [(each >> (frame.format.bits - 8)).astype(np.uint8) for each in channels]
     return np.asarray(cv2.merge(channels), np.uint8)
 
 
