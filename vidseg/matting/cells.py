@@ -122,10 +122,10 @@ class Cells:
         return as_plane(cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE))
 
     def _runs(self, plane: Plane) -> tuple[NDArray[Any], NDArray[np.intp]]:
-        """Return a view [..] of a padded plane whose items are a cell's rows, and these cells' in it.
+        """Return a flat view of a padded plane whose items are cells' rows, and places in it.
 
-        It is flat, and items are numbers where they can be: numpy indexes that three times as fast.
-        The places are intp [n, height].
+        Items are numbers where they can be: numpy indexes that three times as fast. The places are
+        those of these cells, intp [n, height].
         """
         size = self.width * plane.itemsize
         item = np.dtype(f"u{size}" if size <= _LONGEST_NUMBER else f"V{size}")

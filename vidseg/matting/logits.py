@@ -23,4 +23,5 @@ def logits(probability: Floats, least: float) -> Floats:
     """Return ln(p / (1 - p)), with all probabilities brought to [`least`, 1 - `least`] first."""
     likely = np.clip(probability, np.float32(least), np.float32(1 - least))
     likely /= 1 - likely
-    return np.asarray(np.log(likely, out=likely), np.float32)
+    cv2.log(likely, likely)  # a fifth of the time of numpy's
+    return likely

@@ -81,9 +81,10 @@ def thumbnail(frame: Frame) -> NDArray[np.float32]:
     scale = 1 / (1 << (frame.format.bits - 8))
     planes = []
     for plane in frame.planes:
-        step = max(
-            1, min(plane.shape[0] // (4 * _THUMBNAIL[1]), plane.shape[1] // (4 * _THUMBNAIL[0]))
+        across, down = (
+            max(1, length // (4 * small))
+            for length, small in zip(plane.shape[::-1], _THUMBNAIL, strict=True)
         )
-        sparse = np.ascontiguousarray(plane[::step, ::step])
+        sparse = np.ascontiguousarray(plane[::down, ::across])
         planes.append(cv2.resize(sparse, _THUMBNAIL, interpolation=cv2.INTER_AREA))
     return np.stack(planes, axis=-1).astype(np.float32) * np.float32(scale)
