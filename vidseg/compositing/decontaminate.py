@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from vidseg.frames.frame import Frame, Plane, Planes, as_plane
+from vidseg.frames.planes import cell_means
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Floats
 
@@ -13,8 +14,8 @@ _NEAR, _FAR = 1 / 60, 1 / 15
 _FAR_WEIGHT = 0.1
 """How much the wider one counts: in the middle of flying hair it alone has any hair."""
 
-_SOLIDITY = 8
-"""Power of alpha that colours are weighted by: what is half opaque has half the other side's."""
+_SQUARINGS = 3
+"""Colours are weighted by the 8th power of alpha: what is half opaque has half the other side's."""
 
 _LEAST = np.float32(1e-10)
 """What everything counts: where nothing near is solid, means are plain ones. Weights as small as
@@ -42,8 +43,12 @@ def estimate_foreground(frame: Frame, alpha: Alpha) -> list[Floats]:
     for index, plane in enumerate(frame.planes):
         part = alpha.opacity(index)
         ahead, behind = front[:, None, None, index], back[:, None, None, index]
-        colour = ahead + part * (alpha.at(index)[1].read(plane) - behind - part * (ahead - behind))
-        own.append(np.rint(np.clip(colour, 0, peak)))
+        colour = alpha.at(index)[1].read(plane) - behind
+        colour -= part * (ahead - behind)
+        colour *= part
+        colour += ahead
+        np.clip(colour, 0, peak, out=colour)
+        own.append(np.rint(colour, out=colour))
     return own
 
 
@@ -59,25 +64,30 @@ def with_edge(frame: Frame, alpha: Alpha, edge: list[Floats]) -> Planes:
 
 def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
     """Return mean colours of foreground and background near each cell, float32 [n, 3] each."""
-    cells, factor, longest = alpha.cells, 1, max(alpha.plane.shape)
-    while longest > _MEANS_SIDE * cells.height * factor:
+    side, longest = alpha.cells.height, max(alpha.plane.shape)
+    factor = 1
+    while longest > _MEANS_SIDE * side * factor:
         factor *= 2
-    count = -(-longest // (cells.height * factor))
+    count = -(-longest // (side * factor))
     near, far = (max(3, round(count * share) | 1) for share in (_NEAR, _FAR))
-    coarse = [alpha.at(index)[1].coarsened(factor) for index in range(3)]
-    here = coarse[0].bounding_slices(far // 2)
-    means = [
-        some.means(some.crop(plane, here)) for some, plane in zip(coarse, frame.planes, strict=True)
-    ]
-    part: Floats = coarse[0].means(coarse[0].crop(alpha.plane, here)) * np.float32(
-        1 / frame.format.peak
-    )
-    places = coarse[0].rows - here[0].start, coarse[0].columns - here[1].start
+    coarse = alpha.cells.coarsened(factor)
+    here = coarse.bounding_slices(far // 2)
+    box = coarse.box(here, frame.whole)
+    colours = [cell_means(frame, index, box, coarse.height) for index in range(3)]
+    part: Floats = coarse.means(coarse.crop(alpha.plane, here)) * np.float32(1 / frame.format.peak)
+    places = coarse.rows - here[0].start, coarse.columns - here[1].start
     totals = [
-        _surrounding(means, share**_SOLIDITY, near, far)[places] for share in (part, 1 - part)
+        _surrounding(colours, _solid(share), near, far)[places] for share in (part, 1 - part)
     ]
     ahead, behind = (total[:, :3] / total[:, 3:] for total in totals)
     return ahead, behind
+
+
+def _solid(opacity: Floats) -> Floats:
+    """Return the power of opacity that colours are weighted by."""
+    for _ in range(_SQUARINGS):
+        opacity = opacity * opacity
+    return opacity
 
 
 def _surrounding(means: list[Plane], weight: Floats, near: int, far: int) -> Floats:

@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from vidseg.frames.frame import Plane, as_plane
+from vidseg.frames.geometry import Box
 from vidseg.frames.planes import reduced
 
 Floats = NDArray[np.float32]
@@ -99,6 +100,16 @@ class Cells:
             rows.start * self.height : rows.stop * self.height,
             columns.start * self.width : columns.stop * self.width,
         ]
+
+    def box(self, slices: Slices, whole: Box) -> Box:
+        """Return the pixels that lie in some rows and columns of cells and in the `whole` plane."""
+        rows, columns = slices
+        return Box(
+            columns.start * self.width,
+            rows.start * self.height,
+            min(columns.stop * self.width, whole.right),
+            min(rows.stop * self.height, whole.bottom),
+        )
 
     def coarsened(self, factor: int) -> "Cells":
         """Return the cells `factor` times as large that hold these, one for each."""
