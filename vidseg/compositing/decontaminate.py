@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from vidseg.frames.frame import Frame, Plane, Planes, as_plane
-from vidseg.frames.planes import cell_means
+from vidseg.frames.planes import cell_means, means
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Floats
 
@@ -74,11 +74,10 @@ def _two_sides(frame: Frame, alpha: Alpha) -> tuple[Floats, Floats]:
     here = coarse.bounding_slices(far // 2)
     box = coarse.box(here, frame.whole)
     colours = [cell_means(frame, index, box, coarse.height) for index in range(3)]
-    part: Floats = coarse.means(coarse.crop(alpha.plane, here)) * np.float32(1 / frame.format.peak)
+    fine = tuple(slice(each.start * factor, each.stop * factor) for each in here)
+    part: Floats = means(alpha.means[fine], factor, factor) * np.float32(1 / frame.format.peak)
     places = coarse.rows - here[0].start, coarse.columns - here[1].start
-    totals = [
-        _surrounding(colours, _solid(share), near, far)[places] for share in (part, 1 - part)
-    ]
+    totals = [_surrounding(colours, _solid(share), near, far)[places] for share in (part, 1 - part)]
     ahead, behind = (total[:, :3] / total[:, 3:] for total in totals)
     return ahead, behind
 
@@ -90,13 +89,13 @@ def _solid(opacity: Floats) -> Floats:
     return opacity
 
 
-def _surrounding(means: list[Plane], weight: Floats, near: int, far: int) -> Floats:
+def _surrounding(colours: list[Plane], weight: Floats, near: int, far: int) -> Floats:
     """Return sums of weighted colours and of weights around each point, float32 [h, w, 4].
 
-    `means`: the colours, a plane each; both neighbourhoods are summed.
+    `colours`: a plane each; both neighbourhoods are summed.
     """
     weight = weight + _LEAST
-    weighted = cv2.merge([*(weight * plane for plane in means), weight])
+    weighted = cv2.merge([*(weight * plane for plane in colours), weight])
     total = cv2.blur(weighted, (near, near)) + np.float32(_FAR_WEIGHT) * cv2.blur(
         weighted, (far, far)
     )

@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 
 from vidseg.frames.frame import PixelFormat, Plane, as_plane
-from vidseg.frames.planes import at_chroma_size
-from vidseg.matting.cells import Cells, Floats, Slices
+from vidseg.matting.cells import Cells, Floats, Slices, fill, product
 
 _SIDE = 4
 """Side of the cells, in pixels, where only an alpha is given."""
@@ -24,12 +23,16 @@ class Alpha:
     """Opacity of the people: `plane` [H, W] in the frame's sample type, 0 to its peak code value.
 
     `cells` hold every pixel whose alpha, or chroma sample whose mean alpha, is neither 0 nor the
-    peak. `bounds`, where known: rows and columns of pixels beyond which all is 0, in whole cells.
+    peak; `codes` [n, h, w] is alpha in them, and `means` that of every square of the frame as large
+    as they are. `bounds`, where known: rows and columns of pixels beyond which all is 0, in whole
+    cells.
     """
 
     plane: Plane
     layout: PixelFormat
     cells: Cells
+    codes: Plane
+    means: Plane
     bounds: Slices = (slice(None), slice(None))
 
     @classmethod
@@ -38,17 +41,23 @@ class Alpha:
         every = Cells(_SIDE, _SIDE, *np.empty((2, 0), np.intp))
         some = every.means(cv2.inRange(plane, 1, layout.peak))  # type: ignore[arg-type]
         full = every.means(cv2.inRange(plane, layout.peak, layout.peak))  # type: ignore[arg-type]
-        return cls(plane, layout, Cells.where(((some > 0) & (full < 255)).view(np.uint8), _SIDE))
+        cells = Cells.where(((some > 0) & (full < 255)).view(np.uint8), _SIDE)
+        return cls(plane, layout, cells, cells.read(plane), every.means(plane))
 
     @property
     def complement(self) -> "Alpha":
         """How opaque everything but the people is."""
-        inverse = np.subtract(self.layout.peak, self.plane, dtype=self.plane.dtype)
-        return Alpha(as_plane(inverse), self.layout, self.cells)
+        plane, codes, means = (
+            as_plane(np.subtract(self.layout.peak, each, dtype=each.dtype))
+            for each in (self.plane, self.codes, self.means)
+        )
+        return Alpha(plane, self.layout, self.cells, codes, means)
 
     def at(self, index: int) -> tuple[Plane, Cells]:
         """Return alpha and cells at plane `index`'s size; chroma's is the mean of its luma's."""
-        return (self.plane, self.cells) if index == 0 else self._chroma
+        if self._as_luma(index):
+            return self.plane, self.cells
+        return self._chroma, self._chroma_cells
 
     def bounds_at(self, index: int) -> Slices:
         """Return the rows and columns of plane `index` beyond which alpha is 0."""
@@ -61,24 +70,47 @@ class Alpha:
 
     def opacity(self, index: int) -> Floats:
         """Return the opacity in the cells at the size of plane `index`: [n, h, w] in [0, 1]."""
-        return self._luma_opacity if index == 0 else self._chroma_opacity
+        return self._luma_opacity if self._as_luma(index) else self._chroma_opacity
+
+    def _as_luma(self, index: int) -> bool:
+        return index == 0 or not (self.layout.shift_x or self.layout.shift_y)
 
     @cached_property
     def _luma_opacity(self) -> Floats:
-        return self._opacity(self.plane, self.cells)
+        return self.codes * np.float32(1 / self.layout.peak)
 
     @cached_property
     def _chroma_opacity(self) -> Floats:
-        return self._opacity(*self._chroma)
-
-    def _opacity(self, plane: Plane, cells: Cells) -> Floats:
-        return cells.read(plane) * np.float32(1 / self.layout.peak)
+        return self._chroma_codes * np.float32(1 / self.layout.peak)
 
     @cached_property
-    def _chroma(self) -> tuple[Plane, Cells]:
+    def _chroma_cells(self) -> Cells:
         layout, cells = self.layout, self.cells
         height, width = cells.height >> layout.shift_y, cells.width >> layout.shift_x
+        return Cells(height, width, cells.rows, cells.columns)
+
+    @cached_property
+    def _chroma_codes(self) -> Plane:
+        cells, small = self.cells, self._chroma_cells
+        weights = np.kron(_halves(cells.height, small.height), _halves(cells.width, small.width))
+        flat = self.codes.reshape(-1, len(weights)).astype(np.float32)
+        codes = product(flat, weights)
+        codes += np.float32(0.5)
+        return as_plane(codes.astype(self.layout.dtype).reshape(-1, small.height, small.width))
+
+    @cached_property
+    def _chroma(self) -> Plane:
+        layout, cells = self.layout, self._chroma_cells
         columns, rows = layout.plane_size(1, self.plane.shape[1], self.plane.shape[0])
-        small = as_plane(np.zeros((rows, columns), layout.dtype))
-        small[self.bounds_at(1)] = at_chroma_size(self.plane[self.bounds], layout)
-        return small, Cells(height, width, cells.rows, cells.columns)
+        small = as_plane(np.empty((rows, columns), layout.dtype))
+        sure = np.equal(self.means, layout.peak).view(np.uint8)
+        fill(small, sure, cells.height, cells.width, layout.peak)
+        cells.write(small, self._chroma_codes)
+        return small
+
+
+def _halves(count: int, means: int) -> Floats:
+    """Return the weights of `count` values in their means, of one or two each: [count, means]."""
+    return np.repeat(np.eye(means, dtype=np.float32), count // means, axis=0) * np.float32(
+        means / count
+    )

@@ -188,7 +188,7 @@ def _log_ratios(counts: NDArray[np.float32]) -> NDArray[np.float32]:
     for axis, spread in enumerate(spreads, 1):
         _spread_along(counts, axis, np.float32(spread))
     counts += np.float32(_COUNT_FLOOR)
-    ratios = counts[0] / counts[1]
+    ratios: NDArray[np.float32] = counts[0] / counts[1]
     cv2.log(ratios.reshape(-1), ratios.reshape(-1))  # a third of the time of numpy's
     return ratios
 

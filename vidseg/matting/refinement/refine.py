@@ -112,32 +112,40 @@ def _filled(frame: Frame, mask: Mask, side: int, *, soft: bool) -> Alpha:
     layout = frame.format
     assert mask.picture is not None, "gridded gave it one"
     plane = as_plane(np.zeros((frame.height, frame.width), layout.dtype))
+    means = as_plane(np.zeros((-(-frame.height // side), -(-frame.width // side)), layout.dtype))
     sure, band = _zones(mask.person, _SOFT_STEP_WIDTH if soft else _STEP_WIDTH)
     here = bounding_slices(sure | band, _GUIDE_REACH)
     sure, cells = sure[here], Cells.where(band[here], side)
-    top, left = mask.box.top + here[0].start * side, mask.box.left + here[1].start * side
-    reach = slice(top, top + side * sure.shape[0]), slice(left, left + side * sure.shape[1])
-    fill(plane[reach], sure, side, layout.peak)
-    placed = cells.shifted(top // side, left // side)
+    top, left = mask.box.top // side + here[0].start, mask.box.left // side + here[1].start
+    placed = cells.shifted(top, left)
+    around = slice(top, top + sure.shape[0]), slice(left, left + sure.shape[1])
+    reach = placed.pixels(around)
+    fill(plane[reach], sure, side, side, layout.peak)
+    np.multiply(sure, layout.peak, out=means[around], dtype=layout.dtype)
+    codes = as_plane(np.empty((0, side, side), layout.dtype))
     if len(cells):
         person = mask.person[here]
         slope, offset = _guided(_luma(mask.picture[here], layout), person, soft=soft)
         slopes = 1 / cells.upsample(_step_widths(person)) if soft else np.float32(1 / _STEP_WIDTH)
-        values = cells.upsample(slope) * (
-            placed.read(frame.planes[0]) * np.float32(1 / layout.peak)
-        )
-        edge = _stepped(values + cells.upsample(offset), slopes) * np.float32(layout.peak)
-        codes = as_plane(np.rint(edge).astype(layout.dtype))
+        values = cells.upsample(slope)
+        values *= placed.read(frame.planes[0])
+        values *= np.float32(1 / layout.peak)
+        values += cells.upsample(offset)
+        edge = _stepped(values, slopes)
+        edge *= np.float32(layout.peak)
+        codes = as_plane(np.rint(edge, out=edge).astype(layout.dtype))
         placed.write(plane, codes)
-        placed = placed.select(_mixed(codes, layout.peak))
-    return Alpha(plane, layout, placed, reach)
+        total = _totals(codes)
+        means[placed.rows, placed.columns] = total / codes[0].size + np.float32(0.5)
+        mixed = (total > 0) & (total < layout.peak * codes[0].size)
+        placed, codes = placed.select(mixed), as_plane(codes[mixed])
+    return Alpha(plane, layout, placed, codes, means, reach)
 
 
-def _mixed(codes: Plane, peak: int) -> NDArray[np.bool_]:
-    """Return which cells of alpha [n, h, w] are neither all 0 nor all of the peak: [n]."""
+def _totals(codes: Plane) -> Floats:
+    """Return the sums of cells of alpha [n, h, w]: float32 [n]."""
     cells = codes.reshape(len(codes), -1)
-    total = cv2.reduce(cells, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)[:, 0]
-    return np.asarray((total > 0) & (total < peak * cells.shape[1]))
+    return np.asarray(cv2.reduce(cells, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32F)[:, 0], np.float32)
 
 
 def _luma(picture: NDArray[np.uint8], layout: PixelFormat) -> Floats:
@@ -148,7 +156,11 @@ def _luma(picture: NDArray[np.uint8], layout: PixelFormat) -> Floats:
 
 
 def _stepped(person: Floats, slopes: Floats | np.float32) -> Floats:
-    return np.clip((person - np.float32(0.5)) * slopes + np.float32(0.5), 0, 1)
+    """Make a soft step of values, in place, and return them, in [0, 1]."""
+    person -= np.float32(0.5)
+    person *= slopes
+    person += np.float32(0.5)
+    return np.clip(person, 0, 1, out=person)
 
 
 def _step_widths(person: Floats) -> Floats:
