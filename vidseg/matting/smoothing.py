@@ -6,9 +6,11 @@ ghost.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property, partial
+from threading import Lock
+from typing import TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from vidseg.frames.frame import Frame
 from vidseg.matting.logits import logits, probability
 from vidseg.matting.mask import Mask
-from vidseg.matting.optical_flow import Flow, difference, reduced, resized, warp
+from vidseg.matting.optical_flow import Flow, difference, inverted, reduced, resized, warp
 from vidseg.matting.part_map import Ballot, elected
 from vidseg.system.threads import mapped
 
@@ -56,43 +58,18 @@ def smooth_masks(pairs: Iterable[_Pair], window_s: float, *, workers: int = 1) -
     return mapped(smoothed, _with_neighbours(pairs), workers, name="smoothing")
 
 
-def _with_neighbours(pairs: Iterable[_Pair]) -> Iterator[tuple[_Pair, list[_Pair | None]]]:
-    """Yield every mask with those before and after it in its shot, as far as there are any."""
-    before: _Pair | None = None
-    now: _Pair | None = None
-    for after in pairs:
-        fresh = after[1].begins_shot
-        if now is not None:
-            yield now, [before, None if fresh else after]
-        # What was yielded is a neighbour still, which needs no picture of full size.
-        before, now = (None if fresh or now is None else (now[0].without_picture, now[1])), after
-    if now is not None:
-        yield now, [before]
-
-
-def _smoothed(flow: Flow, window_s: float, given: tuple[_Pair, Sequence[_Pair | None]]) -> _Pair:
-    now, neighbours = given
-    frame, mask = now
-    if mask.propagated and window_s <= _PROPAGATED_S:
-        return now
-    smoothed = logits(mask.person, _LEAST)
-    own = _SmallMask.of(mask, smoothed, mask)
-    total, change = np.ones_like(own.logits), np.zeros_like(own.logits)
-    ballots: list[Ballot] = [] if mask.parts is None else [(mask.person, mask.parts)]
-    for neighbour in neighbours:
-        if neighbour is None or (time_weight := _time_weight(frame, neighbour[0], window_s)) <= 0:
-            continue
-        other = neighbour[1]
-        view = _SmallMask.of(other, logits(other.person, _LEAST), mask)
-        sampling_map, weight = _match(flow, own, view, time_weight)
-        total += weight
-        change += weight * (_moved(view.logits, sampling_map) - own.logits)
-        if mask.parts is not None:
-            ballots += _ballots(flow, mask, other, weight)
-    change /= total
-    smoothed += resized(change, smoothed.shape)
-    person = probability(smoothed)
-    return frame, replace(mask, person=person, parts=elected(ballots) if ballots else None)
+def _with_neighbours(pairs: Iterable[_Pair]) -> "Iterator[_Neighbourhood]":
+    """Yield every frame and its mask with those before and after it in its shot, if any."""
+    before: _Seen | None = None
+    shown: tuple[Frame, _Seen] | None = None
+    for frame, mask in pairs:
+        after, fresh = _Seen(frame.time, mask), mask.begins_shot
+        if shown is not None:
+            yield *shown, [before, None if fresh else after]
+            before = None if fresh else shown[1]
+        shown = frame, after
+    if shown is not None:
+        yield *shown, [before]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,22 +88,109 @@ class _SmallMask:
         )
 
 
-def _time_weight(frame: Frame, other: Frame, window_s: float) -> float:
-    return 1 - (float(other.time - frame.time) / (window_s / 2)) ** 2
+@dataclass(eq=False)
+class _Seen:
+    """The mask of a frame, at `time` in seconds, and what was made of it so far.
+
+    Threads that smooth it and its neighbours share it.
+    """
+
+    time: Fraction
+    mask: Mask
+    _motion: NDArray[np.float32] | None = None
+    _finding: Lock = field(default_factory=Lock)
+
+    @cached_property
+    def logits(self) -> NDArray[np.float32]:
+        """The mask's logits [h, w]."""
+        return logits(self.mask.person, _LEAST)
+
+    @cached_property
+    def small(self) -> _SmallMask:
+        """The mask made small, on its own grid."""
+        return _SmallMask.of(self.mask, self.logits, self.mask)
+
+    def onto(self, base: Mask) -> _SmallMask:
+        """Return the mask made small, on another's grid."""
+        if (base.box, base.person.shape) == (self.mask.box, self.mask.person.shape):
+            return self.small
+        return _SmallMask.of(self.mask, self.logits, base)
+
+    def motion(self, flow: Flow, after: "_Seen") -> NDArray[np.float32] | None:
+        """Return where the small mask's points are in that of the frame after it, x and y.
+
+        It is found once, whichever of the two frames asks first, and serves both. Both masks lie on
+        one grid. `None`: it is unknown, so that all stays in place.
+        """
+        with self._finding:
+            if self._motion is None:
+                self._motion = _motion(flow, self.small, after.small)
+            return self._motion
+
+
+_Neighbourhood: TypeAlias = tuple[Frame, _Seen, Sequence[_Seen | None]]
+
+
+def _smoothed(flow: Flow, window_s: float, given: _Neighbourhood) -> _Pair:
+    frame, now, neighbours = given
+    mask = now.mask
+    if _stays(mask, window_s):
+        return frame, mask
+    own = now.small
+    total, change = np.ones_like(own.logits), np.zeros_like(own.logits)
+    ballots: list[Ballot] = [] if mask.parts is None else [(mask.person, mask.parts)]
+    for other in neighbours:
+        if other is None or (time_weight := _time_weight(now, other, window_s)) <= 0:
+            continue
+        view = other.onto(mask)
+        sampling_map = _match(flow, now, other, view, window_s)
+        weight = _likeness(own, view, sampling_map, time_weight)
+        total += weight
+        change += weight * (_moved(view.logits, sampling_map) - own.logits)
+        if mask.parts is not None:
+            ballots += _ballots(flow, mask, other.mask, weight)
+    change /= total
+    person = probability(now.logits + resized(change, now.logits.shape))
+    return frame, replace(mask, person=person, parts=elected(ballots) if ballots else None)
+
+
+def _stays(mask: Mask, window_s: float) -> bool:
+    """Whether a mask is a mean over as long a time already."""
+    return mask.propagated and window_s <= _PROPAGATED_S
+
+
+def _time_weight(now: _Seen, other: _Seen, window_s: float) -> float:
+    return 1 - (float(other.time - now.time) / (window_s / 2)) ** 2
 
 
 def _match(
-    flow: Flow, view: _SmallMask, other: _SmallMask, weight: float
-) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
-    """Return where the points of `view` are in another on its grid, and what each counts there.
+    flow: Flow, now: _Seen, other: _Seen, view: _SmallMask, window_s: float
+) -> NDArray[np.float32] | None:
+    """Return where the points of `now` are in another, x and y, whose `view` is on its grid."""
+    if view is other.small:
+        if other.time > now.time:
+            return now.motion(flow, other)
+        if not _stays(other.mask, window_s):  # it asks for the same motion, the other way
+            there = other.motion(flow, now)
+            return None if there is None else inverted(there)
+    return _motion(flow, now.small, view)
 
-    The places, x and y, are `None` where motion is unknown, so that all stays in place.
-    """
+
+def _motion(flow: Flow, one: _SmallMask, other: _SmallMask) -> NDArray[np.float32] | None:
+    """Return where the points of `one` are in another, x and y; `None` where that is unknown."""
+    if one.picture is None or other.picture is None:
+        return None
+    return flow.sampling_map(_luma(one.picture), _luma(other.picture))
+
+
+def _likeness(
+    view: _SmallMask, other: _SmallMask, sampling_map: NDArray[np.float32] | None, weight: float
+) -> NDArray[np.float32]:
+    """Return what the points of `view` count in another on its grid, `weight` at most."""
     if view.picture is None or other.picture is None:
-        return None, np.full_like(view.logits, weight)
-    sampling_map = flow.sampling_map(_luma(view.picture), _luma(other.picture))
+        return np.full_like(view.logits, weight)
     differs = difference(view.picture, _moved(other.picture, sampling_map))
-    return sampling_map, np.asarray(cv2.LUT(differs, _LIKENESS * np.float32(weight)), np.float32)
+    return np.asarray(cv2.LUT(differs, _LIKENESS * np.float32(weight)), np.float32)
 
 
 def _ballots(flow: Flow, mask: Mask, other: Mask, weight: NDArray[np.float32]) -> list[Ballot]:
