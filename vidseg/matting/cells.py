@@ -1,6 +1,6 @@
 """Square cells of a frame, by which the band around the people's edge is read and written. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -39,6 +39,7 @@ class Cells:
     width: int
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
+    _known_places: dict[int, NDArray[np.intp]] = field(default_factory=dict, init=False)
 
     @classmethod
     def where(cls, marked: NDArray[np.uint8], side: int) -> "Cells":
@@ -134,11 +135,15 @@ class Cells:
         item = np.dtype(f"u{size}" if size <= _LONGEST_NUMBER else f"V{size}")
         step = plane.strides[0] // size
         count = (plane.shape[0] - 1) * step + plane.shape[1] // self.width
-        places = (self.rows * (self.height * step) + self.columns)[:, None]
-        return (
-            as_strided(plane.view(item), (count,), (size,)),
-            places + np.arange(self.height) * step,
-        )
+        return as_strided(plane.view(item), (count,), (size,)), self._places(step)
+
+    def _places(self, step: int) -> NDArray[np.intp]:
+        """Return where the rows of these cells are, whose lines are `step` rows apart."""
+        places = self._known_places.get(step)
+        if places is None:
+            first = self.rows * (self.height * step) + self.columns
+            places = self._known_places[step] = first[:, None] + np.arange(self.height) * step
+        return places
 
 
 @cache
