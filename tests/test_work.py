@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tests.helpers.scenes import room
 from vidseg.compositing.composite import composite
 from vidseg.compositing.decontaminate import estimate_foreground
-from vidseg.frames.frame import Frame, Planes
+from vidseg.frames import planes
+from vidseg.frames.frame import Frame, Plane, Planes
 from vidseg.frames.geometry import Box, Orientation
 from vidseg.matting import grid
 from vidseg.matting.mask import Mask
@@ -51,6 +52,23 @@ def test_painting_holds_no_full_size_array_of_floats() -> None:
     finally:
         tracemalloc.stop()
     assert held < 4 * WIDTH * HEIGHT
+
+
+def test_edge_colours_read_no_more_of_a_frame_than_masks_did(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of its three planes were reduced once more, a millisecond a frame."""
+    frame, mask, _ = full_size()
+    alpha = refine(frame, mask, MatteSettings())
+    read: list[int] = []
+
+    def cropped(frame: Frame, index: int, box: Box) -> Plane:
+        read.append(index)
+        return planes.cropped(frame, index, box)
+
+    monkeypatch.setattr(planes, "cropped", cropped)
+    estimate_foreground(frame, alpha)
+    assert not read
 
 
 def test_arithmetic_is_done_around_the_edge_only() -> None:

@@ -1,5 +1,7 @@
 """Orientation, colour matrices, and the small pictures networks see."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from vidseg.errors import SettingsError
 from vidseg.frames.colour import Colour, rgb_to_yuv_matrix, yuv_to_rgb_matrix
 from vidseg.frames.frame import WORKING_FORMATS
 from vidseg.frames.geometry import Box, Orientation
-from vidseg.frames.planes import reduced, small_rgb
+from vidseg.frames.planes import cell_means, reduced, small_rgb
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -79,6 +81,41 @@ def test_small_rgb_of_a_box_sees_only_the_box() -> None:
     rgb[20:40, 40:60] = 230
     small = small_rgb(frame_of(rgb), Box(40, 20, 60, 40), 10, 10)
     assert small.min() > 200
+
+
+@pytest.mark.parametrize("name", list(WORKING_FORMATS))
+@pytest.mark.parametrize("size", [(64, 48), (61, 47)])
+@pytest.mark.parametrize("sides", [(8,), (2, 8), (4, 8), (8, 2)])
+def test_means_of_cells_are_those_of_their_pixels(
+    name: str, size: tuple[int, int], sides: tuple[int, ...]
+) -> None:
+    """Whichever were asked for before; the last pixels go on beyond the frame."""
+    noise = np.random.default_rng(8).integers(0, 256, (*size[::-1], 3)).astype(np.uint8)
+    frame = frame_of(noise, name)
+    part = Box(16, 8, *size)
+    for side in sides:
+        cell_means(frame, 0, frame.whole, side), cell_means(frame, 1, frame.whole, side)
+    for index, side in itertools.product((0, 1), sides):
+        found = cell_means(frame, index, part, side).astype(float)
+        shift_x, shift_y = (frame.format.shift_x, frame.format.shift_y) if index else (0, 0)
+        down, across = side >> shift_y, side >> shift_x
+        plane = frame.planes[index][8 >> shift_y :, 16 >> shift_x :].astype(float)
+        padding = [
+            (0, -length % cell) for length, cell in zip(plane.shape, (down, across), strict=True)
+        ]
+        padded = np.pad(plane, padding, mode="edge")
+        rows, columns = padded.shape[0] // down, padded.shape[1] // across
+        means = padded.reshape(rows, down, columns, across).mean(axis=(1, 3))
+        whole = slice(plane.shape[0] // down), slice(plane.shape[1] // across)
+        assert found.shape == means.shape
+        assert np.abs(found - means)[whole].max() <= 1.5  # a rounding each time it is halved
+
+
+def test_a_frame_without_its_picture_keeps_no_means_of_it() -> None:
+    frame = frame_of(np.zeros((16, 16, 3), np.uint8))
+    cell_means(frame, 0, frame.whole, 4)
+    assert frame.reductions
+    assert not frame.without_picture.reductions
 
 
 def test_reducing_does_not_alias() -> None:

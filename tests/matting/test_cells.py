@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from vidseg.frames.frame import WORKING_FORMATS, as_plane
+from vidseg.frames.planes import at_chroma_size
 from vidseg.matting.alpha import Alpha
 from vidseg.matting.cells import Cells
 
@@ -56,3 +57,17 @@ def test_cells_hold_every_pixel_that_is_mixed(name: str, size: tuple[int, int]) 
         cells.write(rest, as_plane(np.zeros_like(cells.read(plane))))
         assert set(np.unique(rest)) <= {0, layout.peak}
         assert (plane[rest != plane] > 0).all()
+
+
+@pytest.mark.parametrize("name", list(WORKING_FORMATS))
+@pytest.mark.parametrize("size", SIZES)
+def test_alpha_of_chroma_is_the_mean_of_its_luma(name: str, size: tuple[int, int]) -> None:
+    """It is made of what the band holds and of which cells are opaque, not of the whole plane."""
+    layout = WORKING_FORMATS[name]
+    plane = RANDOM.integers(0, layout.peak + 1, size[::-1]).astype(layout.dtype)
+    plane[: size[1] // 2] = 0
+    plane[:, size[0] // 2 :] = layout.peak
+    alpha = Alpha.of(as_plane(plane), layout)
+    for each, whole in ((alpha, plane), (alpha.complement, layout.peak - plane)):
+        small = at_chroma_size(whole.astype(layout.dtype), layout).astype(int)
+        assert np.abs(each.at(1)[0].astype(int) - small).max() <= 1  # halves may be rounded down

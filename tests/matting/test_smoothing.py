@@ -1,6 +1,7 @@
 """Steady masks: nothing dropped, nothing lagging, nothing carried across a cut."""
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from vidseg.frames.colour import Colour
 from vidseg.frames.frame import WORKING_FORMATS, Frame, PixelFormat
 from vidseg.frames.geometry import Box
 from vidseg.matting.mask import Mask
+from vidseg.matting.optical_flow import Flow
 from vidseg.matting.smoothing import smooth_masks
 
 FORMAT = WORKING_FORMATS["yuv420p"]
@@ -74,6 +76,22 @@ def test_what_moves_is_steadied_and_leaves_no_ghost(times: int) -> None:
     legs[truth.shape[0] // 2 :] = truth[truth.shape[0] // 2 :]
     assert (steadied[legs] > 0.5).mean() > 0.9
     assert (steadied[~truth] > 0.5).mean() < 0.01
+
+
+def test_motion_between_two_frames_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was found from each to the other: half of what smoothing takes."""
+    found = 0
+    original = Flow.sampling_map
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal found
+        found += 1
+        return original(*arguments)
+
+    monkeypatch.setattr(Flow, "sampling_map", counted)
+    pairs = [walker(60 + 2 * i, 40 * i, 1) for i in range(6)]
+    assert len(list(smooth_masks(pairs, 0.2))) == 6
+    assert found == 5
 
 
 def walker(x: int, milliseconds: int, times: int) -> tuple[Frame, Mask]:

@@ -45,6 +45,17 @@ def test_alpha_fills_the_frame_in_its_sample_type(name: str, size: tuple[int, in
 
 
 @pytest.mark.parametrize("name", list(WORKING_FORMATS))
+def test_what_alpha_holds_of_itself_is_what_its_plane_shows(name: str) -> None:
+    frame = flat(320, 180, name)
+    alpha = refine(frame, half(320, 180), MatteSettings())
+    assert len(alpha.cells)
+    assert np.array_equal(alpha.codes, alpha.cells.read(alpha.plane))
+    side = alpha.cells.height
+    squares = alpha.plane.reshape(180 // side, side, 320 // side, side)
+    assert np.abs(alpha.means - squares.mean(axis=(1, 3))).max() <= 0.5
+
+
+@pytest.mark.parametrize("name", list(WORKING_FORMATS))
 def test_foreground_leaves_the_decoders_planes_alone(name: str) -> None:
     frame = flat(161, 121, name)
     before = [plane.copy() for plane in frame.planes]
