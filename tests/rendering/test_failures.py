@@ -22,6 +22,7 @@ from vidseg.media.mux import Output
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.rendering import chain
 from vidseg.settings import EncodeSettings
+from vidseg.system import cores
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ STAGES: list[tuple[Any, str, Any]] = [
     (mask_source, "smooth_masks", _failing_stream),
     (mask_source, "refine", _fail_later),
     (painters, "composite", _fail_later),
-    (background.Still, "planes", _fail_later),
+    (background.Still, "behind", _fail_later),
     (encode.Encoder, "encode", _fail_later),
     (encode.Encoder, "flush", lambda _: _fail),
     (Output, "start", lambda _: _fail),
@@ -71,19 +72,23 @@ STAGES: list[tuple[Any, str, Any]] = [
 ]
 
 
+_THREADS = ("decode", "tracking", "smoothing", "segmentation", "painting", "background")
+
+
+@pytest.mark.parametrize("count", [2, 16])
 @pytest.mark.parametrize(
     ("owner", "name", "breaker"), STAGES, ids=[f"{o.__name__}.{n}" for o, n, _ in STAGES]
 )
 def test_a_failure_in_any_stage_leaves_nothing(
-    source: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, breaker: Any
+    source: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, breaker: Any, count: int
 ) -> None:
+    """Nor on many cores, where several threads are in the same stage."""
+    monkeypatch.setattr(cores, "core_count", lambda: count)
     monkeypatch.setattr(owner, name, breaker(getattr(owner, name)))
     with pytest.raises(RuntimeError, match="injected"):
         rendered(source, source.parent / "out.mp4")
     assert [p.name for p in source.parent.iterdir()] == ["in.mp4"]
-    assert [
-        t.name for t in threading.enumerate() if t.name in ("decode", "segmentation", "background")
-    ] == []
+    assert [t.name for t in threading.enumerate() if t.name.startswith(_THREADS)] == []
 
 
 def test_an_output_that_was_there_survives_a_failure(
