@@ -20,7 +20,7 @@ from tests.helpers.folder import published_models
 from tests.helpers.tfjs import write_bodypix, write_rvm
 from vidseg.errors import DeviceError, ModelError
 from vidseg.models import MODELS, Converted, ensure_converted, locate, onednn, read_tfjs
-from vidseg.networks import Segmenter, gpu, open_segmenter
+from vidseg.networks import Segmenter, bodypix, gpu, open_segmenter
 from vidseg.networks.base import Recurrent, logits
 from vidseg.networks.bodypix import SCALINGS, BodyPix, grid_size
 from vidseg.networks.fake import FakeSegmenter
@@ -65,6 +65,11 @@ def dilated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def named(name: str, parts: bool = False) -> Converted:
     """A model of that name as it runs: the published one, or the small one in its place."""
     return ensure_converted(read_tfjs(locate(MODELS[name])), name=name, parts=parts)
+
+
+def alone(name: str, *parts: str) -> Segmenter:
+    """A BodyPix model of that name, without what is run beside it."""
+    return bodypix.open_model(MODELS[name], ModelSettings(device="cpu", parts=parts), None)
 
 
 def on_tensorflow(made: Converted, parts: bool = False) -> Segmenter:
@@ -322,7 +327,7 @@ def test_logits_equal_the_originals(
     frames = photos(weights, 2)
     theirs, _ = original_logits(locate(MODELS[name]), frames, stride, "mobilenet_v1")
     if runtime == "litert":
-        ours = open_segmenter(ModelSettings(name=name, device="cpu"))
+        ours = alone(name)
     else:
         ours = on_tensorflow(named(name))
     np.testing.assert_allclose(ours.segment(frames).person, theirs, atol=1e-3)
@@ -341,7 +346,7 @@ def test_part_logits_equal_the_originals(
     chosen_weights(weights, small_models, monkeypatch)
     frames = photos(weights, 1)
     person, parts = original_logits(locate(MODELS["bodypix-050-s16"]), frames, 16, "mobilenet_v1")
-    ours = open_segmenter(ModelSettings(device="cpu", parts=("face",))).segment(frames)
+    ours = alone("bodypix-050-s16", "face").segment(frames)
     assert ours.parts is not None
     np.testing.assert_allclose(ours.person, person, atol=1e-3)
     np.testing.assert_allclose(ours.parts, parts, atol=1e-3)
