@@ -10,8 +10,8 @@ from tests.helpers.textures import seen
 from vidseg.frames.colour import Colour
 from vidseg.frames.frame import WORKING_FORMATS, Frame, PixelFormat
 from vidseg.frames.geometry import Box
+from vidseg.matting import smoothing
 from vidseg.matting.mask import Mask
-from vidseg.matting.optical_flow import Flow
 from vidseg.matting.smoothing import smooth_masks
 
 FORMAT = WORKING_FORMATS["yuv420p"]
@@ -78,20 +78,18 @@ def test_what_moves_is_steadied_and_leaves_no_ghost(times: int) -> None:
     assert (steadied[~truth] > 0.5).mean() < 0.01
 
 
-def test_motion_between_two_frames_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was found from each to the other: half of what smoothing takes."""
-    found = 0
-    original = Flow.sampling_map
+def test_logits_of_a_mask_are_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were found for it and again for both of its neighbours."""
+    found = []
+    original = smoothing.logits
 
-    def counted(*arguments: Any) -> Any:
-        nonlocal found
-        found += 1
-        return original(*arguments)
+    def logits(person: Any, least: float) -> Any:
+        found.append(person)
+        return original(person, least)
 
-    monkeypatch.setattr(Flow, "sampling_map", counted)
+    monkeypatch.setattr(smoothing, "logits", logits)
     pairs = [walker(60 + 2 * i, 40 * i, 1) for i in range(6)]
-    assert len(list(smooth_masks(pairs, 0.2))) == 6
-    assert found == 5
+    assert len(list(smooth_masks(pairs, 0.2))) == len(found) == 6
 
 
 def walker(x: int, milliseconds: int, times: int) -> tuple[Frame, Mask]:

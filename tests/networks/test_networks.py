@@ -326,10 +326,7 @@ def test_logits_equal_the_originals(
     name = f"bodypix-050-s{stride}"
     frames = photos(weights, 2)
     theirs, _ = original_logits(locate(MODELS[name]), frames, stride, "mobilenet_v1")
-    if runtime == "litert":
-        ours = alone(name)
-    else:
-        ours = on_tensorflow(named(name))
+    ours = alone(name) if runtime == "litert" else on_tensorflow(named(name))
     np.testing.assert_allclose(ours.segment(frames).person, theirs, atol=1e-3)
     assert theirs.max() > 0 > theirs.min()
     ours.close()

@@ -100,16 +100,6 @@ def warp(
     )
 
 
-def inverted(sampling_map: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return where the points that a sampling map [h, w, 2] leads to come from, about.
-
-    The motion at a point is taken from where it comes from by its own motion.
-    """
-    here = pixel_coordinates(*sampling_map.shape[:2])
-    back = here - sampling_map
-    return here + warp(back, here + back)
-
-
 def resized(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return an array [h, w] brought to another shape bilinearly, itself where it has it."""
     return array if array.shape == shape else np.asarray(cv2.resize(array, shape[::-1]), np.float32)

@@ -6,10 +6,9 @@ ghost.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
-from threading import Lock
 from typing import TypeAlias, TypeVar
 
 import cv2
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from vidseg.frames.frame import Frame
 from vidseg.matting.logits import logits, probability
 from vidseg.matting.mask import Mask
-from vidseg.matting.optical_flow import Flow, difference, inverted, reduced, resized, warp
+from vidseg.matting.optical_flow import Flow, difference, reduced, resized, warp
 from vidseg.matting.part_map import Ballot, elected
 from vidseg.system.threads import mapped
 
@@ -90,15 +89,10 @@ class _SmallMask:
 
 @dataclass(eq=False)
 class _Seen:
-    """The mask of a frame, at `time` in seconds, and what was made of it so far.
-
-    Threads that smooth it and its neighbours share it.
-    """
+    """The mask of a frame, at `time` in seconds, and what was made of it so far."""
 
     time: Fraction
     mask: Mask
-    _motion: NDArray[np.float32] | None = None
-    _finding: Lock = field(default_factory=Lock)
 
     @cached_property
     def logits(self) -> NDArray[np.float32]:
@@ -116,17 +110,6 @@ class _Seen:
             return self.small
         return _SmallMask.of(self.mask, self.logits, base)
 
-    def motion(self, flow: Flow, after: "_Seen") -> NDArray[np.float32] | None:
-        """Return where the small mask's points are in that of the frame after it, x and y.
-
-        It is found once, whichever of the two frames asks first, and serves both. Both masks lie on
-        one grid. `None`: it is unknown, so that all stays in place.
-        """
-        with self._finding:
-            if self._motion is None:
-                self._motion = _motion(flow, self.small, after.small)
-            return self._motion
-
 
 _Neighbourhood: TypeAlias = tuple[Frame, _Seen, Sequence[_Seen | None]]
 
@@ -134,7 +117,7 @@ _Neighbourhood: TypeAlias = tuple[Frame, _Seen, Sequence[_Seen | None]]
 def _smoothed(flow: Flow, window_s: float, given: _Neighbourhood) -> _Pair:
     frame, now, neighbours = given
     mask = now.mask
-    if _stays(mask, window_s):
+    if mask.propagated and window_s <= _PROPAGATED_S:
         return frame, mask
     own = now.small
     total, change = np.ones_like(own.logits), np.zeros_like(own.logits)
@@ -143,8 +126,7 @@ def _smoothed(flow: Flow, window_s: float, given: _Neighbourhood) -> _Pair:
         if other is None or (time_weight := _time_weight(now, other, window_s)) <= 0:
             continue
         view = other.onto(mask)
-        sampling_map = _match(flow, now, other, view, window_s)
-        weight = _likeness(own, view, sampling_map, time_weight)
+        sampling_map, weight = _match(flow, own, view, time_weight)
         total += weight
         change += weight * (_moved(view.logits, sampling_map) - own.logits)
         if mask.parts is not None:
@@ -154,43 +136,22 @@ def _smoothed(flow: Flow, window_s: float, given: _Neighbourhood) -> _Pair:
     return frame, replace(mask, person=person, parts=elected(ballots) if ballots else None)
 
 
-def _stays(mask: Mask, window_s: float) -> bool:
-    """Whether a mask is a mean over as long a time already."""
-    return mask.propagated and window_s <= _PROPAGATED_S
-
-
 def _time_weight(now: _Seen, other: _Seen, window_s: float) -> float:
     return 1 - (float(other.time - now.time) / (window_s / 2)) ** 2
 
 
 def _match(
-    flow: Flow, now: _Seen, other: _Seen, view: _SmallMask, window_s: float
-) -> NDArray[np.float32] | None:
-    """Return where the points of `now` are in another, x and y, whose `view` is on its grid."""
-    if view is other.small:
-        if other.time > now.time:
-            return now.motion(flow, other)
-        if not _stays(other.mask, window_s):  # it asks for the same motion, the other way
-            there = other.motion(flow, now)
-            return None if there is None else inverted(there)
-    return _motion(flow, now.small, view)
+    flow: Flow, view: _SmallMask, other: _SmallMask, weight: float
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32]]:
+    """Return where the points of `view` are in another on its grid, and what each counts there.
 
-
-def _motion(flow: Flow, one: _SmallMask, other: _SmallMask) -> NDArray[np.float32] | None:
-    """Return where the points of `one` are in another, x and y; `None` where that is unknown."""
-    if one.picture is None or other.picture is None:
-        return None
-    return flow.sampling_map(_luma(one.picture), _luma(other.picture))
-
-
-def _likeness(
-    view: _SmallMask, other: _SmallMask, sampling_map: NDArray[np.float32] | None, weight: float
-) -> NDArray[np.float32]:
-    """Return what the points of `view` count in another on its grid, `weight` at most."""
+    The places, x and y, are `None` where motion is unknown, so that all stays in place.
+    """
     if view.picture is None or other.picture is None:
-        return np.full_like(view.logits, weight)
+        return None, np.full_like(view.logits, weight)
+    sampling_map = flow.sampling_map(_luma(view.picture), _luma(other.picture))
     differs = difference(view.picture, _moved(other.picture, sampling_map))
-    return np.asarray(cv2.LUT(differs, _LIKENESS * np.float32(weight)), np.float32)
+    return sampling_map, np.asarray(cv2.LUT(differs, _LIKENESS * np.float32(weight)), np.float32)
 
 
 def _ballots(flow: Flow, mask: Mask, other: Mask, weight: NDArray[np.float32]) -> list[Ballot]:

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.helpers.textures import SIZE, room, seen
-from vidseg.matting.optical_flow import Flow, inverted, pixel_coordinates
+from vidseg.matting.optical_flow import Flow, pixel_coordinates
 from vidseg.matting.tracking.propagation import FlowInput, Propagator
 
 
@@ -101,12 +101,3 @@ def test_flow_follows_wide_pictures(fine: bool) -> None:
     after = flow.sampling_map(*narrow)
     assert after is not None
     assert np.array_equal(after, before)
-
-
-def test_motion_is_inverted() -> None:
-    """What grows and moves goes back to where it was."""
-    here = pixel_coordinates(60, 80)
-    there = here * np.float32(1.05) + np.array([2, -1], np.float32)
-    back = inverted(there)
-    expected = (here - [2, -1]) / 1.05
-    np.testing.assert_allclose(back[10:-10, 10:-10], expected[10:-10, 10:-10], atol=0.3)

@@ -121,9 +121,7 @@ def _painted(array: _Sample, outlines: Sequence[_Outline], value: float) -> _Sam
     """Return the array with `value` on and within the outlines, itself where there are none."""
     if not outlines:
         return array
-    inside = np.zeros(array.shape, np.uint8)
-    for outline in outlines:  # one by one, lest one within another be left out
-        cv2.drawContours(inside, [outline], 0, 1, cv2.FILLED)
     result = array.copy()
-    np.copyto(result, array.dtype.type(value), where=inside.view(np.bool_))
+    for outline in outlines:  # one by one, lest one within another be left out
+        cv2.drawContours(result, [outline], 0, value, cv2.FILLED)
     return result
