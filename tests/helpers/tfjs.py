@@ -249,7 +249,7 @@ class _Graph:
         *,
         first_bias: float = 0.0,
     ) -> str:
-        """Add a convolution with what is done to its result, as one node."""
+        """Add a convolution with what is done to its result, as one node, made for the CPU."""
         bias = np.zeros(weights.shape[3])
         bias[0] = first_bias
         inputs = [
@@ -259,7 +259,9 @@ class _Graph:
         ]
         fused = {"fused_ops": {"list": {"s": [_text(step)["s"] for step in steps]}}}
         attributes = {**_layout(1, 1), **fused, "num_args": {"i": "1"}, "epsilon": {"f": 0.0}}
-        return self.node(name, "_FusedConv2D", inputs, **attributes)
+        self.node(name, "_FusedConv2D", inputs, **attributes)
+        self.nodes[-1]["device"] = "/device:CPU:0"
+        return name
 
     def joined(self, name: str, sources: list[str]) -> str:
         """Put the channels of tensors one after the other."""

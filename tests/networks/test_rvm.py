@@ -112,6 +112,26 @@ def test_alpha_equals_that_of_the_published_graph(source: Path) -> None:
 
 
 @pytest.mark.tensorflow
+def test_the_network_is_bound_to_no_device(source: Path) -> None:
+    """Cause: the published graph asks for the CPU, so all convolutions ran there beside a GPU.
+
+    Nor do convolutions keep attributes of fused ones, which TensorFlow reports as unknown.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((converted(source).saved_model / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
+    convolutions = [node for node in nodes if node.op == "Conv2D"]
+    assert convolutions
+    assert {node.device for node in convolutions} == {""}
+    assert not {"filter_format", "num_host_args"} & {
+        key for node in convolutions for key in node.attr
+    }
+
+
+@pytest.mark.tensorflow
 def test_every_size_is_known_before_it_runs(source: Path) -> None:
     """Where LiteRT finds a size out while it runs, each tensor after it keeps its own memory.
 

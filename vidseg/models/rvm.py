@@ -3,7 +3,7 @@
 from vidseg.models.model import Family, Model, Recipe
 from vidseg.models.tfjs_bucket import BucketGraph, mirrored
 
-RECIPE = Recipe(name="rvm", number=2, outputs=("alpha", "r1o", "r2o", "r3o", "r4o"))
+RECIPE = Recipe(name="rvm", number=3, outputs=("alpha", "r1o", "r2o", "r3o", "r4o"))
 FAMILY = Family(name="rvm", recipe=RECIPE, has_parts=False, runs_on_gpu=True)
 
 _COMMIT = "72ed518756950796f10eea6eb6b301df97cef277"

@@ -14,7 +14,7 @@ _LARGEST_WEIGHT = 1e8
 
 
 def load(source: Path) -> Any:
-    """Return the frozen GraphDef of a TensorFlow.js model, given its json."""
+    """Return the frozen GraphDef of a TensorFlow.js model, given its json; free to run anywhere."""
     onednn.enable()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # The message needs IPython where stdout is no terminal.
@@ -23,7 +23,11 @@ def load(source: Path) -> Any:
         warnings.simplefilter("ignore")  # the converter's dependencies use what others deprecated
         from tfjs_graph_converter.api import load_graph_model
 
-        return load_graph_model(str(source)).as_graph_def()
+        graph_def = load_graph_model(str(source)).as_graph_def()
+    for node in graph_def.node:
+        # Where it was made. What asks for the CPU runs there beside a GPU, with copies both ways.
+        node.device = ""
+    return graph_def
 
 
 def prune(graph_def: Any, outputs: list[str], kind: str) -> Any:

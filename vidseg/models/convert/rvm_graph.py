@@ -20,6 +20,12 @@ ALPHA = "Identity_1"
 STATES = {"r1i": "r1o", "r2i": "r2o", "r3i": "r3o", "r4i": "r4o"}
 """Its recurrent states: the inputs, and the outputs that are the next picture's inputs."""
 
+_OF_FUSION = (
+    *("fused_ops", "num_args", "num_host_args", "TArgs", "filter_format"),
+    *("epsilon", "leakyrelu_alpha"),
+)
+"""Attributes of fused convolutions that others don't have."""
+
 Mend: TypeAlias = Callable[[Any, list[str]], list[Any]]
 """(node, its inputs without control inputs) → nodes in its place."""
 
@@ -88,7 +94,7 @@ def unfused(node: Any, inputs: list[str]) -> list[Any]:
         raise ValueError(f"{node.name} does {' and '.join(steps) or 'nothing'} to a convolution")
     names = [f"{node.name}/{step}" for step in ("Conv2D", *steps[:-1])] + [node.name]
     convolution = copied(node, [picture, weights], name=names[0], op="Conv2D")
-    for attribute in ("fused_ops", "num_args", "TArgs", "epsilon", "leakyrelu_alpha"):
+    for attribute in _OF_FUSION:
         convolution.attr.pop(attribute, None)
     made = [convolution]
     for before, name, step in zip(names, names[1:], steps, strict=False):
