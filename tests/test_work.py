@@ -20,6 +20,7 @@ from vidseg.matting.mask import Mask
 from vidseg.matting.refinement.refine import refine
 from vidseg.matting.tracking import inference, tracker
 from vidseg.matting.tracking.tracker import Tracker
+from vidseg.networks.base import Scores
 from vidseg.networks.fake import FakeSegmenter
 from vidseg.settings import MatteSettings, ModelSettings
 
@@ -78,8 +79,7 @@ def test_arithmetic_is_done_around_the_edge_only() -> None:
     assert 0 < len(cells) * cells.height * cells.width < 6 * cells.height * edge
 
 
-@pytest.mark.parametrize("batch", [1, 4, 8, 16])
-def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_still_clip_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """Per span of frames: its end as a whole, and its end in the region; never twice as much."""
     counts: Counter[str] = Counter()
 
@@ -94,17 +94,59 @@ def test_a_still_clip_is_looked_at_a_few_times(batch: int, monkeypatch: pytest.M
 
     counted(inference, "small_rgb")
     counted(grid, "picture")
-    network = FakeSegmenter(side=180, batch_size=batch)
+    network = FakeSegmenter(side=180)
     person = Box(100, 40, 160, 170)
     clip = (room([person], index=index) for index in range(FRAMES))
     assert len(list(Tracker(network, ModelSettings(), Orientation()).follow(clip))) == FRAMES
-    spans = -(-FRAMES // max(8, batch)) + 1  # those of the shot, and the first frame of its first
+    spans = FRAMES // 8 + 1  # those of the shot, and the first frame of its first
     assert network.frames <= 2 * spans
     assert network.calls <= 2 * spans
     assert counts["small_rgb"] == network.frames
     # Each frame's own, and those of both ends again on the grid that a span shares with the one
     # before.
     assert counts["picture"] <= FRAMES + 3 * spans
+
+
+class Batches(FakeSegmenter):
+    """Notes how many pictures come at once, and their (height, width)."""
+
+    def __init__(self, batch_size: int) -> None:
+        super().__init__(side=180, batch_size=batch_size)
+        self.noted: list[tuple[int, tuple[int, ...]]] = []
+
+    def segment(self, batch: NDArray[np.uint8]) -> Scores:
+        """Score a batch."""
+        self.noted.append((len(batch), batch.shape[1:3]))
+        return super().segment(batch)
+
+
+@pytest.mark.parametrize("batch", [4, 16])
+@pytest.mark.parametrize(("step", "closer"), [(0, 1), (1, 2)])
+def test_batches_fill(batch: int, step: int, closer: int) -> None:
+    """Per span the end as a whole, which tells where the region lies, and that of all its frames.
+
+    Cause: ever more frames were looked at where propagation failed, in batches of 1, 1, 2, 4, 7.
+    Before them `closer` looks verify who is new, at both ends of the first span unless nothing
+    moves. No picture fills a batch up that is of no frame.
+    """
+    network = Batches(batch)
+    clip = [room([Box(60 + step * i, 60, 90 + step * i, 120)], index=i) for i in range(FRAMES)]
+    pairs = list(Tracker(network, ModelSettings(), Orientation()).follow(clip))
+    assert len(pairs) == FRAMES
+    assert not any(mask.propagated for _, mask in pairs)
+    whole = [count for count, size in network.noted if size == (180, 320)]
+    regions = [count for count, size in network.noted if size != (180, 320)]
+    spans = FRAMES // max(8, batch)
+    assert whole == [2] + [1] * (spans - 1)
+    assert regions == [1] * closer + [batch] * (FRAMES // batch)
+
+
+def test_whole_frames_come_in_batches_too() -> None:
+    """Someone who fills the frame has no region; the end of a span has been seen already."""
+    network = Batches(16)
+    clip = (room([Box(90, 20, 230, 180)], index=index) for index in range(FRAMES))
+    list(Tracker(network, ModelSettings(), Orientation()).follow(clip))
+    assert [count for count, size in network.noted if size == (180, 320)] == [2, 14, 1, 15, 1, 15]
 
 
 @pytest.mark.parametrize(

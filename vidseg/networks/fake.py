@@ -15,7 +15,7 @@ class FakeSegmenter:
     name = "fake"
     device = "CPU (no network)"
 
-    def __init__(self, *, side: int = 128, batch_size: int = 4) -> None:
+    def __init__(self, *, side: int = 128, batch_size: int = 1) -> None:
         self.traits = Traits(
             whole_side=side,
             person_side=side,

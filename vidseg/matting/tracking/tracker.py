@@ -10,6 +10,9 @@ Between two frames that the network saw, masks are propagated along the motion o
 (`vidseg.matting.tracking.propagation`). Where that doesn't explain what the frame in the middle
 shows, the network sees it too, and so on. After a span in which it had to see nearly all frames, a
 recurrent network sees those of the next in their order, and so remembers; that costs no more.
+
+Where the network takes a batch of frames in hardly more time than one, as on a GPU, it sees all
+frames of a span at once, which is less work than to find out which ones it need not see.
 """
 
 from collections import deque
@@ -73,6 +76,7 @@ class Tracker:
             raise ModelError(f"--parts: {segmenter.name} knows no body parts: use a bodypix model")
         self._inference = Inference(segmenter, settings, orientation)
         self._recurrent = isinstance(segmenter, Recurrent)
+        self._sees_all = traits.batch_size > 1
         turned = orientation.swaps_axes
         self._planner = RoiPlanner(traits, settings.resolution or 0, turned=turned)
         self._detector = Detector(self._inference, self._planner)
@@ -133,14 +137,14 @@ class Tracker:
         memories: Sequence[RegionMemory] = ()
         if in_order and before is not None:
             observed, memories = observer.observe_in_order(frames, before.memories)
-        elif rois:
-            observed = observer.observe({i: frames[i] for i in ends})
         else:
-            observed = {i: Observation([one]) for i, one in whole.items()}
+            observed = {} if rois else {i: Observation([one]) for i, one in whole.items()}
+            wanted = range(len(frames)) if self._sees_all else ends
+            observed |= observer.observe({i: frames[i] for i in wanted if i not in observed})
         seen = observed[end]
         people = last + [box for one in seen.predictions for box in one.people(CERTAIN)]
         large = bool(first and last) and not rois
-        anchors = [_Anchor(i, frames[i], one) for i, one in observed.items()]
+        anchors = [_Anchor(i, frames[i], one) for i, one in sorted(observed.items())]
         if before is not None:
             anchors.insert(0, _Anchor(-1, before.frame, before.observation))
         calmer = in_order and self._explained(frames, anchors[0], anchors[-1], _Sources({}))
