@@ -27,6 +27,7 @@ from vidseg.networks.fake import FakeSegmenter
 from vidseg.networks.runtimes import litert
 from vidseg.networks.runtimes.litert import LiteRtRuntime
 from vidseg.networks.runtimes.tensorflow import TensorFlowRuntime
+from vidseg.networks.rvm import Rvm
 from vidseg.networks.selfie import SCALING, Selfie
 from vidseg.settings import ModelSettings
 
@@ -562,6 +563,51 @@ def test_device_chosen(
     monkeypatch.setattr(gpu, "gpu_count", lambda: count)
     monkeypatch.setattr(gpu, "has_cuda_libraries", lambda: libraries)
     assert gpu.choose_gpu(device) == expected
+
+
+class IdleGpu:
+    """A runtime that is never run: pictures of any size, as a GPU likes them."""
+
+    device = "GPU 0 (idle)"
+    input_size = None
+    multiple = 64
+
+
+@pytest.mark.parametrize(
+    ("network", "rest"),
+    [
+        (BodyPix("bodypix", IdleGpu(), stride=16, parts=False), 1),
+        (Rvm("rvm", IdleGpu()), 0),
+    ],
+)
+def test_a_gpu_sees_few_sizes(network: Segmenter, rest: int) -> None:
+    """Cause: nearly every region had a size of its own, and each new one takes cuDNN a while."""
+    sides = range(200, 1000, 10)
+    sizes = {network.input_size(width, height, 368) for width in sides for height in sides}
+    assert {side % 64 for size in sizes for side in size} == {rest}
+    assert len(sizes) < 60
+
+
+@pytest.mark.tensorflow
+def test_bytes_go_to_the_device(tiny_converted: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cast and scaling are part of the compiled function, which is all that is called."""
+    import tensorflow as tf
+
+    runtime = TensorFlowRuntime(tiny_converted.saved_model, SCALINGS["resnet50"], gpu=None)
+    expected = runtime.run(picture(65, 65, 3))
+    handed: list[NDArray[Any]] = []
+    original = tf.constant
+
+    def constant(value: NDArray[Any]) -> Any:
+        handed.append(value)
+        return original(value)
+
+    monkeypatch.setattr(tf, "constant", constant)
+    for name in ("cast", "multiply", "add"):
+        monkeypatch.delattr(tf, name)
+    for output, again in zip(expected, runtime.run(picture(65, 65, 3)), strict=True):
+        np.testing.assert_array_equal(output, again)
+    assert [each.dtype for each in handed] == [np.uint8]
 
 
 @pytest.mark.parametrize(

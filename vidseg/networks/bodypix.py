@@ -1,5 +1,7 @@
 """BodyPix: a strided grid of logits for person and body parts."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,17 +23,17 @@ SCALINGS: dict[str, Scaling] = {
 """What each backbone wants its input to be."""
 
 
-def grid_size(width: int, height: int, side: int, stride: int) -> tuple[int, int]:
-    """Return the input's (width, height), each a multiple of `stride` plus one.
+def grid_size(width: int, height: int, side: int, grid: int) -> tuple[int, int]:
+    """Return the input's (width, height), each a multiple of `grid` plus one.
 
     The short side comes near `side`, but no nearer than at twice the region's own size; the long
     side follows, so that the region's aspect is kept as closely as the grid allows.
     """
     short = short_input(width, height, side)
-    short_cells = max(1, round((short - 1) / stride))
-    short_side = short_cells * stride + 1
+    short_cells = max(1, round((short - 1) / grid))
+    short_side = short_cells * grid + 1
     long = short_side * max(width, height) / min(width, height)
-    long_side = max(short_cells, round((long - 1) / stride)) * stride + 1
+    long_side = max(short_cells, round((long - 1) / grid)) * grid + 1
     return (long_side, short_side) if width >= height else (short_side, long_side)
 
 
@@ -47,7 +49,7 @@ class BodyPix:
     ) -> None:
         self.name = name
         self._runtime = runtime
-        self._stride = stride
+        self._grid = math.lcm(stride, runtime.multiple)
         self._parts = parts
         self.traits = Traits(
             whole_side=368,
@@ -71,7 +73,7 @@ class BodyPix:
 
     def input_size(self, width: int, height: int, side: int) -> tuple[int, int]:
         """Return the input's (width, height) for a region, see `grid_size`."""
-        return self.traits.fixed_size or grid_size(width, height, side, self._stride)
+        return self.traits.fixed_size or grid_size(width, height, side, self._grid)
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
         """Score uint8 [N, h, w, 3] RGB: logits [N, (h - 1) / stride + 1, (w - 1) / stride + 1]."""

@@ -76,7 +76,7 @@ def _open(
         if parts:
             raise _no_parts(path)
         network = runtime(rvm.SCALING, REDUCTIONS)
-        return rvm.Rvm(path.name, network, batch_size=batch_size)
+        return rvm.Rvm(path.name, network)
     architecture = "resnet50" if "resnet" in names else "mobilenet"
     network = runtime(SCALINGS[architecture])
     stride, channels = _probed(path, network)

@@ -1,5 +1,7 @@
 """RobustVideoMatting: alpha as fine as its input, soft where hair is; with or without memory."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,7 @@ from vidseg.networks.base import (
 from vidseg.networks.gpu import choose_gpu, on_gpu_or_cpu
 from vidseg.networks.runtimes.base import Runtime, Scaling
 from vidseg.networks.runtimes.litert import LiteRtRuntime
-from vidseg.networks.runtimes.tensorflow import GPU_BATCH, TensorFlowRuntime
+from vidseg.networks.runtimes.tensorflow import TensorFlowRuntime
 from vidseg.settings import ModelSettings
 from vidseg.system.cores import core_count
 
@@ -33,23 +35,24 @@ _MOST_THREADS = 4
 """Threads of LiteRT at most: with two a picture takes 0.57 of the time of one."""
 
 
-def input_size(width: int, height: int, side: int) -> tuple[int, int]:
-    """Return the input's (width, height) for a region, each a multiple of 16.
+def input_size(width: int, height: int, side: int, multiple: int = MULTIPLE) -> tuple[int, int]:
+    """Return the input's (width, height) for a region, each a multiple of 16, or of `multiple`.
 
     The short side comes near `side`, but no nearer than at twice the region's own size; the long
     side follows, so that the region's aspect is kept as closely as that allows.
     """
     scale = short_input(width, height, side) / min(width, height)
-    across, down = (max(1, round(each * scale / MULTIPLE)) for each in (width, height))
-    return across * MULTIPLE, down * MULTIPLE
+    across, down = (max(1, round(each * scale / multiple)) for each in (width, height))
+    return across * multiple, down * multiple
 
 
 class Rvm:
     """A RobustVideoMatting network on a runtime, made for `REDUCTIONS`; it knows no body parts."""
 
-    def __init__(self, name: str, runtime: Runtime, *, batch_size: int = 1) -> None:
+    def __init__(self, name: str, runtime: Runtime) -> None:
         self.name = name
         self._runtime = runtime
+        self._multiple = math.lcm(MULTIPLE, runtime.multiple)
         self.traits = Traits(
             whole_side=384,
             person_side=400,
@@ -57,7 +60,9 @@ class Rvm:
             logit_gain=1.0,
             fixed_size=None,
             corner_aligned=False,
-            batch_size=batch_size,
+            # It mostly goes on from one picture to the next, and for each other number of them a
+            # GPU prepares itself for 0.3 s.
+            batch_size=1,
             has_parts=False,
             soft=True,
         )
@@ -69,7 +74,7 @@ class Rvm:
 
     def input_size(self, width: int, height: int, side: int) -> tuple[int, int]:
         """Return the input's (width, height) for a region, see `input_size`."""
-        return input_size(width, height, side)
+        return input_size(width, height, side, self._multiple)
 
     def segment(self, batch: NDArray[np.uint8]) -> Scores:
         """Score uint8 [N, h, w, 3] RGB, each by itself: logits [N, h, w] of alpha, within ±5.3."""
@@ -111,6 +116,6 @@ def open_converted(
                 name, LiteRtRuntime(made.tflite, SCALING, threads=threads, reductions=REDUCTIONS)
             )
         runtime = TensorFlowRuntime(made.saved_model, SCALING, gpu=gpu, reductions=REDUCTIONS)
-        return Rvm(name, runtime, batch_size=GPU_BATCH)
+        return Rvm(name, runtime)
 
     return on_gpu_or_cpu(on_device, gpu, settings.device, say)

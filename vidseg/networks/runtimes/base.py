@@ -55,6 +55,10 @@ class Runtime(Protocol):
     def input_size(self) -> tuple[int, int] | None:
         """(width, height) of the input where the network fixes it, else `None`."""
 
+    @property
+    def multiple(self) -> int:
+        """Pixels of which a picture's sides are to be multiples, lest it see too many sizes."""
+
     def run(
         self, batch: NDArray[np.uint8], states: States | None = None, *, count: int | None = None
     ) -> list[NDArray[np.float32]]:

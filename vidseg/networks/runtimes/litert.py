@@ -59,6 +59,11 @@ class LiteRtRuntime:
         """(width, height) of the input where the network fixes it, else `None`."""
         return self._fixed
 
+    @property
+    def multiple(self) -> int:
+        """1: any size will do."""
+        return 1
+
     def run(
         self, batch: NDArray[np.uint8], states: States | None = None, *, count: int | None = None
     ) -> list[NDArray[np.float32]]:
