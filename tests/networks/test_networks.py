@@ -591,6 +591,7 @@ def test_a_gpu_sees_few_sizes(network: Segmenter, rest: int) -> None:
 @pytest.mark.tensorflow
 def test_bytes_go_to_the_device(tiny_converted: Converted, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cast and scaling are part of the compiled function, which is all that is called."""
+    onednn.enable()
     import tensorflow as tf
 
     runtime = TensorFlowRuntime(tiny_converted.saved_model, SCALINGS["resnet50"], gpu=None)

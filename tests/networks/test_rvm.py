@@ -15,7 +15,15 @@ from tests.helpers.clips import person_mask, person_picture, read_frames, write_
 from tests.helpers.folder import published_rvm
 from tests.helpers.tfjs import write_bodypix, write_rvm
 from vidseg.errors import DownloadError, ModelError
-from vidseg.models import MODELS, Converted, ensure_converted, fingerprint, locate, read_tfjs
+from vidseg.models import (
+    MODELS,
+    Converted,
+    ensure_converted,
+    fingerprint,
+    locate,
+    onednn,
+    read_tfjs,
+)
 from vidseg.models.rvm import RECIPE, REDUCTIONS, address
 from vidseg.networks import Scores, open_segmenter
 from vidseg.networks.fake import PERSON_RGB
@@ -58,6 +66,7 @@ def unchanged_alphas(
     source: Path, sequence: NDArray[np.uint8], *, remembering: bool
 ) -> NDArray[np.float32]:
     """Return what the graph as published makes of pictures at ratio 1, with or without memory."""
+    onednn.enable()  # what TensorFlow decides here holds for all tests of this process
     import tensorflow as tf
 
     from vidseg.models.convert import rvm
@@ -117,6 +126,7 @@ def test_the_network_is_bound_to_no_device(source: Path) -> None:
 
     Nor do convolutions keep attributes of fused ones, which TensorFlow reports as unknown.
     """
+    onednn.enable()
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel()
