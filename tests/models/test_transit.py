@@ -26,7 +26,7 @@ from vidseg.models import (
 from vidseg.models.bodypix import RECIPE
 from vidseg.models.converted import ConversionError
 from vidseg.models.model import Recipe
-from vidseg.networks import open_segmenter
+from vidseg.networks import bodypix
 from vidseg.settings import ModelSettings
 from vidseg.system import checksums
 
@@ -69,7 +69,7 @@ def test_a_json_that_cannot_be_converted_is_fetched_once_more(bucket: BucketServ
     """One bit, flipped on the way, was cached for good, and every run failed without a hint."""
     bucket.faults[JSON] = flipped(position(bucket, OUTPUT))
     said: list[str] = []
-    opened = open_segmenter(ModelSettings(name=MODEL.name, device="cpu"), say=said.append)
+    opened = bodypix.open_model(MODEL, ModelSettings(device="cpu"), said.append)
     assert opened.segment(np.zeros((1, 65, 97, 3), np.uint8)).person.shape == (1, 5, 7)
     assert asked(bucket, JSON) == 2
     assert any("can't be converted" in line and "damaged on the way" in line for line in said)

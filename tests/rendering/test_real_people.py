@@ -67,7 +67,7 @@ def test_a_man_who_leaves_and_returns(media_file: MediaFile, tmp_path: Path) -> 
         ("carphone_pristine.mp4", 2, []),  # a talker who keeps still
         ("mdn_chromakey_video.mp4", 1, []),
         ("intel_asl_walk.mkv", 3, [2.53]),  # the hem of her pullover vanishes
-        ("androidx_sample_rotate_and_reflect.mp4", 1, [0.57]),  # a hole closes in his forehead
+        ("androidx_sample_rotate_and_reflect.mp4", 1, []),  # he shakes his head
     ],
 )
 def test_the_worst_moments_are_those_that_one_sees(
