@@ -38,14 +38,14 @@ def list_models() -> None:
 )
 def fetch_model(name: str, parts: bool) -> None:
     """Download a model and convert it, so that later runs need no network and start at once."""
-    from vidseg.models import locate, model_named, ready
+    from vidseg.models import companion_of, locate, model_named, ready
 
     model = model_named(name)
     family = model.family
     if family.recipe is not None:
         for with_parts in [False, True][: 1 + (parts and family.has_parts)]:
             ready(model, family.recipe, parts=with_parts, say=tell)
-    for each in filter(None, (model, _companion(model))):
+    for each in filter(None, (model, companion_of(model))):
         path = locate(each, say=tell)
         show(f"{each.name}: {_state(each)}, {path}")
 
@@ -71,12 +71,6 @@ def show_model(name: str) -> None:
     }
     for key, value in facts.items():
         show(f"{key + ':':12}{value}")
-
-
-def _companion(model: "Model") -> "Model | None":
-    from vidseg.models import model_named
-
-    return None if model.companion is None else model_named(model.companion)
 
 
 def _row(model: "Model") -> tuple[str, ...]:

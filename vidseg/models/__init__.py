@@ -1,6 +1,6 @@
 """Weights: where they are published, how they are fetched, kept and converted."""
 
-from vidseg.models.catalogue import MODELS, model_named, runs_on_gpu
+from vidseg.models.catalogue import MODELS, companion_of, model_named, runs_on_gpu
 from vidseg.models.converted import Converted
 from vidseg.models.fingerprint import fingerprint
 from vidseg.models.model import Family, Model
@@ -17,6 +17,7 @@ __all__ = [
     "Say",
     "TfjsModel",
     "cache_dir",
+    "companion_of",
     "ensure_converted",
     "find",
     "find_json",

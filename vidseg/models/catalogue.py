@@ -24,6 +24,11 @@ def model_named(name: str) -> Model:
     )
 
 
+def companion_of(model: Model) -> Model | None:
+    """Return the model that is run beside `model`, `None` where none is."""
+    return None if model.companion is None else MODELS[model.companion]
+
+
 def runs_on_gpu(model: str) -> bool:
     """Whether a ``--model``, a name or a path, can run on a GPU: all but .tflite files can."""
     if model in MODELS:

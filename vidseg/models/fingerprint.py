@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from vidseg.models.catalogue import MODELS
+from vidseg.models.catalogue import MODELS, companion_of
 from vidseg.models.model import Model
 from vidseg.models.store import find
 from vidseg.system.download import sha256_of
@@ -31,5 +31,6 @@ def _of_named(model: Model) -> str | None:
     if found is None:
         return None
     own = model.published.checksum(found[1])
-    beside = None if model.companion is None else _of_named(MODELS[model.companion])
+    companion = companion_of(model)
+    beside = None if companion is None else _of_named(companion)
     return own if beside is None else f"{own} {beside}"

@@ -5,7 +5,16 @@ from functools import partial
 from pathlib import Path
 
 from vidseg.errors import DeviceError, DownloadError, ModelError
-from vidseg.models import MODELS, Model, Say, TfjsModel, ensure_converted, find, model_named
+from vidseg.models import (
+    MODELS,
+    Model,
+    Say,
+    TfjsModel,
+    companion_of,
+    ensure_converted,
+    find,
+    model_named,
+)
 from vidseg.models.bodypix import RECIPE as BODYPIX_RECIPE
 from vidseg.models.rvm import INPUTS as RVM_INPUTS
 from vidseg.models.rvm import RECIPE as RVM_RECIPE
@@ -59,22 +68,24 @@ def _open(settings: ModelSettings, say: Say | None) -> Segmenter:
         return _open_path(Path(settings.name).expanduser(), settings, say)
     model = _named(settings)
     opened = _OPENERS[model.family.name](model, settings, say)
-    if model.companion is None:
+    companion = companion_of(model)
+    if companion is None:
         return opened
     try:
-        beside = _companion(model, settings, say)
+        beside = _beside(model, companion, settings, say)
     except BaseException:
         opened.close()
         raise
     return opened if beside is None else Ensemble(opened, beside)
 
 
-def _companion(model: Model, settings: ModelSettings, say: Say | None) -> Segmenter | None:
-    """Open what is run beside a model, `None` where it can't be had.
+def _beside(
+    model: Model, companion: Model, settings: ModelSettings, say: Say | None
+) -> Segmenter | None:
+    """Open the companion of a model, `None` where it can't be had.
 
     Nothing is fetched for a model that comes out of the user's own folder: there may be no network.
     """
-    companion = model_named(model.companion or "")
     found = find(model)
     if found is not None and found[0] == "folder" and find(companion) is None:
         way_out = f"`vidseg models fetch {companion.name}`"
